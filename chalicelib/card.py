@@ -1,0 +1,114 @@
+"""The model card, `model.json`: everything that a model needs besides its weights and its labels."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from chalicelib.errors import ModelError
+
+COLORS = ("RGB", "BGR", "L")
+SCORES = ("probabilities", "logits")
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How a picture becomes the model's input.
+
+    The middle `crop` of the shorter side is kept (1 squeezes the whole picture), resized bilinearly to
+    `width` x `height` px, put into `color` order, and each channel becomes `(value - mean) / std`, where
+    `value` is in 0..255.
+    """
+
+    width: int
+    height: int
+    color: str
+    crop: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey ("L"), else 3."""
+        return 1 if self.color == "L" else 3
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be served."""
+        _require(self.width > 0 and self.height > 0, f"input is {self.width}x{self.height}, expected positive sides")
+        _require(self.color in COLORS, f"input.color is {self.color!r}, expected one of {', '.join(COLORS)}")
+        _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            _require(
+                len(values) == self.channels, f"input.{name} has {len(values)} values for {self.channels} channels"
+            )
+        _require(0 not in self.std, "input.std holds a 0")
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """How the model's output becomes scores.
+
+    `classes` counts the labels. `scores` says what the output holds: "probabilities" are served as they
+    are, "logits" go through a softmax. The first `label_offset` outputs have no label (1 for networks of
+    1,001 classes whose first is "background") and are never an answer.
+    """
+
+    classes: int
+    scores: str = "probabilities"
+    label_offset: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be served."""
+        _require(self.classes > 0, f"output.classes is {self.classes}, expected at least 1")
+        _require(self.scores in SCORES, f"output.scores is {self.scores!r}, expected one of {', '.join(SCORES)}")
+        _require(self.label_offset >= 0, f"output.label_offset is {self.label_offset}, expected at least 0")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The whole card. `version` is the start of the model file's SHA-256, so that it names the content."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    quantization: str
+    trained: bool
+    input: InputSpec
+    output: OutputSpec
+    source: Mapping[str, Any] = field(default_factory=dict)
+    verification: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that name the model file's content."""
+        return self.sha256[:12]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card as JSON, `version` included."""
+        fields = asdict(self)
+        return {"name": fields.pop("name"), "version": self.version, **fields}
+
+    def summary(self) -> dict[str, Any]:
+        """What every answer says of the model that gave it."""
+        about: dict[str, Any] = {"name": self.name, "version": self.version, "quantization": self.quantization}
+        if not self.trained:
+            about["warning"] = "untrained: the weights are random, and so are the answers"
+        return {**about, "trained": self.trained}
+
+    @classmethod
+    def from_dict(cls, fields: Any) -> "ModelCard":
+        """Read a card; raises ModelError naming what is missing or wrong."""
+        try:
+            given, wanted = dict(fields), dict(fields["input"])
+            given.pop("version", None)
+            wanted.update(mean=tuple(map(float, wanted["mean"])), std=tuple(map(float, wanted["std"])))
+            given.update(input=InputSpec(**wanted), output=OutputSpec(**given["output"]))
+            return cls(**given)
+        except KeyError as error:
+            raise ModelError(f"the model card lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"the model card is malformed: {error}") from error
+
+
+def _require(condition: bool, complaint: str) -> None:
+    if not condition:
+        raise ModelError(complaint)

@@ -1,0 +1,72 @@
+"""Settings: read from the environment once, typed, checked. No other module reads the environment."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.errors import ConfigError
+
+ENGINES = ("auto", "litert", "tflite-runtime")
+MEMORY_MB_PER_VCPU = 1769
+"""Lambda gives one vCPU per 1,769 MB of memory (AWS Lambda developer guide, "Configure function memory")."""
+
+PROJECT_DIR = Path(__file__).parent.parent
+EMBEDDED_MODELS = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment decides."""
+
+    model_dirs: tuple[Path, ...] = (PROJECT_DIR / "models", Path("/opt/models"), EMBEDDED_MODELS)
+    """Where bundles are looked for, in this order."""
+    model_name: str | None = None
+    """The default model; None means the first bundle found."""
+    engine: str = "auto"
+    num_threads: int = 1
+    max_body_bytes: int = 6 * 1024 * 1024
+    """Lambda's own limit for one invocation, so that `chalice local` refuses what Lambda would refuse."""
+    in_lambda: bool = False
+    warm_in_init: bool = False
+    """Load the default model in Lambda's INIT phase; for SnapStart, whose snapshot then holds a warm model."""
+    memory_mb: int | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; raises ConfigError naming the variable that cannot be used."""
+        memory_mb = _positive_int(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        first = env.get("MODEL_DIR")
+        return cls(
+            model_dirs=((Path(first),) if first else ()) + cls.model_dirs,
+            model_name=env.get("MODEL_NAME") or None,
+            engine=_choice(env, "ENGINE", ENGINES),
+            num_threads=_positive_int(env, "NUM_THREADS") or default_threads(memory_mb),
+            max_body_bytes=_positive_int(env, "MAX_BODY_BYTES") or cls.max_body_bytes,
+            in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,
+            warm_in_init=_choice(env, "WARM_IN_INIT", ("false", "true")) == "true",
+            memory_mb=memory_mb,
+        )
+
+
+def default_threads(memory_mb: int | None) -> int:
+    """The machine's vCPUs; in Lambda no more than the share of them that the memory size buys."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cpus if memory_mb is None else min(cpus, math.ceil(memory_mb / MEMORY_MB_PER_VCPU))
+
+
+def _positive_int(env: Mapping[str, str], name: str) -> int | None:
+    text = env.get(name, "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ConfigError(f"{name}={text!r}: expected a whole number of at least 1")
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = env.get(name) or choices[0]
+    if value not in choices:
+        raise ConfigError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+    return value

@@ -1,0 +1,40 @@
+"""The seam to the inference engine: LiteRT, or tflite-runtime where LiteRT is not installed.
+
+Both give TensorFlow Lite's `Interpreter`; nothing else in the served code knows which one it is.
+"""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chalicelib.errors import EngineError
+
+_PACKAGES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+
+
+class Engine(NamedTuple):
+    """An importable engine: its name, its version, and the class of its interpreters."""
+
+    name: str
+    version: str
+    interpreter_class: Callable[..., Any]
+
+    def load(self, model_path: Path, num_threads: int) -> Any:
+        """An interpreter with its tensors allocated; the file was verified before."""
+        interpreter = self.interpreter_class(model_path=str(model_path), num_threads=num_threads)
+        interpreter.allocate_tensors()
+        return interpreter
+
+
+def find_engine(wanted: str = "auto") -> Engine:
+    """The engine `wanted`, or for "auto" the first that can be imported; raises EngineError."""
+    problems: list[Exception] = []
+    for name, package in _PACKAGES.items():
+        if wanted in ("auto", name):
+            try:
+                version = getattr(importlib.import_module(package), "__version__", "unknown")
+                return Engine(name, version, importlib.import_module(f"{package}.interpreter").Interpreter)
+            except Exception as error:  # a wheel for another system raises more than ImportError
+                problems.append(error)
+    raise EngineError(f"no inference engine can be imported (ENGINE={wanted})") from ExceptionGroup("engines", problems)

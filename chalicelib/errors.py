@@ -1,0 +1,49 @@
+"""One tree of exceptions for the served code. No HTTP here: `web` maps each leaf to its status."""
+
+
+class SlimceptionError(Exception):
+    """Base of all errors whose message may be shown to the caller."""
+
+
+class ClientError(SlimceptionError):
+    """The request is at fault; the same request will fail again."""
+
+
+class InvalidRequest(ClientError):
+    """The request's form is wrong: not JSON, a field missing, unknown or out of range."""
+
+
+class UnknownModel(ClientError):
+    """The request names a model that is not installed."""
+
+
+class PayloadTooLarge(ClientError):
+    """Too many bytes."""
+
+
+class ImageTooLarge(ClientError):
+    """Too many pixels, too long a side or too many scans to decode within the memory and time limits."""
+
+
+class UnsupportedImage(ClientError):
+    """The bytes are not in an image format that is served."""
+
+
+class UndecodableImage(ClientError):
+    """The bytes start like a served image format, but the image cannot be decoded."""
+
+
+class ServiceError(SlimceptionError):
+    """The installation is at fault; the request may succeed once it is mended."""
+
+
+class ConfigError(ServiceError):
+    """An environment variable has a value that cannot be used."""
+
+
+class ModelError(ServiceError):
+    """A model bundle is missing, damaged or inconsistent, or gives no usable answer."""
+
+
+class EngineError(ServiceError):
+    """No inference engine can be imported."""

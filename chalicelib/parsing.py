@@ -1,0 +1,144 @@
+"""Request bodies and parameters to checked values. Every refusal says what came and what is accepted."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from chalicelib.errors import InvalidRequest
+
+DEFAULT_TOP_K = 5
+MAX_INSTANCES = 32
+_SINGLE_FIELDS = ("image", "top_k", "model")
+_INSTANCES_FIELDS = ("instances", "top_k", "model", "signature_name")
+_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_WHITE_SPACE = b" \t\r\n\f\v"
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """Images as sent, the number of labels wanted (None: the default), the model's name (None: the default)."""
+
+    images: tuple[bytes, ...]
+    top_k: int | None = None
+    model: str | None = None
+    is_batch: bool = False
+    """True for TensorFlow Serving's `instances`, whose answer holds one list for each instance."""
+
+
+def parse_predict(body: bytes) -> PredictRequest:
+    """`{"image", "top_k", "model"}`, or `{"instances": [{"b64"}], ...}`; raises InvalidRequest."""
+    fields = _json_object(body)
+    top_k, model = parse_top_k(fields), parse_model(fields)
+    if "instances" in fields:
+        _refuse_unknown(fields, _INSTANCES_FIELDS)
+        return PredictRequest(_instances(fields["instances"]), top_k, model, is_batch=True)
+    _refuse_unknown(fields, _SINGLE_FIELDS)
+    if "image" not in fields:
+        raise InvalidRequest('the field "image" is missing: send {"image": "<base64>"}')
+    return PredictRequest((decode_base64(fields["image"], '"image"'),), top_k, model)
+
+
+def parse_image_query(query: dict[str, str]) -> tuple[int | None, str | None]:
+    """`top_k` and `model` of `POST /predict/image?top_k=&model=`; raises InvalidRequest."""
+    fields: dict[str, Any] = dict(query)
+    _refuse_unknown(fields, _SINGLE_FIELDS[1:])
+    text = fields.get("top_k", "")
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        fields["top_k"] = int(text)
+    return parse_top_k(fields), parse_model(fields)
+
+
+def parse_top_k(fields: dict[str, Any]) -> int | None:
+    """An integer of at least 1; the model decides how many there are. A bool is no integer here."""
+    if "top_k" not in fields:
+        return None
+    top_k = fields["top_k"]
+    if type(top_k) is not int or top_k < 1:
+        raise InvalidRequest(f'"top_k" is {_shown(top_k)}: expected a whole number of at least 1')
+    return top_k
+
+
+def check_top_k(top_k: int | None, classes: int) -> int:
+    """The number of labels to answer with, for a model that has `classes`; raises InvalidRequest."""
+    if top_k is not None and top_k > classes:
+        raise InvalidRequest(f'"top_k" is {_shown(top_k)}: this model has {classes} classes')
+    return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
+
+
+def parse_model(fields: dict[str, Any]) -> str | None:
+    """A model's name, or None where the field is absent."""
+    if "model" not in fields:
+        return None
+    if not isinstance(fields["model"], str) or not fields["model"]:
+        raise InvalidRequest(f'"model" is {_shown(fields["model"])}: expected the name of a model as a string')
+    return fields["model"]
+
+
+def decode_base64(text: Any, field: str) -> bytes:
+    """Base64, plain or URL-safe, padded or not, with or without white space or a `data:` prefix.
+
+    Every spelling of the same bytes gives the same bytes; anything else raises InvalidRequest, for
+    Python's lenient decoder would drop what it does not know and answer for other bytes.
+    """
+    if not isinstance(text, str):
+        raise InvalidRequest(f"{field} is {_shown(text)}: expected a string of base64")
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise InvalidRequest(f"{field} is a data: URL that is not base64: expected data:image/...;base64,...")
+    if not text.isascii():
+        raise InvalidRequest(f"{field} is not base64: it holds characters outside ASCII")
+    compact = text.encode("ascii").translate(_STANDARD_ALPHABET, _WHITE_SPACE)
+    bare = compact.rstrip(b"=")
+    if not bare:
+        raise InvalidRequest(f"{field} is empty: expected the base64 of an image")
+    if len(compact) - len(bare) > 2 or len(bare) % 4 == 1:
+        raise InvalidRequest(f"{field} is not base64: {len(compact)} characters cannot be a whole number of bytes")
+    try:
+        return base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
+    except binascii.Error as error:
+        raise InvalidRequest(f"{field} is not base64: it holds characters outside its alphabet") from error
+
+
+def _instances(instances: Any) -> tuple[bytes, ...]:
+    if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
+        raise InvalidRequest(f'"instances" is {_shown(instances)}: expected a list of 1 to {MAX_INSTANCES} objects')
+    images = []
+    for number, instance in enumerate(instances):
+        if not isinstance(instance, dict) or set(instance) != {"b64"}:
+            raise InvalidRequest(f'"instances"[{number}] is {_shown(instance)}: expected {{"b64": "<base64>"}}')
+        images.append(decode_base64(instance["b64"], f'"instances"[{number}]'))
+    return tuple(images)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not JSON ({len(body)} bytes received)") from error
+    if not isinstance(fields, dict):
+        raise InvalidRequest(f"the body is {_shown(fields)}: expected a JSON object")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_unknown(fields: dict[str, Any], known: tuple[str, ...]) -> None:
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise InvalidRequest(f"unknown field {_shown(unknown[0])}: expected {', '.join(known)}")
+
+
+def _shown(value: Any) -> str:
+    """A value as a message may show it: what it is, and short."""
+    if isinstance(value, dict | list):
+        return f"a JSON {'object' if isinstance(value, dict) else 'list'} of {len(value)}"
+    try:
+        text = json.dumps(value)
+    except ValueError:  # Python refuses to print integers of more than 4,300 digits
+        return "a very large number"
+    return text if len(text) <= 60 else text[:60] + "..."
