@@ -108,7 +108,7 @@ class Api:
 
     def models(self, request: Request) -> Response:
         """`GET /models`: the card of every installed model."""
-        return self._answer(request, lambda exchange: {"models": self._store.cards()})
+        return self._answer(request, lambda _: {"models": self._store.cards()})
 
     def _classify(self, exchange: Exchange, wanted: PredictRequest) -> Body:
         classifier = self._store.get(wanted.model)
@@ -166,7 +166,8 @@ class Api:
         media_type = _media_type(request)
         if media_type != "application/json" and not media_type.endswith("+json"):
             raise errors.UnsupportedImage(
-                f"Content-Type is {media_type[:60]!r}: POST /predict takes application/json; POST /predict/image takes image bytes"
+                f"Content-Type is {media_type[:60]!r}: POST /predict takes application/json, "
+                "POST /predict/image an image's own bytes"
             )
         return self._body(request)
 
@@ -185,7 +186,8 @@ class Api:
         body: bytes = request.raw_body or b""
         if len(body) > self._settings.max_body_bytes:
             raise errors.PayloadTooLarge(
-                f"the body has {len(body)} bytes: at most {self._settings.max_body_bytes} are accepted; scale the image down"
+                f"the body has {len(body)} bytes: at most {self._settings.max_body_bytes} are accepted; "
+                "scale the image down"
             )
         return body
 

@@ -38,7 +38,7 @@ def block_a(x: Any, width: int) -> Any:
 
 
 def block_b(x: Any, width: int, n: int = 7) -> Any:
-    """nxn convolutions factorised into 1xn and nx1: (N, H, W, C) to (N, H, W, 4 * width)."""
+    """Convolutions of n x n factorised into 1xn and nx1: (N, H, W, C) to (N, H, W, 4 * width)."""
     branches = [
         conv(x, width, (1, 1)),
         _chain(x, width, (1, 1), (1, n), (n, 1)),

@@ -17,6 +17,9 @@ SIZE_PX = 48
 _STROKES: dict[str, list[list[list[tuple[float, float]]]]] = json.loads(Path(__file__).with_suffix(".json").read_text())
 """One or more ways to write each digit: strokes of points in a unit square, x to the right, y down."""
 
+_RESAMPLING = [Image.Resampling.NEAREST, *[Image.Resampling.BILINEAR] * 3, *[Image.Resampling.BICUBIC] * 3]
+"""How a scan may have been enlarged by whoever sends it; blocks are rare."""
+
 
 def drawn(digit: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """A digit as a mouse draws it: float32 (SIZE_PX, SIZE_PX), 0 paper to 1 ink."""
@@ -25,7 +28,7 @@ def drawn(digit: int, rng: np.random.Generator) -> NDArray[np.float32]:
     canvas = Image.new("L", (CANVAS_PX, CANVAS_PX))
     pen = ImageDraw.Draw(canvas)
     width = int(rng.integers(4, 17))
-    matrix, offset = _placement(rng, aspect=float(rng.uniform(0.5, 0.85)))
+    matrix, offset = _placement(rng, largest=0.95, aspect=float(rng.uniform(0.5, 0.85)))
     for stroke in strokes:
         points = np.array(stroke) + rng.normal(0, 0.03, (len(stroke), 2))
         line = (_smooth(points) - 0.5) @ matrix.T * CANVAS_PX + offset * CANVAS_PX
@@ -37,16 +40,17 @@ def drawn(digit: int, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def scanned(pixels: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:
     """One of scikit-learn's 8x8 digits (0..16) placed anew: float32 (SIZE_PX, SIZE_PX), 0 paper to 1 ink."""
-    matrix, offset = _placement(rng, aspect=1.0)
+    matrix, offset = _placement(rng, largest=1.15, aspect=1.0)
     inverse = np.linalg.inv(matrix * CANVAS_PX / 8)
     shift = np.array([4.0, 4.0]) - inverse @ (offset * CANVAS_PX)
     source = Image.fromarray((pixels * (255 / 16)).astype(np.uint8))
+    resampling = _RESAMPLING[rng.integers(len(_RESAMPLING))]
     coefficients = (*inverse[0], shift[0], *inverse[1], shift[1])
-    canvas = source.transform((CANVAS_PX, CANVAS_PX), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
+    canvas = source.transform((CANVAS_PX, CANVAS_PX), Image.Transform.AFFINE, coefficients, resampling)
     ink = _shrink(canvas)
     if rng.random() < 0.5:  # a hard pen instead of the scanner's soft one
         threshold, gain = rng.uniform(0.3, 0.6), rng.uniform(4, 16)
-        ink = 1 / (1 + np.exp(-gain * (ink - threshold))).astype(np.float32)
+        ink = (1 / (1 + np.exp(-gain * (ink - threshold)))).astype(np.float32)
     return ink
 
 
@@ -61,13 +65,15 @@ def on_paper(ink: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.u
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
-def _placement(rng: np.random.Generator, aspect: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _placement(
+    rng: np.random.Generator, largest: float, aspect: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A matrix that scales, tilts and shears the unit square, and where on the canvas its middle comes to lie."""
-    height = rng.uniform(0.4, 0.95)
+    height = rng.uniform(0.35, largest)
     angle, shear = rng.normal(0, 0.13), rng.normal(0, 0.15)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[1, shear], [0, 1]]) @ np.diag([height * aspect, height])
-    margin = (1 - height) / 2
+    margin = abs(1 - height) / 2
     return matrix, np.array([0.5, 0.5]) + rng.uniform(-margin, margin, 2)
 
 

@@ -1,0 +1,52 @@
+"""Which source a command line means. TensorFlow is imported only for the sources that need it."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from convert.errors import ConvertError
+from convert.screen import quiet_libraries, working
+from convert.sources import Source, named
+
+
+@contextmanager
+def opened(options: Namespace) -> Iterator[Source]:
+    """The source that the command line names; raises ConvertError."""
+    if options.source == "digits":
+        from convert.digits_source import trained_digits
+
+        with trained_digits(options) as source:
+            yield named(source, options.name)
+        return
+    with working(f"Reading {options.source}"), quiet_libraries():
+        source = _open(options.source, options.weights)
+    yield named(source, options.name)
+
+
+def _open(text: str, weights: str) -> Source:
+    path = Path(text)
+    if text == "inception_v3":
+        _need_tensorflow()
+        from convert.inception import open_inception
+
+        return open_inception(weights)
+    if not path.exists():
+        raise ConvertError(f"{text}: no such file; known by name are inception_v3 and digits")
+    if path.suffix == ".tflite":
+        from convert.tflite_source import open_tflite
+
+        return open_tflite(path)
+    if not path.is_dir() and path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise ConvertError(f"{text}: expected a .keras, .h5 or .tflite file, or a SavedModel's folder")
+    _need_tensorflow()
+    from convert.tensorflow_source import open_keras, open_saved_model
+
+    return open_saved_model(path) if path.is_dir() else open_keras(path)
+
+
+def _need_tensorflow() -> None:
+    try:
+        import tensorflow  # noqa: F401
+    except ImportError as error:
+        raise ConvertError("TensorFlow is not installed: run `make convert-env`") from error

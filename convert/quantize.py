@@ -1,0 +1,72 @@
+"""A float .tflite model to 8 or 16 bits, by Google's AI Edge Quantizer.
+
+Its models use the operators' first versions, so that they load in tflite-runtime 2.14 as well as in LiteRT.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from ai_edge_quantizer import quantizer, recipe, recipe_manager
+from numpy.typing import NDArray
+
+from convert.errors import ConvertError
+from convert.graph import Graph, Op, Type
+
+MODES = ("dynamic", "int8", "float16", "float32")
+
+
+def quantize(model: bytes, mode: str, calibration: Iterable[NDArray[Any]] = ()) -> bytes:
+    """Quantise a float .tflite model, which must have a signature.
+
+    dynamic: int8 weights for each channel, activations quantised while running. int8: weights and
+    activations, input and output too; `calibration` gives input tensors, float32 (1, H, W, C), whose
+    ranges decide. float16: weights only. float32: as it is. Raises ConvertError.
+    """
+    if mode == "float32":
+        return model
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return _quantize(model, mode, calibration)
+    except (ValueError, RuntimeError) as error:
+        raise ConvertError(
+            f"cannot quantise to {mode}: {str(error).splitlines()[0]}; try another --quantize"
+        ) from error
+
+
+def _quantize(model: bytes, mode: str, calibration: Iterable[NDArray[Any]]) -> bytes:
+    job = quantizer.Quantizer(model, _RECIPES[mode]())
+    ranges = None
+    if job.need_calibration:
+        signature = Graph(model).model.signatureDefs[0]
+        key, name = signature.signatureKey.decode(), signature.inputs[0].name.decode()
+        ranges = job.calibrate({key: ({name: tensor} for tensor in calibration)})
+    return bytes(job.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+
+
+def _float16() -> Any:
+    rules = recipe_manager.RecipeManager()
+    rules.add_weight_only_config(
+        regex=".*",
+        operation_name="*",
+        num_bits=16,
+        algorithm_key=recipe_manager.AlgorithmName.FLOAT_CASTING,
+    )
+    return rules.get_quantization_recipe()
+
+
+_RECIPES = {"dynamic": recipe.dynamic_wi8_afp32, "int8": recipe.static_wi8_ai8, "float16": _float16}
+
+
+def detect(graph: Graph) -> str:
+    """How an existing .tflite model is quantised: one of MODES, or "uint8" for the older kind."""
+    input_type = graph.tensor(graph.subgraph.inputs[0]).type
+    if input_type in (Type.INT8, Type.UINT8):
+        return "int8" if input_type == Type.INT8 else "uint8"
+    layers = (op for op in graph.operators if graph.kind(op) in (Op.CONV_2D, Op.FULLY_CONNECTED))
+    types = {graph.tensor(op.inputs[1]).type for op in layers}
+    if Type.INT8 in types or Type.UINT8 in types:
+        activations = {graph.tensor(op.outputs[0]).type for op in graph.operators}
+        return "int8" if Type.INT8 in activations else "dynamic"
+    return "float16" if any(tensor.type == Type.FLOAT16 for tensor in graph.subgraph.tensors) else "float32"

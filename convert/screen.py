@@ -1,0 +1,70 @@
+"""What the converter shows: progress on standard error, the result as a table."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from chalicelib.card import ModelCard
+
+console = Console(stderr=True)
+
+
+@contextmanager
+def working(what: str | None) -> Iterator[None]:
+    """Show that something goes on whose end cannot be foreseen."""
+    if what is None:
+        yield
+        return
+    with console.status(f"{what} ..."):
+        yield
+    console.print(f"{what}: done")
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep TensorFlow's C++ chatter off the screen: it writes to the file descriptor, past Python."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def result(card: ModelCard, folder: str, notes: list[str]) -> None:
+    """The bundle in a table."""
+    table = Table(title=f"{folder}", show_header=False, title_justify="left")
+    for name, value in _rows(card):
+        table.add_row(name, value)
+    Console(width=100 if not sys.stdout.isatty() else None).print(table)
+    for note in notes:
+        console.print(f"note: {note}", highlight=False)
+
+
+def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:
+    measured = card.verification
+    spec = card.input
+    yield "model", f"{card.quantization}, {card.size_bytes / 1e6:.1f} MB, version {card.version}"
+    yield "input", f"{spec.width}x{spec.height} {spec.color}, middle {spec.crop:.1%} of the picture"
+    yield "classes", f"{card.output.classes} ({card.output.scores})"
+    yield "one inference", f"{measured['latency_ms']} ms on one thread, {measured['engine']}"
+    if not card.trained:
+        yield "weights", "untrained: every answer says so"
+    if not measured["pictures"]:
+        yield "verified", "no: give --validation DIR to compare it with its source"
+        return
+    yield "verified on", f"{measured['pictures']} pictures"
+    yield "same best class", f"{measured['top1_agreement']:.1%}"
+    yield "same best five", f"{measured['top5_agreement']:.1%}"
+    yield "largest difference of a score", f"{measured['max_score_difference']}"
+    if measured["accuracy"] is not None:
+        yield "accuracy", f"{measured['accuracy']:.1%} (source: {measured['source_accuracy']:.1%})"

@@ -1,0 +1,96 @@
+"""What a .tflite file says of itself: labels and normalisation, from TensorFlow Lite's metadata.
+
+Source of the format: TensorFlow Lite's metadata_schema.fbs; the field numbers below are its order of
+fields. The labels are a file in a zip archive at the model's end. No Python package that reads this
+installs on current Pythons, and of its many tables only these few are wanted.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flatbuffers import number_types as number
+from flatbuffers.table import Table
+
+from chalicelib.registry import parse_labels
+from convert.graph import Graph
+
+_BUFFER_NAME = b"TFLITE_METADATA"
+_MODEL_SUBGRAPHS, _SUBGRAPH_INPUTS, _SUBGRAPH_OUTPUTS = 3, 2, 3
+_TENSOR_PROCESS_UNITS, _TENSOR_FILES = 4, 6
+_UNIT_TYPE, _UNIT_OPTIONS = 0, 1
+_NORMALIZATION, _NORMALIZATION_MEAN, _NORMALIZATION_STD = 1, 0, 1
+_FILE_NAME, _FILE_TYPE, _AXIS_LABELS = 0, 2, 2
+
+
+@dataclass(frozen=True)
+class TfliteMetadata:
+    """What was found; None for what was not."""
+
+    labels: tuple[str, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def read_metadata(data: bytes, graph: Graph) -> TfliteMetadata:
+    """The metadata of a .tflite file; all None where it carries none or it cannot be read."""
+    buffer = next((entry.buffer for entry in graph.model.metadata or [] if entry.name == _BUFFER_NAME), None)
+    if buffer is None:
+        return TfliteMetadata()
+    try:
+        raw = bytearray(graph.model.buffers[buffer].data)
+        root = Table(raw, int.from_bytes(raw[:4], "little"))
+        mean, std = _normalization(root)
+        return TfliteMetadata(_labels(root, data), mean, std)
+    except Exception:  # metadata is a convenience: damaged, it counts as absent
+        return TfliteMetadata()
+
+
+def _tensors(root: Table, side: int) -> Iterator[Table]:
+    for subgraph in _tables(root, _MODEL_SUBGRAPHS):
+        yield from _tables(subgraph, side)
+
+
+def _normalization(root: Table) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    for tensor in _tensors(root, _SUBGRAPH_INPUTS):
+        for unit in _tables(tensor, _TENSOR_PROCESS_UNITS):
+            kind = _offset(unit, _UNIT_TYPE)
+            if kind and unit.Get(number.Uint8Flags, unit.Pos + kind) == _NORMALIZATION:
+                options = Table(unit.Bytes, unit.Indirect(unit.Pos + _offset(unit, _UNIT_OPTIONS)))
+                return _floats(options, _NORMALIZATION_MEAN), _floats(options, _NORMALIZATION_STD)
+    return None, None
+
+
+def _labels(root: Table, data: bytes) -> tuple[str, ...] | None:
+    for tensor in _tensors(root, _SUBGRAPH_OUTPUTS):
+        for file in _tables(tensor, _TENSOR_FILES):
+            kind = _offset(file, _FILE_TYPE)
+            if kind and file.Get(number.Int8Flags, file.Pos + kind) == _AXIS_LABELS:
+                name = file.String(file.Pos + _offset(file, _FILE_NAME)).decode()
+                with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                    return parse_labels(archive.read(name))
+    return None
+
+
+def _offset(table: Table, field: int) -> int:
+    """Where a field lies in its table; 0 when it is absent. The first field's entry is the fifth byte."""
+    return int(table.Offset(4 + 2 * field))
+
+
+def _tables(table: Table, field: int) -> Iterator[Table]:
+    offset = _offset(table, field)
+    if offset:
+        for i in range(table.VectorLen(offset)):
+            yield Table(table.Bytes, table.Indirect(table.Vector(offset) + 4 * i))
+
+
+def _floats(table: Table, field: int) -> tuple[float, ...] | None:
+    offset = _offset(table, field)
+    if not offset:
+        return None
+    values: list[Any] = [
+        table.Get(number.Float32Flags, table.Vector(offset) + 4 * i) for i in range(table.VectorLen(offset))
+    ]
+    return tuple(float(value) for value in values)

@@ -1,0 +1,91 @@
+"""A .tflite file as source: float ones can be quantised, others are served as they are."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from chalicelib.preprocessing import dequantize, quantize
+from convert.errors import ConvertError
+from convert.graph import Graph
+from convert.sources import PREPROCESS, Preprocess, Source, sha256_of
+from convert.tflite_metadata import TfliteMetadata, read_metadata
+
+
+def open_tflite(path: Path) -> Source:
+    """Read a .tflite classifier; raises ConvertError for anything else."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConvertError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        graph, reference = Graph(data), Reference(data)
+    except ConvertError as error:
+        raise ConvertError(f"{path}: {error}") from error
+    metadata = read_metadata(data, graph)
+    return Source(
+        name=path.stem,
+        tflite=data,
+        input_shape=reference.input_shape,
+        outputs=reference.outputs,
+        scores=reference,
+        origin={"kind": "tflite", "file": path.name, "sha256": sha256_of(path)},
+        preprocess=_preprocess(metadata) or reference.preprocess_from_range(),
+        labels=metadata.labels,
+    )
+
+
+class Reference:
+    """The source model itself, run with float input and output whatever its own types are."""
+
+    def __init__(self, data: bytes) -> None:
+        """Load and check: one picture in, one row of scores out; raises ConvertError."""
+        try:
+            self._interpreter = Interpreter(model_content=data)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ConvertError(
+                "LiteRT cannot load the model; it may be damaged, or need operators of TensorFlow"
+            ) from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][0] != 1:
+            raise ConvertError(
+                f"input {[t['shape'].tolist() for t in inputs]}: an image classifier takes one of (1, H, W, C)"
+            )
+        if len(outputs) != 1 or outputs[0]["shape"].prod() != outputs[0]["shape"].max():
+            raise ConvertError(
+                f"output {[t['shape'].tolist() for t in outputs]}: a classifier gives one of (1, classes)"
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        height, width, channels = (int(n) for n in self._input["shape"][1:])
+        self.input_shape, self.outputs = (height, width, channels), int(self._output["shape"].max())
+
+    def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
+        """float32 (1, H, W, C) to the raw output (outputs,)."""
+        encoded = quantize(tensor.astype(np.float64), np.dtype(self._input["dtype"]), *self._input["quantization"])
+        self._interpreter.set_tensor(self._input["index"], encoded)
+        self._interpreter.invoke()
+        return dequantize(
+            self._interpreter.get_tensor(self._output["index"]).reshape(-1), *self._output["quantization"]
+        )
+
+    def preprocess_from_range(self) -> Preprocess | None:
+        """What an integer input says of its scaling: the real values that its 256 steps span."""
+        scale, zero_point = self._input["quantization"]
+        if not scale:
+            return None
+        limits = np.iinfo(self._input["dtype"])
+        low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+        if abs(low + 1) < 0.1 and abs(high - 1) < 0.1:
+            return PREPROCESS["tf"]
+        if abs(low) < 0.1 and abs(high - 1) < 0.1:
+            return Preprocess("RGB", (0.0,) * 3, (255.0,) * 3)
+        return PREPROCESS["none"] if abs(low) < 2 and abs(high - 255) < 4 else None
+
+
+def _preprocess(metadata: TfliteMetadata) -> Preprocess | None:
+    if not metadata.mean or not metadata.std or len(metadata.mean) != len(metadata.std):
+        return None
+    return Preprocess("RGB", metadata.mean, metadata.std)
