@@ -18,7 +18,7 @@ from convert import blocks, strokes
 
 HELD_OUT = 0.2
 SEED = 7
-EPOCHS = 24
+EPOCHS = 18
 ROUNDS = 3
 """How often each scan is seen in an epoch, placed anew each time; as many drawn digits come along."""
 BATCH = 64

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.progress import Progress
 
 from convert import digits
-from convert.screen import console, quiet_libraries
+from convert.screen import console, quiet_libraries, working
 from convert.sources import PREPROCESS, Source
 from convert.tensorflow_source import from_keras
 
@@ -35,7 +35,8 @@ def trained_digits(options: Namespace) -> Iterator[Source]:
         "network": "narrow Inception",
         "seed": digits.SEED,
     }
-    source = from_keras(network, "digits", origin, preprocess=PREPROCESS["tf"], labels=LABELS, crop=1.0)
+    with working("Reading the network"), quiet_libraries():
+        source = from_keras(network, "digits", origin, preprocess=PREPROCESS["tf"], labels=LABELS, crop=1.0)
     with tempfile.TemporaryDirectory() as folder:
         calibration, validation = Path(folder) / "calibration", Path(folder) / "validation"
         _write_pictures(calibration, validation)

@@ -58,6 +58,21 @@ class Graph:
         """The last one that computes something: what only changes form or type is passed over."""
         return next(op for op in reversed(self.operators) if self.kind(op) not in _MEANINGLESS)
 
+    def replace_tensor(self, gone: int, by: int) -> None:
+        """Let whatever refers to tensor `gone` refer to `by`, and take `gone` out; indices after it move up."""
+
+        def renumbered(index: int) -> int:
+            kept = by if index == gone else index
+            return kept - (kept > gone)
+
+        for part in [*self.operators, self.subgraph]:
+            part.inputs = [renumbered(i) for i in part.inputs]
+            part.outputs = [renumbered(i) for i in part.outputs]
+        for signature in self.model.signatureDefs or []:
+            for mapping in [*signature.inputs, *signature.outputs]:
+                mapping.tensorIndex = renumbered(mapping.tensorIndex)
+        del self.subgraph.tensors[gone]
+
     def serialize(self) -> bytes:
         """The .tflite file, the same bytes for the same graph."""
         builder = flatbuffers.Builder(1 << 20)

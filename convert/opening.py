@@ -14,7 +14,9 @@ from convert.sources import Source, named
 def opened(options: Namespace) -> Iterator[Source]:
     """The source that the command line names; raises ConvertError."""
     if options.source == "digits":
-        from convert.digits_source import trained_digits
+        _need_tensorflow()
+        with quiet_libraries():
+            from convert.digits_source import trained_digits
 
         with trained_digits(options) as source:
             yield named(source, options.name)
@@ -47,6 +49,7 @@ def _open(text: str, weights: str) -> Source:
 
 def _need_tensorflow() -> None:
     try:
-        import tensorflow  # noqa: F401
+        with quiet_libraries():
+            import tensorflow  # noqa: F401
     except ImportError as error:
         raise ConvertError("TensorFlow is not installed: run `make convert-env`") from error

@@ -11,7 +11,7 @@ from convert import bundle, pictures, rewrite
 from convert.errors import ConvertError
 from convert.graph import Graph, Op
 from convert.quantize import detect, quantize
-from convert.screen import console, working
+from convert.screen import ShownList, console, working
 from convert.sources import Source, input_spec, labelled
 from convert.verify import verify
 
@@ -60,10 +60,10 @@ def _model(source: Source, options: Namespace, spec: InputSpec) -> tuple[bytes, 
         rewrite.softmax_left_to_serving(graph)
     rewrite.signature_added(graph)
     paths = _spread_out(options.calibration if mode == "int8" else None, "calibration", CALIBRATION_LIMIT)
-    tensors = pictures.tensors(paths, spec)
-    shown = track(tensors, "Calibrating", total=len(paths), console=console, disable=not paths)
-    with working(f"Quantising to {mode}") if not paths else working(None):
-        return quantize(graph.serialize(), mode, shown), mode, moved
+    reading = track(pictures.tensors(paths, spec), "Reading pictures", len(paths), console=console, disable=not paths)
+    tensors = ShownList(list(reading), "Calibrating")
+    with working(None if paths else f"Quantising to {mode}"):
+        return quantize(graph.serialize(), mode, tensors), mode, moved
 
 
 def _spread_out(folder: Path | None, purpose: str, limit: int) -> list[Path]:

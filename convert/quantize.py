@@ -5,7 +5,7 @@ Its models use the operators' first versions, so that they load in tflite-runtim
 
 import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ai_edge_quantizer import quantizer, recipe, recipe_manager
@@ -22,7 +22,7 @@ def quantize(model: bytes, mode: str, calibration: Iterable[NDArray[Any]] = ()) 
 
     dynamic: int8 weights for each channel, activations quantised while running. int8: weights and
     activations, input and output too; `calibration` gives input tensors, float32 (1, H, W, C), whose
-    ranges decide. float16: weights only. float32: as it is. Raises ConvertError.
+    ranges decide, and can be walked more than once. float16: weights only. float32: as it is. Raises ConvertError.
     """
     if mode == "float32":
         return model
@@ -41,8 +41,18 @@ def _quantize(model: bytes, mode: str, calibration: Iterable[NDArray[Any]]) -> b
     if job.need_calibration:
         signature = Graph(model).model.signatureDefs[0]
         key, name = signature.signatureKey.decode(), signature.inputs[0].name.decode()
-        ranges = job.calibrate({key: ({name: tensor} for tensor in calibration)})
+        ranges = job.calibrate({key: _Samples(name, calibration)})
     return bytes(job.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+
+
+class _Samples:
+    """Input tensors under the signature's name for the input; can be walked again, for the quantiser counts first."""
+
+    def __init__(self, name: str, tensors: Iterable[NDArray[Any]]) -> None:
+        self._name, self._tensors = name, tensors
+
+    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
+        return ({self._name: tensor} for tensor in self._tensors)
 
 
 def _float16() -> Any:

@@ -38,12 +38,7 @@ def softmax_left_to_serving(graph: Graph) -> bool:
     if graph.kind(last) != Op.SOFTMAX or last.builtinOptions.beta != 1.0:
         return False
     graph.operators.pop()
-    outputs = list(graph.subgraph.outputs)
-    graph.subgraph.outputs = [last.inputs[0] if index == last.outputs[0] else index for index in outputs]
-    for signature in graph.model.signatureDefs or []:
-        for mapping in signature.outputs:
-            if mapping.tensorIndex == last.outputs[0]:
-                mapping.tensorIndex = last.inputs[0]
+    graph.replace_tensor(last.outputs[0], by=last.inputs[0])
     return True
 
 

@@ -5,13 +5,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from chalicelib.card import ModelCard
 
-console = Console(stderr=True)
+# On a descriptor of its own, so that it can be seen while `quiet_libraries` has turned standard error away.
+console = Console(file=os.fdopen(os.dup(2), "w", buffering=1))
 
 
 @contextmanager
@@ -23,6 +26,18 @@ def working(what: str | None) -> Iterator[None]:
     with console.status(f"{what} ..."):
         yield
     console.print(f"{what}: done")
+
+
+class ShownList(list[Any]):
+    """A list that shows how far each walk over it has come: the quantiser walks twice, first to count."""
+
+    def __init__(self, items: list[Any], description: str) -> None:
+        super().__init__(items)
+        self._description = description
+
+    def __iter__(self) -> Iterator[Any]:
+        """Every item, with a bar that vanishes at the end."""
+        return iter(track(list.__iter__(self), self._description, len(self), console=console, transient=True))
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def scanned(pixels: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np
     ink = _shrink(canvas)
     if rng.random() < 0.5:  # a hard pen instead of the scanner's soft one
         threshold, gain = rng.uniform(0.3, 0.6), rng.uniform(4, 16)
-        ink = (1 / (1 + np.exp(-gain * (ink - threshold)))).astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-gain * (ink - threshold))), np.float32)
     return ink
 
 
@@ -93,4 +93,4 @@ def _smooth(points: NDArray[np.float64], steps: int = 8) -> NDArray[np.float64]:
 def _shrink(canvas: Image.Image) -> NDArray[np.float32]:
     if canvas.width != SIZE_PX:
         canvas = canvas.filter(ImageFilter.GaussianBlur(0.5)).resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR)
-    return np.asarray(canvas, np.float32) / 255
+    return np.asarray(canvas, np.float32) / np.float32(255)

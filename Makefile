@@ -1,0 +1,66 @@
+# Slimception's commands; `make help` lists them. A fresh machine needs Python 3.11 or later and make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+PORT ?= 8000
+SOURCE ?= inception_v3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+run: $(VENV)/.serve ## serve the newest model on PORT (default 8000) and try it with a sample picture
+	@$(BIN)/python -m localaws.quickstart --port $(PORT)
+
+test: check ## everything that CI runs: check, all tests, and the served code under every Python and engine found
+	$(BIN)/python -m pytest
+	tests/matrix.sh
+
+check: $(VENV)/.dev ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+model: $(VENV)/.convert ## convert SOURCE (default inception_v3) into models/, with ARGS
+	$(BIN)/python -m convert $(SOURCE) $(ARGS)
+
+digits: $(VENV)/.convert ## train the embedded default anew
+	$(BIN)/python -m convert digits --out chalicelib/models
+
+convert-env: $(VENV)/.convert ## install what `python -m convert` needs (TensorFlow among it)
+
+bench: $(VENV)/.convert ## measure conversion's choices on this machine
+	$(BIN)/python -m benchmarks.quantization
+
+clean: ## remove environments, builds and caches; models/ stays
+	rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Each step of the environment adds to the one before it. Hashes are checked, so that nothing is resolved anew.
+$(VENV)/.serve: layers/requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make run PYTHON=/path/to/python3"; exit 2; }
+	@echo "Installing the runtime into $(VENV) ($$($(PYTHON) --version)) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --no-deps --require-hashes -r layers/requirements.txt
+	@$(PIP) --constraint requirements-dev.txt chalice
+	@touch $@
+
+$(VENV)/.convert: $(VENV)/.serve convert/requirements.txt
+	@echo "Installing TensorFlow and the converter's other needs into $(VENV) ..."
+	@$(PIP) -r convert/requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
+	@echo "Installing the tests' needs into $(VENV) ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.PHONY: help run test check format model digits convert-env bench clean

@@ -1,0 +1,1 @@
+"""Measurements behind the README's figures: everything that is compared runs side by side in one run."""
