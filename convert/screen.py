@@ -1,5 +1,6 @@
 """What the converter shows: progress on standard error, the result as a table."""
 
+import atexit
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from chalicelib.card import ModelCard
 
 # On a descriptor of its own, so that it can be seen while `quiet_libraries` has turned standard error away.
 console = Console(file=os.fdopen(os.dup(2), "w", buffering=1))
+atexit.register(console.file.close)
 
 
 @contextmanager

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The served code's tests under every Python that Lambda has and this machine too, with nothing but the runtime
+# installed, and once with tflite-runtime instead of LiteRT. What is not at hand is named and passed over.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+find_python() { # find_python 3.12: the interpreter's path, or nothing
+  local candidate
+  for candidate in "$(command -v "python$1" || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
+    if [ -n "$candidate" ] && "$candidate" -c "import sys, venv; assert '%d.%d' % sys.version_info[:2] == '$1'" 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
+make_venv() { # make_venv DIR PYTHON PIP_ARGUMENTS...
+  local venv=$1 python=$2
+  shift 2
+  if [ ! -e "$venv/.ready" ]; then
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+      $(grep -E '^(chalice|pytest|hypothesis)==' requirements-dev.txt)
+    touch "$venv/.ready"
+  fi
+}
+
+served_tests() { # served_tests VENV
+  "$1/bin/python" -m pytest -q tests/chalicelib tests/test_app.py tests/test_architecture.py
+}
+
+for version in 3.12 3.13 3.14; do
+  python=$(find_python "$version")
+  if [ -z "$python" ]; then
+    echo "== Python $version: not on this machine, passed over"
+    continue
+  fi
+  echo "== Python $version, LiteRT"
+  make_venv ".venv-$version" "$python" --no-deps --require-hashes -r layers/requirements.txt
+  served_tests ".venv-$version"
+done
+
+python=$(find_python 3.11)
+if [ -z "$python" ]; then
+  echo "== tflite-runtime: needs Python 3.11, which is not on this machine, passed over"
+else
+  echo "== Python 3.11, tflite-runtime"
+  make_venv .venv-tflite "$python" tflite-runtime==2.14.0 numpy==1.26.4 pillow==13.0.0
+  served_tests .venv-tflite
+fi
