@@ -14,12 +14,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-run: $(VENV)/.serve ## serve the newest model on PORT (default 8000) and try it with a sample picture
+run: $(VENV)/.serve ## serve the default model on PORT (default 8000) and try it with a sample picture
 	@$(BIN)/python -m localaws.quickstart --port $(PORT)
 
-test: check ## everything that CI runs: check, all tests, and the served code under every Python and engine found
-	$(BIN)/python -m pytest
+test: check ## everything that CI runs: check, the served code under every Python and engine found, all tests
 	tests/matrix.sh
+	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -38,8 +38,9 @@ digits: $(VENV)/.convert ## train the embedded default anew
 
 convert-env: $(VENV)/.convert ## install what `python -m convert` needs (TensorFlow among it)
 
-bench: $(VENV)/.convert ## measure conversion's choices on this machine
-	$(BIN)/python -m benchmarks.quantization
+bench: $(VENV)/.convert ## the README's figures, measured on this machine
+	$(BIN)/python -m benchmarks.inception_latency
+	$(BIN)/python -m benchmarks.inception_on_digits
 
 clean: ## remove environments, builds and caches; models/ stays
 	rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache .hypothesis

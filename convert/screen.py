@@ -71,7 +71,8 @@ def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     measured = card.verification
     spec = card.input
     yield "model", f"{card.quantization}, {card.size_bytes / 1e6:.1f} MB, version {card.version}"
-    yield "input", f"{spec.width}x{spec.height} {spec.color}, middle {spec.crop:.1%} of the picture"
+    part = "the whole picture" if spec.crop == 1 else f"the middle {spec.crop:.1%} of the shorter side"
+    yield "input", f"{spec.width}x{spec.height} {spec.color}, {part}"
     yield "classes", f"{card.output.classes} ({card.output.scores})"
     yield "one inference", f"{measured['latency_ms']} ms on one thread, {measured['engine']}"
     if not card.trained:

@@ -31,11 +31,16 @@ def listing(folder: Path) -> list[str]:
 
 
 class TestSources:
-    def test_a_keras_file_becomes_a_bundle_that_serves(self, run: Cli, keras_file: Path, pictures: Path, tmp_path: Path) -> None:
+    def test_a_keras_file_becomes_a_bundle_that_serves(
+        self, run: Cli, keras_file: Path, pictures: Path, tmp_path: Path
+    ) -> None:
         result = run(keras_file, "--out", tmp_path, "--validation", pictures)
         assert result.code == 0, result.err
         card = json.loads((tmp_path / "narrow" / "model.json").read_text())
-        assert (card["quantization"], card["output"]) == ("dynamic", {"classes": 12, "scores": "logits", "label_offset": 0})
+        assert (card["quantization"], card["output"]) == (
+            "dynamic",
+            {"classes": 12, "scores": "logits", "label_offset": 0},
+        )
         assert card["source"]["convolutions_moved_before_pools"] == 3
         assert card["verification"]["pictures"] == 12
         assert card["verification"]["top1_agreement"] >= 0.9
@@ -68,7 +73,11 @@ class TestSources:
         assert result.code == 0, result.err
         loaded = load_bundle(tmp_path / "mobilenet")
         assert loaded.labels[:2] == ("background", "tench, Tinca tinca")
-        assert (loaded.card.input.mean, loaded.card.input.crop, loaded.card.quantization) == ((127.5,) * 3, 0.875, "uint8")
+        assert (loaded.card.input.mean, loaded.card.input.crop, loaded.card.quantization) == (
+            (127.5,) * 3,
+            0.875,
+            "uint8",
+        )
         assert (tmp_path / "mobilenet" / "model.tflite").read_bytes() == (mobilenet / "model.tflite").read_bytes()
 
     def test_a_thousand_labels_fit_a_model_with_a_background(self, run: Cli, mobilenet: Path, tmp_path: Path) -> None:
@@ -77,7 +86,9 @@ class TestSources:
         loaded = load_bundle(tmp_path / "m")
         assert (loaded.labels[0], loaded.card.output.label_offset) == ("tench, Tinca tinca", 1)
 
-    def test_the_same_input_gives_the_same_bytes(self, run: Cli, keras_file: Path, pictures: Path, tmp_path: Path) -> None:
+    def test_the_same_input_gives_the_same_bytes(
+        self, run: Cli, keras_file: Path, pictures: Path, tmp_path: Path
+    ) -> None:
         for out in ("a", "b"):
             assert run(keras_file, "--out", tmp_path / out, "--quantize", "int8", "--calibration", pictures).code == 0
         models = [(tmp_path / out / "narrow" / "model.tflite").read_bytes() for out in ("a", "b")]
@@ -93,7 +104,9 @@ class TestSources:
             folder = tmp_path / "sorted" / best.label.replace(" ", "_").upper()
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(picture, folder)
-        assert run(keras_file, "--out", tmp_path, "--validation", tmp_path / "sorted", "--quantize", "float32").code == 0
+        assert (
+            run(keras_file, "--out", tmp_path, "--validation", tmp_path / "sorted", "--quantize", "float32").code == 0
+        )
         verification = served(tmp_path / "narrow").card.verification
         assert (verification["accuracy"], verification["source_accuracy"]) == (1.0, 1.0)
 
@@ -152,7 +165,9 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("make", "message"), BAD_SOURCES.values(), ids=BAD_SOURCES)
-def test_a_bad_source_gets_one_clear_line(make: Callable[[Path], object], message: str, run: Cli, tmp_path: Path) -> None:
+def test_a_bad_source_gets_one_clear_line(
+    make: Callable[[Path], object], message: str, run: Cli, tmp_path: Path
+) -> None:
     result = run(make(tmp_path), "--out", tmp_path / "models")
     assert (result.code, listing(tmp_path / "models")) == (2, [])
     lines = [line for line in result.err.splitlines() if line.startswith("convert: ")]

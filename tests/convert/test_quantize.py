@@ -27,7 +27,9 @@ def logits_tflite(float_tflite: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("mode", "largest_share"), [("float16", 0.7), ("dynamic", 0.6), ("int8", 0.6)])
-def test_it_is_smaller_repeatable_and_close(logits_tflite: bytes, pictures: Path, mode: str, largest_share: float) -> None:
+def test_it_is_smaller_repeatable_and_close(
+    logits_tflite: bytes, pictures: Path, mode: str, largest_share: float
+) -> None:
     inputs = list(tensors(find_pictures(pictures, "calibration"), SPEC))
     model = quantize(logits_tflite, mode, inputs)
     assert detect(Graph(model)) == mode

@@ -30,7 +30,9 @@ def rewritten(tflite: bytes) -> tuple[Graph, int]:
 
 def average_pools(graph: Graph) -> list[int]:
     """The channels that each 3x3 average pool sees."""
-    pools = [op for op in graph.operators if graph.kind(op) == Op.AVERAGE_POOL_2D and op.builtinOptions.filterHeight == 3]
+    pools = [
+        op for op in graph.operators if graph.kind(op) == Op.AVERAGE_POOL_2D and op.builtinOptions.filterHeight == 3
+    ]
     return [int(graph.tensor(op.inputs[0]).shape[3]) for op in pools]
 
 
