@@ -33,7 +33,8 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be served."""
-        _require(self.width > 0 and self.height > 0, f"input is {self.width}x{self.height}, expected positive sides")
+        sides = f"input is {self.width!r}x{self.height!r}, expected whole numbers of at least 1"
+        _require(_is_whole(self.width, 1) and _is_whole(self.height, 1), sides)
         _require(self.color in COLORS, f"input.color is {self.color!r}, expected one of {', '.join(COLORS)}")
         _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -58,9 +59,9 @@ class OutputSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be served."""
-        _require(self.classes > 0, f"output.classes is {self.classes}, expected at least 1")
+        _require(_is_whole(self.classes, 1), f"output.classes is {self.classes}, expected at least 1")
         _require(self.scores in SCORES, f"output.scores is {self.scores!r}, expected one of {', '.join(SCORES)}")
-        _require(self.label_offset >= 0, f"output.label_offset is {self.label_offset}, expected at least 0")
+        _require(_is_whole(self.label_offset, 0), f"output.label_offset is {self.label_offset}, expected at least 0")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,10 @@ class ModelCard:
             raise ModelError(f"the model card lacks {error}") from error
         except (TypeError, ValueError) as error:
             raise ModelError(f"the model card is malformed: {error}") from error
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
 
 
 def _require(condition: bool, complaint: str) -> None:

@@ -62,7 +62,7 @@ class Classifier:
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """uint8 (height, width, channels) to one score for each label, (classes,), each in 0..1."""
         began = time.perf_counter()
-        tensor = self._encoder.encode(pixels)
+        tensor = self._encoder.encode(pixels).reshape(self._input["shape"])  # some models have no batch dimension
         with self._lock:
             self._interpreter.set_tensor(self._input["index"], tensor)
             self._interpreter.invoke()

@@ -20,8 +20,10 @@ from chalicelib.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
 
 ACCEPTED = "JPEG, PNG, WebP, GIF and BMP are accepted"
 MEGAPIXEL = 1_000_000
-MAX_AREA_PX = dict.fromkeys(("PNG", "WEBP", "GIF", "BMP"), 25 * MEGAPIXEL) | {"JPEG": 100 * MEGAPIXEL}
-"""Per format, for 400 MB of memory: WebP takes up to 15.5 bytes a pixel, a JPEG at reduced scale 3 at most."""
+MAX_AREA_PX = dict.fromkeys(("PNG", "WEBP", "GIF", "BMP"), 25 * MEGAPIXEL)
+MAX_AREA_PX |= {"JPEG": 100 * MEGAPIXEL, "progressive JPEG": 51 * MEGAPIXEL}
+"""Per format, for 400 MB of memory: WebP takes up to 15.5 bytes a pixel. A JPEG at reduced scale takes little,
+but one of several scans up to 8: its decoder keeps 16 bits for each pixel of each component."""
 MAX_SIDE_PX = 16_384
 MAX_JPEG_SCANS = 100
 """Each scan of a progressive JPEG costs a pass over the picture; real pictures have at most 59."""
@@ -30,10 +32,11 @@ BACKGROUND = (255, 255, 255)
 DRAFT_OVERSAMPLING = 2
 """A JPEG is decoded at the smallest scale that leaves this many pixels for each one wanted."""
 
-# Pillow's own check raises above twice this area, which is the largest area allowed here.
-Image.MAX_IMAGE_PIXELS = MAX_AREA_PX["JPEG"] // 2
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# Pillow's own check warns above this area and raises above twice as much; `decode` heeds both.
+Image.MAX_IMAGE_PIXELS = MAX_AREA_PX["JPEG"]
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what a caller's picture is like is no news for the log
 
+_SCAN = b"\xff\xda"
 _SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
 _OTHERS = {b"%PDF": "PDF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"8BPS": "PSD", b"<": "SVG, XML or HTML", b"%!": "EPS"}
 _ORIENTATION_TAG = 0x0112
@@ -61,16 +64,18 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
     Raises UnsupportedImage, UndecodableImage or ImageTooLarge, each saying what was received.
     """
     image_format = sniff(data)
-    if image_format == "JPEG" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+    if image_format == "JPEG" and data.count(_SCAN) > MAX_JPEG_SCANS:
         raise ImageTooLarge(f"a progressive JPEG of more than {MAX_JPEG_SCANS} scans is not decoded")
+    stream = io.BytesIO(data)
     try:
-        image = Image.open(io.BytesIO(data), formats=[image_format])
-        _check_size(image, image_format)
+        image = Image.open(stream, formats=[image_format])  # a JPEG is now read to its first scan
+        more_scans = image_format == "JPEG" and data.find(_SCAN, stream.tell()) >= 0
+        _check_size(image, "progressive JPEG" if more_scans else image_format)
         image.draft(None, _draft_size(spec))  # only JPEG heeds it
         image.load()
     except (ImageTooLarge, MemoryError):
         raise
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(
             f"a {image_format} image of more pixels than are decoded: {_limits(image_format)}"
         ) from error
@@ -148,10 +153,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
-        grey = np.asarray(image, dtype=np.float64) / 257  # 65,535 / 255
-        return Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8)).convert("RGB")
+        grey = np.clip(np.asarray(image), 0, 65_535).astype(np.uint32)
+        grey *= 255
+        grey += 32_895  # with the next line: divided by 65,535 and rounded, exact for all 16-bit values
+        return Image.fromarray((grey >> 16).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         opaque = Image.new("RGB", rgba.size, BACKGROUND)
         opaque.paste(rgba, mask=rgba.getchannel("A"))
         return opaque

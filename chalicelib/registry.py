@@ -1,6 +1,7 @@
 """Model bundles on disk: `<directory>/<name>/{model.tflite,labels.txt,model.json}`."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -61,15 +62,18 @@ def load_card(path: Path) -> ModelCard:
         fields = json.loads((path / CARD_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"{CARD_FILE} is missing") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{CARD_FILE} cannot be read as JSON") from error
     return replace(ModelCard.from_dict(fields), name=path.name)
 
 
 def parse_labels(data: bytes) -> tuple[str, ...]:
-    """One label a line, UTF-8, with or without a byte order mark, any line ends; raises ModelError."""
+    """One label a line, UTF-8, with or without a byte order mark, any line ends; raises ModelError.
+
+    A line ends with LF, CRLF or CR alone: `str.splitlines` would also split labels that hold a U+2028.
+    """
     try:
-        return tuple(line.strip() for line in data.decode("utf-8-sig").rstrip().splitlines())
+        return tuple(line.strip() for line in io.StringIO(data.decode("utf-8-sig").rstrip(), newline=None))
     except UnicodeDecodeError as error:
         raise ModelError(f"{LABELS_FILE} is not UTF-8 (byte {error.start})") from error
 

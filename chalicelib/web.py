@@ -93,8 +93,7 @@ class Api:
                 with exchange.spans.measure("inference"):
                     classifier.warm()
             except errors.ServiceError as error:
-                exchange.fields["status"] = 503
-                log("model_failed", request_id=exchange.id, traceback=traceback.format_exc())
+                exchange.fields.update(status=503, error=str(error), traceback=traceback.format_exc())
                 return {"status": "unavailable", "Code": "ServiceUnavailableError", "Message": str(error)}
             self._note(exchange, classifier)
             return {
@@ -113,7 +112,12 @@ class Api:
     def _classify(self, exchange: Exchange, wanted: PredictRequest) -> Body:
         classifier = self._store.get(wanted.model)
         top_k = check_top_k(wanted.top_k, len(classifier.labels))
-        answers = [classifier.classify(data, top_k, exchange.spans) for data in wanted.images]
+        answers = []
+        for number, data in enumerate(wanted.images):
+            try:
+                answers.append(classifier.classify(data, top_k, exchange.spans))
+            except errors.ClientError as error:
+                raise type(error)(f'"instances"[{number}]: {error}' if wanted.is_batch else str(error)) from error
         self._note(exchange, classifier)
         predictions = [_shape(answer) for answer in answers]
         return {"model": classifier.card.summary(), "predictions": predictions if wanted.is_batch else predictions[0]}
@@ -183,7 +187,10 @@ class Api:
         return body
 
     def _body(self, request: Request) -> bytes:
-        body: bytes = request.raw_body or b""
+        try:
+            body: bytes = request.raw_body or b""
+        except ValueError as error:  # Chalice decodes it here: lone surrogates, broken base64 in the event
+            raise errors.InvalidRequest("the body cannot be read as bytes") from error
         if len(body) > self._settings.max_body_bytes:
             raise errors.PayloadTooLarge(
                 f"the body has {len(body)} bytes: at most {self._settings.max_body_bytes} are accepted; "

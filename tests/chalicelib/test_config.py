@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from chalicelib.config import EMBEDDED_MODELS, PROJECT_DIR, Settings, default_threads
+from chalicelib.errors import ConfigError
+
+
+class TestFromEnv:
+    def test_an_empty_environment_gives_the_defaults(self):
+        assert Settings.from_env({}) == Settings(num_threads=default_threads(None))
+
+    def test_every_variable_is_read(self):
+        env = {
+            "MODEL_DIR": "/srv/models",
+            "MODEL_NAME": "flowers",
+            "ENGINE": "litert",
+            "NUM_THREADS": "3",
+            "MAX_BODY_BYTES": "1000",
+            "WARM_IN_INIT": "true",
+            "AWS_LAMBDA_FUNCTION_NAME": "slimception",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048",
+        }
+        assert Settings.from_env(env) == Settings(
+            model_dirs=(Path("/srv/models"), PROJECT_DIR / "models", Path("/opt/models"), EMBEDDED_MODELS),
+            model_name="flowers",
+            engine="litert",
+            num_threads=3,
+            max_body_bytes=1000,
+            in_lambda=True,
+            warm_in_init=True,
+            memory_mb=2048,
+        )
+
+    @pytest.mark.parametrize(
+        "name", ["MODEL_DIR", "MODEL_NAME", "ENGINE", "NUM_THREADS", "MAX_BODY_BYTES", "WARM_IN_INIT"]
+    )
+    def test_an_empty_value_counts_as_unset(self, name):
+        assert Settings.from_env({name: ""}) == Settings.from_env({})
+
+    @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", " 2", "٣", "1e3", "0x10"])
+    @pytest.mark.parametrize("name", ["NUM_THREADS", "MAX_BODY_BYTES", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    def test_what_is_no_positive_number_is_refused_by_name(self, name, value):
+        with pytest.raises(ConfigError) as caught:
+            Settings.from_env({name: value})
+        assert str(caught.value) == f"{name}={value!r}: expected a whole number of at least 1"
+
+    @pytest.mark.parametrize(
+        ("name", "value", "choices"),
+        [
+            ("ENGINE", "tensorflow", "auto, litert, tflite-runtime"),
+            ("ENGINE", "LiteRT", "auto, litert, tflite-runtime"),
+            ("WARM_IN_INIT", "yes", "false, true"),
+        ],
+    )
+    def test_an_unknown_choice_is_refused_with_the_choices(self, name, value, choices):
+        with pytest.raises(ConfigError) as caught:
+            Settings.from_env({name: value})
+        assert str(caught.value) == f"{name}={value!r}: expected one of {choices}"
+
+    def test_settings_cannot_be_changed(self):
+        with pytest.raises(AttributeError):
+            Settings().num_threads = 2  # type: ignore[misc]
+
+
+class TestDefaultThreads:
+    def test_outside_lambda_every_processor_counts(self):
+        assert default_threads(None) >= 1
+
+    @pytest.mark.parametrize("memory_mb", [128, 1024, 1769])
+    def test_up_to_one_vcpu_of_memory_it_is_one(self, memory_mb):
+        assert default_threads(memory_mb) == 1
+
+    @pytest.mark.parametrize(("memory_mb", "vcpus"), [(1770, 2), (3538, 2), (3539, 3), (10240, 6)])
+    def test_memory_buys_vcpus_but_no_more_than_there_are(self, memory_mb, vcpus):
+        assert default_threads(memory_mb) == min(vcpus, default_threads(None))

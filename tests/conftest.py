@@ -1,0 +1,72 @@
+"""Fixtures: small bundles, and the API over them. Nothing here needs TensorFlow."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import runtime
+from chalicelib.classifier import Classifier
+from chalicelib.config import Settings
+from chalicelib.engine import Engine, find_engine
+from chalicelib.model_store import ModelStore
+from chalicelib.registry import load_bundle
+from chalicelib.web import Api
+from tests.bundles import write_bundle
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return find_engine()
+
+
+@pytest.fixture
+def load(tmp_path: Path, engine: Engine) -> Callable[..., Classifier]:
+    """Load a tiny model, its card changed as the arguments say."""
+    return lambda model, **changes: Classifier(load_bundle(write_bundle(tmp_path, model, **changes)), engine, 1)
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """A folder with one bundle, `channels_float`."""
+    write_bundle(tmp_path / "models")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
+    """Serve a folder of bundles through `app`, with a store of its own in place of the process's."""
+
+    def start(models_dir: Path, **settings: Any) -> Client:
+        given = Settings(model_dirs=(models_dir,), **settings)
+        monkeypatch.setattr(runtime, "api", Api(given, ModelStore(given)))
+        return Client(app.app, project_dir=str(ROOT))
+
+    return start
+
+
+@pytest.fixture
+def client(serve: Callable[..., Client], models_dir: Path) -> Client:
+    return serve(models_dir)
+
+
+@pytest.fixture
+def log_lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """The JSON lines logged since the last call. Fails on a line that is no JSON."""
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real models and pictures."""
+    folder = os.environ.get("SLIMCEPTION_TEST_DATA")
+    if not folder:
+        pytest.skip("SLIMCEPTION_TEST_DATA does not name the folder of real models and pictures")
+    return Path(folder)

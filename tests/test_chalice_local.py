@@ -1,0 +1,175 @@
+"""`chalice local` as a user starts it, over real HTTP: what Chalice's test client hides shows here."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chalicelib.web import BINARY_TYPES
+from tests.bundles import DATA_DIR
+from tests.pictures import encode
+from tests.requests import assert_is_error, b64, settled
+
+ROOT = Path(__file__).parent.parent
+START_LIMIT_S = 60
+SEVEN = (DATA_DIR / "seven.png").read_bytes()
+
+
+class Server(NamedTuple):
+    port: int
+    output: Path
+
+    def send(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None):
+        """Status and JSON of the answer, over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            return exchange(connection, method, path, body, content_type)
+        finally:
+            connection.close()
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output.read_text().splitlines() if line.startswith("{")]
+
+
+def exchange(connection, method: str, path: str, body: bytes | None = None, content_type: str | None = None):
+    connection.request(method, path, body, {"Content-Type": content_type} if content_type else {})
+    response = connection.getresponse()
+    content = response.read()
+    return response.status, json.loads(content) if content else None
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    output = tmp_path_factory.mktemp("chalice-local") / "output.txt"
+    env = {**os.environ, "MODEL_DIR": str(ROOT / "chalicelib" / "models"), "MODEL_NAME": "digits"}
+    command = [sys.executable, "-c", "from chalice.cli import main; main()", "local", "--no-autoreload"]
+    with output.open("w") as log:
+        process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        wait_for(process, port, output)
+        yield Server(port, output)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    pytest.fail(f"chalice local does not serve:\n{output.read_text()}")
+
+
+class TestOverHttp:
+    def test_the_first_answer_leaves_the_cold_start_in_the_log(self, server):
+        assert server.log_lines() == []
+        status, body = server.send("POST", "/predict", json.dumps({"image": b64(SEVEN)}).encode(), "application/json")
+        assert (status, body["predictions"][0]["label"], body["cold_start"]) == (200, "7", True)
+        (line,) = server.log_lines()
+        assert (line["status"], line["model"], line["request_id"]) == (200, "digits", body["request_id"])
+        assert {"import_ms", "model_load_ms", "first_inference_ms", "total_ms"} <= set(line["cold_start_ms"])
+
+    def test_health(self, server):
+        status, body = server.send("GET", "/health")
+        assert (status, body["status"], body["model"]["name"]) == (200, "ok", "digits")
+
+    @pytest.mark.parametrize("content_type", BINARY_TYPES)
+    def test_bytes_of_every_binary_type(self, server, content_type):
+        data = SEVEN + bytes(range(256))  # not UTF-8, whatever the type
+        status, body = server.send("POST", "/predict/image?top_k=1", data, content_type)
+        assert (status, [p["label"] for p in body["predictions"]]) == (200, ["7"])
+
+    @pytest.mark.parametrize(
+        ("path", "data", "content_type", "status"),
+        [
+            ("/predict", b"\xff\xfe\x80\x81", "application/json", 400),
+            ("/predict", b'{"image": "\xc3\x28"}', "application/json", 400),
+            ("/predict", None, "application/json", 400),
+            ("/predict", None, None, 400),
+            ("/predict", b"\xff\xd8\xff", "image/jpeg", 415),
+            ("/predict/image", None, "image/png", 400),
+            ("/predict/image", b"\xff\xd8\xff", "image/jpeg", 422),
+            ("/predict/image", b"\x80\x81", "application/octet-stream", 415),
+            ("/predict/image", b"\x80\x81", "image/tiff", 415),
+            ("/predict/image?top_k=11", SEVEN, "image/png", 400),
+            ("/predict/image?top_k=%F0%9F%98%80&model=%00", SEVEN, "image/png", 400),
+            ("/predict/image?model=x%0A%7B%7D", SEVEN, "image/png", 404),
+            ("/predict/image", bytes(7_000_000), "image/png", 413),
+            ("/predict", b'{"image": "' + b"A" * 7_000_000 + b'"}', "application/json", 413),
+        ],
+    )
+    def test_bad_input(self, server, path, data, content_type, status):
+        got, body = server.send("POST", path, data, content_type)
+        assert got == status
+        assert assert_is_error(body, status)
+
+    def test_every_request_left_one_line(self, server):
+        before = len(server.log_lines())
+        for _ in range(3):
+            server.send("POST", "/predict", b"\xff\n{}\n", "application/json")
+        lines = server.log_lines()[before:]
+        assert [(line["event"], line["status"]) for line in lines] == [("request", 400)] * 3
+        assert sum(line.get("cold_start", False) for line in server.log_lines()) == 1
+
+
+class TestConcurrency:
+    def test_200_requests_from_8_threads_get_the_serial_answers(self, server):
+        requests = [self.request(number) for number in range(200)]
+        serial = [self.answer(server.send("POST", *request)) for request in requests]
+        assert len({json.dumps(body.get("predictions")) for _, body in serial}) > 100
+        barrier = threading.Barrier(8)
+
+        def every_eighth(first: int):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            barrier.wait()
+            try:
+                return [
+                    (number, self.answer(exchange(connection, "POST", *requests[number])))
+                    for number in range(first, 200, 8)
+                ]
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = dict(answer for part in pool.map(every_eighth, range(8)) for answer in part)
+        assert [answers[number] for number in range(200)] == serial
+
+    @staticmethod
+    def request(number: int) -> tuple[str, bytes, str]:
+        """Digits shifted, noisy and broken, by either route."""
+        pixels = np.asarray(Image.open(DATA_DIR / "seven.png").convert("L")).astype(np.int16)
+        noise = np.random.default_rng(number).integers(-40, 41, pixels.shape)
+        shifted = np.roll(pixels, number % 13 - 6, axis=number % 2) + noise
+        data = encode(Image.fromarray(np.clip(shifted, 0, 255).astype(np.uint8)))
+        if number % 10 == 9:
+            data = data[:-number]
+        if number % 2:
+            return "/predict", json.dumps({"image": b64(data), "top_k": number % 10 + 1}).encode(), "application/json"
+        return f"/predict/image?top_k={number % 10 + 1}", data, "image/png"
+
+    @staticmethod
+    def answer(response: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+        return response[0], settled(response[1])
