@@ -27,7 +27,8 @@ make_venv() { # make_venv DIR PYTHON PIP_ARGUMENTS...
 }
 
 served_tests() { # served_tests VENV
-  "$1/bin/python" -m pytest -q tests/chalicelib tests/test_app.py tests/test_architecture.py
+  "$1/bin/python" -m pytest -q tests --ignore tests/convert --ignore tests/layers --ignore tests/localaws \
+    --ignore tests/test_readme.py
 }
 
 for version in 3.12 3.13 3.14; do

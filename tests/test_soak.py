@@ -16,7 +16,7 @@ from tests.pictures import encode, png_claiming, quarters, scan_bomb
 from tests.requests import FakeRequest, b64, image_request, json_request, settled
 
 REQUESTS, WARM_UP = 2000, 500
-GROWTH_LIMIT_MB = 12
+GROWTH_LIMIT_MB = 4
 
 
 def rss_mb() -> float:

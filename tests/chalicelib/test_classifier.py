@@ -143,6 +143,8 @@ class TestThreads:
 class TestRanking:
     def test_of_equal_scores_the_lower_index_comes_first(self):
         assert rank(np.array([0.1, 0.4, 0.4, 0.1]), 3) == [1, 2, 0]
+        scores = np.tile([0.0, 1.0], 500)  # so many that a sort which is not stable shows
+        assert rank(scores, 4) == [1, 3, 5, 7]
 
     @pytest.mark.parametrize(("top_k", "count"), [(1, 1), (3, 3), (9, 3)])
     def test_there_are_never_more_than_there_are_labels(self, top_k, count):
