@@ -6,6 +6,10 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 PORT ?= 8000
 SOURCE ?= inception_v3
+TARGET ?= 3.13
+ARCH ?= x86_64
+STAGE ?= dev
+BUCKET ?=
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,9 +42,16 @@ digits: $(VENV)/.convert ## train the embedded default anew
 
 convert-env: $(VENV)/.convert ## install what `python -m convert` needs (TensorFlow among it)
 
-bench: $(VENV)/.convert ## the README's figures, measured on this machine
+layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.13) and ARCH (x86_64 or arm64)
+	$(BIN)/python -m layers build --python $(TARGET) --arch $(ARCH)
+
+package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
+	$(BIN)/python -m layers package --python $(TARGET) --arch $(ARCH) --stage $(STAGE)
+
+bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception_latency
 	$(BIN)/python -m benchmarks.inception_on_digits
+	$(BIN)/python -m benchmarks.cold_start
 
 clean: ## remove environments, builds and caches; models/ stays
 	rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -64,4 +75,4 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help run test check format model digits convert-env bench clean
+.PHONY: help run test check format model digits convert-env layers package bench clean

@@ -1,5 +1,8 @@
 """What is deployed besides the function: built small, checked symbol by symbol, published once per content.
 
-Imports point one way: errors -> targets -> contents -> (elf, slimming, wheels, bytecode, archive, function)
--> (runtime_layer, model_layer, compatibility, sizes, proof) -> check -> (publish, package) -> __main__.
+Imports point one way, left to right:
+    errors -> targets -> contents -> archive -> (bytecode, elf, function, slimming, stages)
+    -> (compatibility, wheels) -> (runtime_layer, model_layer, sizes, proof) -> check -> layer_set
+    -> (layer_store, template) -> (package, publish) -> __main__
+`compile_script` and `first_answer` are run by the target's own Python, and import nothing of this package.
 """

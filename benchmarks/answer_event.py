@@ -1,0 +1,17 @@
+"""Run in a new process: the packaged function answers one API Gateway event, as Lambda would ask it.
+
+python -I -S -B answer_event.py TASK_ROOT OPT EVENT_FILE
+"""
+
+import json
+import sys
+from pathlib import Path
+
+task_root, opt, event_file = map(Path, sys.argv[1:])
+sys.path[:0] = [str(task_root), str(opt / "python")]  # Lambda's order
+
+import app  # noqa: E402
+
+answer = app.app(json.loads(event_file.read_text()), None)
+assert answer["statusCode"] == 200, answer
+print("answered", flush=True)

@@ -1,0 +1,37 @@
+"""One tree of exceptions. Each message is one line that says what is wrong and what helps."""
+
+
+class LayerError(Exception):
+    """Base of everything that ends a command with exit code 2."""
+
+
+class TargetError(LayerError):
+    """The Python or the processor is none that a layer is built for."""
+
+
+class WheelError(LayerError):
+    """A wheel is missing for the target, does not match its hash, or cannot be fetched."""
+
+
+class BundleError(LayerError):
+    """A model bundle lacks a part, or its parts contradict one another."""
+
+
+class ContentsError(LayerError):
+    """A file or folder is missing, or is no layer, wheel or shared object."""
+
+
+class BytecodeError(LayerError):
+    """The target's Python could not compile the modules."""
+
+
+class StageError(LayerError):
+    """.chalice/config.json cannot be read, or has no such stage."""
+
+
+class PublishError(LayerError):
+    """AWS refused a layer, or could not be reached. Nothing was written to .chalice/config.json."""
+
+
+class PackageError(LayerError):
+    """`chalice package` failed, or its template cannot be completed."""
