@@ -48,6 +48,17 @@ layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
 	$(BIN)/python -m layers package --python $(TARGET) --arch $(ARCH) --stage $(STAGE)
 
+deploy: $(VENV)/.serve ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
+	@python=$$($(BIN)/python -c 'from layers.bytecode import find_python; print(find_python("$(TARGET)") or "")'); \
+	test -n "$$python" || { echo "Chalice deploys for the Python that it runs on, and there is no Python $(TARGET) here:" \
+	  "install one (uv python install $(TARGET), or pyenv install $(TARGET)), or name another: make deploy TARGET=3.12"; exit 2; }; \
+	test -e .venv-deploy-$(TARGET)/.ready || { "$$python" -m venv .venv-deploy-$(TARGET) && \
+	  .venv-deploy-$(TARGET)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  $$(grep -E '^(boto3|chalice|pyelftools|rich)==' requirements-dev.txt) && touch .venv-deploy-$(TARGET)/.ready; }
+	.venv-deploy-$(TARGET)/bin/python -m layers build --python $(TARGET) --arch $(ARCH)
+	.venv-deploy-$(TARGET)/bin/python -m layers publish --python $(TARGET) --arch $(ARCH) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
+
 bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception_latency
 	$(BIN)/python -m benchmarks.inception_on_digits
@@ -75,4 +86,4 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help run test check format model digits convert-env layers package bench clean
+.PHONY: help run test check format model digits convert-env layers package deploy bench clean

@@ -26,7 +26,7 @@ def publish(target: Target, folder: Path, project: Path, stage: str, bucket: str
             known = store.find(layer)
             arns.append(known or store.publish(layer))
             yield f"{'already there' if known else 'published'}: {arns[-1]}"
-    changed = write_layers(project, stage, arns)
+    changed = write_layers(project, stage, arns, target.arch)
     yield f"{CONFIG}, stage {stage}: {'names these layers now' if changed else 'names them already'}"
 
 

@@ -23,12 +23,15 @@ def read_config(project: Path, stage: str) -> dict[str, Any]:
     return config
 
 
-def write_layers(project: Path, stage: str, arns: list[str]) -> bool:
-    """Name the layers in the stage, in one step; tells whether that changed anything. Raises StageError."""
+def write_layers(project: Path, stage: str, arns: list[str], arch: str) -> bool:
+    """Name the layers, and the processor they are for, in the stage, in one step; tells whether that changed
+    anything. Raises StageError.
+    """
     config = read_config(project, stage)
-    if config["stages"][stage].get("layers") == arns:
+    wanted = {**config["stages"][stage], "layers": arns, "lambda_architecture": arch}
+    if config["stages"][stage] == wanted:
         return False
-    config["stages"][stage]["layers"] = arns
+    config["stages"][stage] = wanted
     with written_aside(project / CONFIG) as aside:
         aside.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return True

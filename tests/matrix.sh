@@ -5,13 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 find_python() { # find_python 3.12: the interpreter's path, or nothing
-  local candidate
-  for candidate in "$(command -v "python$1" || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
-    if [ -n "$candidate" ] && "$candidate" -c "import sys, venv; assert '%d.%d' % sys.version_info[:2] == '$1'" 2>/dev/null; then
-      echo "$candidate"
-      return
-    fi
-  done
+  .venv/bin/python -c 'import sys; from layers.bytecode import find_python; print(find_python(sys.argv[1]) or "")' "$1"
 }
 
 make_venv() { # make_venv DIR PYTHON PIP_ARGUMENTS...

@@ -51,7 +51,7 @@ class TestAccount:
             "slimception-model-a:1",
             "slimception-model-b:1",
         ]
-        before["stages"]["dev"]["layers"] = arns
+        before["stages"]["dev"] |= {"layers": arns, "lambda_architecture": "x86_64"}
         assert json.loads((project / ".chalice/config.json").read_text()) == before
         name = "slimception-runtime-py313-x86_64"
         version = boto3.client("lambda").get_layer_version(LayerName=name, VersionNumber=1)
