@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 PORT ?= 8000
+AWS_PORT ?= 4566
 SOURCE ?= inception_v3
 TARGET ?= 3.13
 ARCH ?= x86_64
@@ -59,6 +60,9 @@ deploy: $(VENV)/.serve ## publish the layers and deploy STAGE, under Python TARG
 	.venv-deploy-$(TARGET)/bin/python -m layers publish --python $(TARGET) --arch $(ARCH) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 
+up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
+	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
+
 bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception_latency
 	$(BIN)/python -m benchmarks.inception_on_digits
@@ -86,4 +90,4 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help run test check format model digits convert-env layers package deploy bench clean
+.PHONY: help run test check format model digits convert-env layers package deploy up bench clean

@@ -1,0 +1,132 @@
+"""Command line: `python -m localaws up|invoke|prepare`. Exit code 0 good, 1 the function failed, 2 error."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+from localaws import interpreters, packages
+from localaws.environment import CREDENTIALS, without_account
+from localaws.errors import LocalAwsError, PythonMissing
+from localaws.interpreters import Interpreter
+
+PORT = 4566
+PREFERRED = ("3.13", "3.14", "3.12")
+"""Of Lambda's Pythons, the first that is installed here runs the functions."""
+
+
+def up(options: argparse.Namespace) -> int:
+    """Start, deploy, serve until Ctrl-C or SIGTERM."""
+    from localaws.cloud import LocalAws  # moto takes a second to import, which `--help` need not wait for
+    from localaws.deploy import Deployer
+    from localaws.host import LambdaHost
+
+    signal.signal(signal.SIGTERM, _stop)
+    python = _python(options.python)
+    with LocalAws(options.port, host=LambdaHost(options.instances)) as cloud:
+        print(f"AWS        {cloud.url} (moto; nothing leaves this machine)")
+        print(f"Functions  Python {python.version} at {python.path}, {cloud.host.max_instances} instances at most")
+        print(f"Logs       {cloud.host.folder}/*.log", flush=True)
+        deployed = Deployer(cloud, python, stage=options.stage, say=_say).deploy()
+        print(f"\nAPI        {deployed.url}")
+        print(f"Function   {', '.join(deployed.functions)}\n")
+        sample = "-H 'Content-Type: image/png' --data-binary @tests/data/seven.png"
+        print(f"  curl {sample} {deployed.url}predict/image")
+        exports = " ".join(f"{name}={value}" for name, value in cloud.environment().items())
+        print(f"  export {exports}\n\nCtrl-C ends it.", flush=True)
+        threading.Event().wait()
+    return 0
+
+
+def invoke(options: argparse.Namespace) -> int:
+    """Send an event to a function of a running `up`: the payload to standard output, the log to standard error."""
+    import base64
+
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    os.environ.update({**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{options.port}"})
+    event = sys.stdin.buffer.read() if options.event == "-" else Path(options.event).read_bytes()
+    try:
+        once = Config(read_timeout=960, retries={"total_max_attempts": 1})
+        client = boto3.client("lambda", region_name="us-east-1", config=once)
+        name = options.function or client.list_functions()["Functions"][0]["FunctionName"]
+        answer = client.invoke(FunctionName=name, Payload=event, LogType="Tail")
+    except (BotoCoreError, ClientError, IndexError) as error:
+        raise LocalAwsError(f"no function answers at port {options.port}, is `up` running? ({error})") from error
+    print(base64.b64decode(answer["LogResult"]).decode(), file=sys.stderr)
+    print(answer["Payload"].read().decode())
+    return 1 if "FunctionError" in answer else 0
+
+
+def prepare(options: argparse.Namespace) -> int:
+    """Install Lambda's runtime client now, so that nothing later needs a network."""
+    python = _python(options.python)
+    print(f"Python {python.version} at {python.path}: {packages.install(python)}")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command."""
+    options = _parser().parse_args(arguments)
+    clean = without_account(os.environ)
+    os.environ.clear()
+    os.environ.update(clean)
+    try:
+        code: int = options.command(options)
+        return code
+    except KeyboardInterrupt:
+        return 0
+    except (LocalAwsError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _python(wanted: str | None) -> Interpreter:
+    if wanted:
+        return interpreters.find(wanted)
+    for version in PREFERRED:
+        try:
+            return interpreters.find(version)
+        except PythonMissing:
+            continue
+    print(f"No Python that Lambda has is installed here ({', '.join(PREFERRED)}): functions run on this program's own")
+    return interpreters.own()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m localaws", description="One machine's AWS for this project.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    python, port = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    python.add_argument("--python", metavar="VERSION", help="3.13, or a path to a Python (default: 3.13 if installed)")
+    port.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
+
+    up_parser = commands.add_parser("up", parents=[port, python], help="start it, deploy the project, serve")
+    up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
+    up_parser.add_argument("--instances", type=int, metavar="N", help="function processes at once (default 2 per CPU)")
+    up_parser.set_defaults(command=up)
+
+    invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")
+    invoke_parser.add_argument("event", metavar="EVENT.json", help="a file, or - for standard input")
+    invoke_parser.add_argument("--function", metavar="NAME", help="default: the first")
+    invoke_parser.set_defaults(command=invoke)
+
+    prepare_parser = commands.add_parser("prepare", parents=[python], help="install Lambda's runtime client")
+    prepare_parser.set_defaults(command=prepare)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""One tree of exceptions. Every message is for the user and names the remedy where there is one."""
+
+
+class LocalAwsError(Exception):
+    """Base of all errors of this package."""
+
+
+class PortInUse(LocalAwsError):
+    """Another program listens on the port."""
+
+
+class PythonMissing(LocalAwsError):
+    """No interpreter of the function's Python version is installed here."""
+
+
+class PackagesMissing(LocalAwsError):
+    """What stands for Lambda's own packages (the runtime client, boto3) cannot be installed."""
+
+
+class BadPackage(LocalAwsError):
+    """A function or layer zip cannot be unpacked, or all of them together are larger than Lambda takes."""
+
+
+class TooManyRequests(LocalAwsError):
+    """Every instance that the function's reserved concurrency allows is busy."""
+
+
+class HostClosed(LocalAwsError):
+    """The host has been closed; it starts no more instances."""
+
+
+class DeployFailed(LocalAwsError):
+    """`layers publish` or `chalice deploy` ended with an error, or left no API behind."""

@@ -1,0 +1,47 @@
+"""A batch of SQS messages as the function gets it, and what its answer says about each."""
+
+import json
+from typing import Any
+
+
+def lambda_event(messages: list[dict[str, Any]], queue_arn: str, region: str) -> str:
+    """Received messages as Lambda's SQS event, in JSON."""
+    return json.dumps({"Records": [_record(message, queue_arn, region) for message in messages]})
+
+
+def failed_ids(payload: bytes, all_ids: set[str]) -> set[str]:
+    """The failed messages of a partial batch response.
+
+    Null, an empty object and an empty list are success. What is not in the form, or names a message that
+    is not in the batch, fails the whole batch (AWS Lambda developer guide, "Handling errors for an SQS
+    event source in Lambda").
+    """
+    try:
+        answer = json.loads(payload or b"null")
+        failures = (answer or {}).get("batchItemFailures") or []
+        failed = {failure["itemIdentifier"] for failure in failures}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return all_ids
+    return failed if failed <= all_ids else all_ids
+
+
+def _record(message: dict[str, Any], queue_arn: str, region: str) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: {
+                "dataType": value["DataType"],
+                "stringValue": value.get("StringValue"),
+                "stringListValues": [],
+                "binaryListValues": [],
+            }
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
+    }
