@@ -19,7 +19,7 @@ from localaws.interpreters import Interpreter, own
 
 PROJECT = Path(__file__).resolve().parent.parent
 FIRST_LAMBDA_PYTHON = (3, 12)
-"""Older ones get layers for this machine instead of layers for Lambda (DESIGN: none can be built for them)."""
+"""Older ones get layers for this machine: none for Lambda can be built for them (see `layers.targets`)."""
 _CHALICE = ("-c", "from chalice.cli import main; raise SystemExit(main())")
 
 Say = Callable[[str], None]
