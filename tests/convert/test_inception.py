@@ -79,13 +79,14 @@ def test_int8_loads_in_tflite_runtime_too(models: Path, imagenet_sample: Path) -
     assert done.stdout.split() == ["tflite-runtime", "1000"], done.stderr
 
 
-class TestWeights:
-    @pytest.fixture(scope="class")
-    def weights(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        path = tmp_path_factory.mktemp("weights") / "mine.weights.h5"
-        keras.applications.InceptionV3(weights=None, classes=7).save_weights(path)
-        return path
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "mine.weights.h5"
+    keras.applications.InceptionV3(weights=None, classes=7).save_weights(path)
+    return path
 
+
+class TestWeights:
     def test_a_weights_file_of_any_number_of_classes(self, run: Cli, weights: Path, tmp_path: Path) -> None:
         result = run("inception_v3", "--weights", weights, "--out", tmp_path)
         assert result.code == 0, result.err
