@@ -2,7 +2,7 @@
 
 Imports point one way, left to right:
     errors -> targets -> contents -> archive -> (bytecode, elf, function, slimming, stages)
-    -> (compatibility, wheels) -> (runtime_layer, model_layer, sizes, proof) -> check -> layer_set
+    -> (compatibility, vendor, wheels) -> (runtime_layer, model_layer, sizes, proof) -> check -> layer_set
     -> (layer_store, template) -> (package, publish) -> __main__
 `compile_script` and `first_answer` are run by the target's own Python, and import nothing of this package.
 """

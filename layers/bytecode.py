@@ -20,7 +20,7 @@ def find_python(version: str) -> Path | None:
     return None
 
 
-def add_bytecode(version: str, folder: Path, mounted_at: str) -> str:
+def add_bytecode(version: str, folder: Path, mounted_at: str, checked: bool = False) -> str:
     """Compile what lies in `folder`, when the Python for it is here; gives a sentence on what was done."""
     python = find_python(version)
     if python is None:
@@ -28,15 +28,17 @@ def add_bytecode(version: str, folder: Path, mounted_at: str) -> str:
             f"no bytecode: there is no Python {version} here to make it, so every cold start compiles "
             f"(install one: `uv python install {version}` or `pyenv install {version}`)"
         )
-    return f"{compile_modules(python, folder, mounted_at)} modules compiled by {python}"
+    return f"{compile_modules(python, folder, mounted_at, checked)} modules compiled by {python}"
 
 
-def compile_modules(python: Path, folder: Path, mounted_at: str) -> int:
-    """Add unchecked-hash `.pyc` files to `folder`; gives the number of modules. Raises BytecodeError.
+def compile_modules(python: Path, folder: Path, mounted_at: str, checked: bool = False) -> int:
+    """Add hash-based `.pyc` files to `folder`; gives the number of modules. Raises BytecodeError.
 
+    `checked` has Python compare each with its source, for sources that may change after this.
     The hash seed is fixed, for the order of constants in sets depends on it.
     """
     command = [str(python), "-s", "-S", "-B", str(SCRIPT), str(folder), mounted_at]
+    command.append("checked" if checked else "unchecked")
     run = subprocess.run(command, capture_output=True, text=True, env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"})
     if run.returncode:
         last = (run.stderr.strip().splitlines() or ["no message"])[-1]

@@ -1,7 +1,8 @@
-"""Run by the target's own Python: compiles every module below a folder to unchecked-hash bytecode.
+"""Run by the target's own Python: compiles every module below a folder to bytecode that a hash validates.
 
-Unchecked, since Lambda's file systems are read-only: a Python that found the time stamps of a zip wanting
-would compile everything again at each cold start. This file imports nothing of this project.
+Not a time stamp: a Python that found those of a zip wanting would compile everything again at each cold
+start, for Lambda's file systems are read-only. Where source and bytecode are deployed together the hash need
+not even be checked. This file imports nothing of this project.
 """
 
 import py_compile
@@ -9,15 +10,16 @@ import sys
 from pathlib import Path
 
 
-def compile_tree(folder: Path, mounted_at: str) -> int:
+def compile_tree(folder: Path, mounted_at: str, checked: bool) -> int:
     """Compile each module; tracebacks name it below `mounted_at`. Gives the number of modules."""
+    modes = py_compile.PycInvalidationMode
+    mode = modes.CHECKED_HASH if checked else modes.UNCHECKED_HASH
     modules = sorted(folder.rglob("*.py"))
     for module in modules:
         shown = f"{mounted_at}/{module.relative_to(folder).as_posix()}"
-        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         py_compile.compile(str(module), dfile=shown, doraise=True, invalidation_mode=mode)
     return len(modules)
 
 
 if __name__ == "__main__":
-    print(compile_tree(Path(sys.argv[1]), sys.argv[2]))
+    print(compile_tree(Path(sys.argv[1]), sys.argv[2], checked=sys.argv[3] == "checked"))

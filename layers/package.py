@@ -19,11 +19,10 @@ from layers.proof import prove
 from layers.stages import read_config
 from layers.targets import Target
 from layers.template import call_through_alias, merge_template
+from layers.vendor import MOUNTED_AT
 
 TEMPLATE, FUNCTION_ZIP = "sam.json", "deployment.zip"
 RESOURCES = Path(".chalice") / "resources.json"
-MOUNTED_AT = "/var/task"
-"""Where Lambda shows the function."""
 
 
 def package(target: Target, layers: Path, project: Path, stage: str, out: Path, picture: Path | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`publish`: the layers go to the account, their ARNs into the stage's configuration, in this order."""
+"""`publish`: the layers go to the account, their ARNs into the stage's configuration, bytecode into `vendor/`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from layers.layer_set import layers_for
 from layers.layer_store import LayerStore
 from layers.stages import CONFIG, read_config, write_layers
 from layers.targets import Target
+from layers.vendor import vendor_bytecode
 
 
 def publish(target: Target, folder: Path, project: Path, stage: str, bucket: str | None) -> Iterator[str]:
@@ -28,6 +29,7 @@ def publish(target: Target, folder: Path, project: Path, stage: str, bucket: str
             yield f"{'already there' if known else 'published'}: {arns[-1]}"
     changed = write_layers(project, stage, arns, target.arch)
     yield f"{CONFIG}, stage {stage}: {'names these layers now' if changed else 'names them already'}"
+    yield vendor_bytecode(target, project)
 
 
 def _connect(bucket: str | None) -> LayerStore:
