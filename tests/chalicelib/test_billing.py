@@ -1,0 +1,43 @@
+import pytest
+
+from chalicelib.billing import OTHERS, Customer, cost_usd, customer_of
+from tests.requests import FakeRequest
+
+
+class TestCost:
+    @pytest.mark.parametrize(
+        ("duration_ms", "memory_mb", "architecture", "want"),
+        [
+            (1000, 1024, "x86_64", 0.0000166667 + 2e-7),
+            (1000, 1024, "aarch64", 0.0000133334 + 2e-7),
+            (0.2, 1024, "x86_64", 0.0000000166667 + 2e-7),  # billed by whole milliseconds
+            (16.5, 1769, "x86_64", 0.017 * 1769 / 1024 * 0.0000166667 + 2e-7),
+            (1000, 1024, "riscv64", 0.0000166667 + 2e-7),
+        ],
+    )
+    def test_duration_times_memory_and_the_fee(self, duration_ms, memory_mb, architecture, want):
+        assert cost_usd(duration_ms, memory_mb, architecture) == pytest.approx(want, rel=1e-9)
+
+
+class TestCustomer:
+    @staticmethod
+    def of(header=None, key=None) -> Customer:
+        headers = {} if header is None else {"x-customer-id": header}
+        return customer_of(FakeRequest(headers=headers, context={"identity": {"apiKeyId": key}}), ("42", "43"))
+
+    def test_a_known_customer(self):
+        assert self.of("42") == Customer("42", "42")
+
+    def test_one_that_is_not_known_is_named_in_the_log_only(self):
+        assert self.of("44") == Customer("44", OTHERS)
+
+    @pytest.mark.parametrize("header", [None, "", "x" * 65, 'a"b', "a b", "ü", "a\nb"])
+    def test_none_at_all(self, header):
+        assert self.of(header) == Customer(None, OTHERS)
+
+    def test_the_api_key_counts_more_than_the_header(self):
+        assert self.of("42", key="k1a2b3") == Customer("k1a2b3", "k1a2b3")
+
+    @pytest.mark.parametrize("context", [None, {}, {"identity": None}, {"identity": {}}])
+    def test_a_context_without_a_key(self, context):
+        assert customer_of(FakeRequest(context=context), ()) == Customer(None, OTHERS)
