@@ -2,37 +2,78 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
-from chalice import Chalice, Response
+from typing import Any
 
-from chalicelib import runtime, web
+from chalice import Chalice, Response
+from chalice.app import SQSEvent
+
+from chalicelib import bodies, runtime, web
+from chalicelib.batch.parts import LISTINGS, PICTURES
 
 app = Chalice(app_name="slimception")
-app.api.binary_types = web.BINARY_TYPES
-ANY_TYPE = ["*/*"]  # `web` checks the content type itself, with a message that says what is accepted
+app.api.binary_types = bodies.BINARY_TYPES
+CORS = web.cors(runtime.settings)
+ANY_TYPE = ["*/*"]  # `bodies` checks the content type itself, with a message that says what is accepted
 
 
-@app.route("/predict", methods=["POST"], content_types=ANY_TYPE, cors=True)
+@app.route("/", methods=["GET"])
+def page() -> Response:
+    """Show the page."""
+    return runtime.api.page(app.current_request)
+
+
+@app.route("/predict", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
 def predict() -> Response:
     """Classify the base64 image in a JSON body."""
     return runtime.api.predict(app.current_request)
 
 
-@app.route("/predict/image", methods=["POST"], content_types=ANY_TYPE, cors=True)
+@app.route("/predict/image", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
 def predict_image() -> Response:
     """Classify the image that is the body."""
     return runtime.api.predict_image(app.current_request)
 
 
-@app.route("/health", methods=["GET"], cors=True)
+@app.route("/health", methods=["GET"], cors=CORS)
 def health() -> Response:
     """Tell whether the default model answers, and what the cold start cost."""
     return runtime.api.health(app.current_request)
 
 
-@app.route("/models", methods=["GET"], cors=True)
+@app.route("/models", methods=["GET"], cors=CORS)
 def models() -> Response:
     """List the installed models."""
     return runtime.api.models(app.current_request)
+
+
+@app.route("/openapi.json", methods=["GET"], cors=CORS)
+def openapi() -> Response:
+    """Publish the contract."""
+    return runtime.api.openapi(app.current_request)
+
+
+@app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def start_batch() -> Response:
+    """Begin to classify what lies under a prefix in S3."""
+    return runtime.api.start_batch(app.current_request)
+
+
+@app.route("/batches/{batch_id}", methods=["GET"], cors=CORS)
+def batch(batch_id: str) -> Response:
+    """Tell how far a batch is."""
+    return runtime.api.batch(app.current_request, batch_id)
+
+
+@app.on_sqs_message(queue=runtime.queue_name(PICTURES), batch_size=10)
+def worker(event: SQSEvent) -> dict[str, Any]:
+    """Classify the pictures that messages name; what is to come again is in the answer."""
+    return runtime.batch.worker.work(event.to_dict(), event.context.get_remaining_time_in_millis)
+
+
+@app.on_sqs_message(queue=runtime.queue_name(LISTINGS), batch_size=1)
+def lister(event: SQSEvent) -> None:
+    """List the keys of a batch, or write its files."""
+    runtime.batch.lister.work(event.to_dict(), event.context.get_remaining_time_in_millis)
 
 
 telemetry.cold_start.imported()

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,29 @@ class Settings:
     num_threads: int = 1
     max_body_bytes: int = 6 * 1024 * 1024
     """Lambda's own limit for one invocation, so that `chalice local` refuses what Lambda would refuse."""
+    cors_allow_origin: str = "*"
+    """The origin whose pages may call the API from a browser; "*" means any."""
+    customers: tuple[str, ...] = ()
+    """Values of X-Customer-Id whose cost is a metric of its own."""
     in_lambda: bool = False
+    function_name: str | None = None
+    """Lambda's name of this function; None elsewhere, where nothing reads metrics."""
     warm_in_init: bool = False
     """Load the default model in Lambda's INIT phase; for SnapStart, whose snapshot then holds a warm model."""
     memory_mb: int | None = None
+    batch_prefix: str | None = None
+    """What the names of the batch's queues and table begin with; None: there are none."""
+    max_object_bytes: int = 32 * 1024 * 1024
+    """Larger S3 objects are refused unread; a worker holds up to ten."""
+    canary_minutes: int | None = None
+    """How often a known picture is classified; None: never. Read when deployed."""
+    canary_url: str | None = None
+    """The API that the canary asks, with a slash at the end; None: the canary's own process answers."""
+
+    @property
+    def takes_batches(self) -> bool:
+        """Only in Lambda: the queues feed functions, of which `chalice local` has none."""
+        return self.in_lambda and self.batch_prefix is not None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -44,9 +64,16 @@ class Settings:
             engine=_choice(env, "ENGINE", ENGINES),
             num_threads=_positive_int(env, "NUM_THREADS") or default_threads(memory_mb),
             max_body_bytes=_positive_int(env, "MAX_BODY_BYTES") or cls.max_body_bytes,
+            cors_allow_origin=_origin(env, "CORS_ALLOW_ORIGIN"),
+            customers=_names(env, "CUSTOMERS"),
+            function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,
             warm_in_init=_choice(env, "WARM_IN_INIT", ("false", "true")) == "true",
             memory_mb=memory_mb,
+            batch_prefix=env.get("BATCH_PREFIX") or None,
+            max_object_bytes=_positive_int(env, "MAX_OBJECT_BYTES") or cls.max_object_bytes,
+            canary_minutes=_positive_int(env, "CANARY_MINUTES"),
+            canary_url=env.get("CANARY_URL") or None,
         )
 
 
@@ -63,6 +90,22 @@ def _positive_int(env: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ConfigError(f"{name}={text!r}: expected a whole number of at least 1")
     return int(text)
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    names = [part.strip() for part in env.get(name, "").split(",") if part.strip()]
+    for one in names:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", one):
+            raise ConfigError(f"{name}={env[name]!r}: expected names of letters, digits, _ . - with commas between")
+    return tuple(names)
+
+
+def _origin(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name) or "*"
+    scheme, _, host = value.partition("://")
+    if value != "*" and (scheme not in ("http", "https") or not host or set(host) & set("/?#@,* \t\r\n")):
+        raise ConfigError(f"{name}={value!r}: expected * or one origin, such as https://example.org")
+    return value
 
 
 def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""One tree of exceptions for the served code. No HTTP here: `web` maps each leaf to its status."""
+"""One tree of exceptions for the served code. No HTTP here: `exchange` maps each leaf to its status."""
 
 
 class SlimceptionError(Exception):
@@ -15,6 +15,18 @@ class InvalidRequest(ClientError):
 
 class UnknownModel(ClientError):
     """The request names a model that is not installed."""
+
+
+class UnknownBatch(ClientError):
+    """No batch has this id."""
+
+
+class ObjectGone(ClientError):
+    """The bucket or the object is not there."""
+
+
+class ObjectForbidden(ClientError):
+    """S3 does not let this installation read or write it."""
 
 
 class PayloadTooLarge(ClientError):
@@ -47,3 +59,7 @@ class ModelError(ServiceError):
 
 class EngineError(ServiceError):
     """No inference engine can be imported."""
+
+
+class StorageError(ServiceError):
+    """S3, SQS or DynamoDB gives no answer, or one that may be another later: throttled, cut off, timed out."""

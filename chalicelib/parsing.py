@@ -3,15 +3,28 @@
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from chalicelib.contract import (
+    BATCH,
+    DEFAULT_TOP_K,
+    IMAGE,
+    INSTANCE,
+    INSTANCES,
+    MODEL,
+    OUTPUT,
+    QUERY,
+    SERVING,
+    SINGLE,
+    SOURCE,
+    TOP_K,
+    Field,
+    fits,
+)
 from chalicelib.errors import InvalidRequest
 
-DEFAULT_TOP_K = 5
-MAX_INSTANCES = 32
-_SINGLE_FIELDS = ("image", "top_k", "model")
-_INSTANCES_FIELDS = ("instances", "top_k", "model", "signature_name")
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\f\v"
 
@@ -32,18 +45,40 @@ def parse_predict(body: bytes) -> PredictRequest:
     fields = _json_object(body)
     top_k, model = parse_top_k(fields), parse_model(fields)
     if "instances" in fields:
-        _refuse_unknown(fields, _INSTANCES_FIELDS)
+        _refuse_unknown(fields, SERVING)
         return PredictRequest(_instances(fields["instances"]), top_k, model, is_batch=True)
-    _refuse_unknown(fields, _SINGLE_FIELDS)
+    _refuse_unknown(fields, SINGLE)
     if "image" not in fields:
         raise InvalidRequest('the field "image" is missing: send {"image": "<base64>"}')
     return PredictRequest((decode_base64(fields["image"], '"image"'),), top_k, model)
 
 
+@dataclass(frozen=True)
+class BatchRequest:
+    """S3 URLs as sent, and what is classified how; None: the default."""
+
+    source: str
+    top_k: int | None = None
+    model: str | None = None
+    output: str | None = None
+
+
+def parse_batch(body: bytes) -> BatchRequest:
+    """`{"source", "top_k", "model", "output"}`; raises InvalidRequest."""
+    fields = _json_object(body)
+    _refuse_unknown(fields, BATCH)
+    if "source" not in fields:
+        raise InvalidRequest('the field "source" is missing: send {"source": "s3://bucket/prefix"}')
+    output = str(_check('"output"', fields["output"], OUTPUT)) if "output" in fields else None
+    return BatchRequest(
+        str(_check('"source"', fields["source"], SOURCE)), parse_top_k(fields), parse_model(fields), output
+    )
+
+
 def parse_image_query(query: dict[str, str]) -> tuple[int | None, str | None]:
     """`top_k` and `model` of `POST /predict/image?top_k=&model=`; raises InvalidRequest."""
     fields: dict[str, Any] = dict(query)
-    _refuse_unknown(fields, _SINGLE_FIELDS[1:])
+    _refuse_unknown(fields, QUERY)
     text = fields.get("top_k", "")
     if text.isascii() and text.isdigit() and len(text) < 10:
         fields["top_k"] = int(text)
@@ -52,12 +87,7 @@ def parse_image_query(query: dict[str, str]) -> tuple[int | None, str | None]:
 
 def parse_top_k(fields: dict[str, Any]) -> int | None:
     """An integer of at least 1; the model decides how many there are. A bool is no integer here."""
-    if "top_k" not in fields:
-        return None
-    top_k = fields["top_k"]
-    if type(top_k) is not int or top_k < 1:
-        raise InvalidRequest(f'"top_k" is {_shown(top_k)}: expected a whole number of at least 1')
-    return top_k
+    return int(_check('"top_k"', fields["top_k"], TOP_K)) if "top_k" in fields else None
 
 
 def check_top_k(top_k: int | None, classes: int) -> int:
@@ -69,11 +99,7 @@ def check_top_k(top_k: int | None, classes: int) -> int:
 
 def parse_model(fields: dict[str, Any]) -> str | None:
     """A model's name, or None where the field is absent."""
-    if "model" not in fields:
-        return None
-    if not isinstance(fields["model"], str) or not fields["model"]:
-        raise InvalidRequest(f'"model" is {_shown(fields["model"])}: expected the name of a model as a string')
-    return fields["model"]
+    return str(_check('"model"', fields["model"], MODEL)) if "model" in fields else None
 
 
 def decode_base64(text: Any, field: str) -> bytes:
@@ -82,8 +108,7 @@ def decode_base64(text: Any, field: str) -> bytes:
     Every spelling of the same bytes gives the same bytes; anything else raises InvalidRequest, for
     Python's lenient decoder would drop what it does not know and answer for other bytes.
     """
-    if not isinstance(text, str):
-        raise InvalidRequest(f"{field} is {_shown(text)}: expected a string of base64")
+    _check(field, text, IMAGE)
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")
         if not head.lower().endswith(";base64"):
@@ -103,13 +128,10 @@ def decode_base64(text: Any, field: str) -> bytes:
 
 
 def _instances(instances: Any) -> tuple[bytes, ...]:
-    if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
-        raise InvalidRequest(f'"instances" is {_shown(instances)}: expected a list of 1 to {MAX_INSTANCES} objects')
     images = []
-    for number, instance in enumerate(instances):
-        if not isinstance(instance, dict) or set(instance) != {"b64"}:
-            raise InvalidRequest(f'"instances"[{number}] is {_shown(instance)}: expected {{"b64": "<base64>"}}')
-        images.append(decode_base64(instance["b64"], f'"instances"[{number}]'))
+    for number, instance in enumerate(_check('"instances"', instances, INSTANCES)):
+        name = f'"instances"[{number}]'
+        images.append(decode_base64(_check(name, instance, INSTANCE)["b64"], name))
     return tuple(images)
 
 
@@ -127,7 +149,14 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_unknown(fields: dict[str, Any], known: tuple[str, ...]) -> None:
+def _check(name: str, value: Any, field: Field) -> Any:
+    """`value` when it fits its field; raises InvalidRequest."""
+    if not fits(value, field.schema):
+        raise InvalidRequest(f"{name} is {_shown(value)}: expected {field.expected}")
+    return value
+
+
+def _refuse_unknown(fields: dict[str, Any], known: Mapping[str, Field]) -> None:
     unknown = [name for name in fields if name not in known]
     if unknown:
         raise InvalidRequest(f"unknown field {_shown(unknown[0])}: expected {', '.join(known)}")

@@ -1,5 +1,6 @@
 """What lives as long as the process: settings, models, the API. Importing it loads no model."""
 
+from chalicelib.batch.parts import Parts
 from chalicelib.config import Settings
 from chalicelib.errors import ServiceError
 from chalicelib.model_store import ModelStore
@@ -8,7 +9,13 @@ from chalicelib.web import Api
 
 settings = Settings.from_env()
 store = ModelStore(settings)
-api = Api(settings, store)
+batch = Parts(settings, store)
+api = Api(settings, store, batch)
+
+
+def queue_name(what: str) -> str:
+    """The queue that a function is to be fed from; deploying wants a name even where there is no batch."""
+    return f"{settings.batch_prefix or 'slimception-dev'}-{what}"
 
 
 def warm() -> None:

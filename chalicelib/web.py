@@ -1,86 +1,76 @@
-"""HTTP: requests in, answers and errors out. The only place that knows statuses."""
+"""The views behind `app`'s routes: a request in, an answer out. With `app` the only place that knows Chalice."""
 
 import platform
 import traceback
-import uuid
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from chalice import Response
+from chalice import CORSConfig, Response
 
 from chalicelib import errors
+from chalicelib.batch.parts import Parts
+from chalicelib.bodies import Request, image_body, json_body
 from chalicelib.classifier import Classifier, Prediction
 from chalicelib.config import Settings
-from chalicelib.images import ACCEPTED
+from chalicelib.exchange import Body, Document, Exchange
+from chalicelib.metrics import Meter
 from chalicelib.model_store import ModelStore
-from chalicelib.parsing import PredictRequest, check_top_k, parse_image_query, parse_predict
-from chalicelib.telemetry import Spans, cold_start, log
+from chalicelib.parsing import PredictRequest, check_top_k, parse_batch, parse_image_query, parse_predict
+from chalicelib.telemetry import cold_start
 
-BINARY_TYPES = [
-    "image/jpeg",
-    "image/jpg",
-    "image/png",
-    "image/webp",
-    "image/gif",
-    "image/bmp",
-    "application/octet-stream",
-]
-"""Content types that API Gateway hands over as bytes; what the bytes are is decided by looking at them."""
+if TYPE_CHECKING:
+    from chalicelib.batch.service import Service
 
-STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
-    errors.InvalidRequest: (400, "BadRequestError"),
-    errors.UnknownModel: (404, "NotFoundError"),
-    errors.PayloadTooLarge: (413, "PayloadTooLargeError"),
-    errors.ImageTooLarge: (413, "PayloadTooLargeError"),
-    errors.UnsupportedImage: (415, "UnsupportedMediaTypeError"),
-    errors.UndecodableImage: (422, "UnprocessableEntityError"),
-    errors.ConfigError: (503, "ServiceUnavailableError"),
-    errors.ModelError: (503, "ServiceUnavailableError"),
-    errors.EngineError: (503, "ServiceUnavailableError"),
-}
-_UNAVAILABLE = "The model cannot be served at the moment; GET /health tells why."
-_INTERNAL = "An internal server error occurred."
+EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
+"""What a page of another origin may read besides the body."""
+PREFLIGHT_AGE_S = 600
 
 
-class Request(Protocol):
-    """What is used of Chalice's request."""
-
-    raw_body: Any
-    headers: Any
-    query_params: Any
-    context: Any
-    path: str
-
-
-Body = dict[str, Any]
-
-
-class Exchange:
-    """One request on its way: its id, its spans, and what its log line will say."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.id = str((request.context or {}).get("requestId") or uuid.uuid4())
-        self.spans = Spans()
-        self.fields: Body = {}
+def cors(settings: Settings) -> CORSConfig:
+    """Which origin's pages may call the API; Chalice answers the browser's preflight with it."""
+    return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
 
 
 class Api:
-    """The views behind `app`'s routes. Each takes Chalice's request and gives Chalice's response."""
+    """Each view takes Chalice's request and gives Chalice's response."""
 
-    def __init__(self, settings: Settings, store: ModelStore) -> None:
-        self._settings, self._store = settings, store
+    def __init__(self, settings: Settings, store: ModelStore, batch: Parts | None = None) -> None:
+        self._settings, self._store, self._meter = settings, store, Meter(settings)
+        self._batch = batch or Parts(settings, store)
+
+    def page(self, request: Request) -> Response:
+        """`GET /`: the page for browsers."""
+        from chalicelib import page  # here and below: not every process shows it, every cold start would pay for it
+
+        return self._answer(request, lambda _: page.document())
+
+    def openapi(self, request: Request) -> Response:
+        """`GET /openapi.json`: the contract, with the models that are installed."""
+        from chalicelib import openapi
+
+        path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
+        return self._answer(
+            request, lambda _: openapi.document(self._store.cards(), path, self._settings.takes_batches)
+        )
 
     def predict(self, request: Request) -> Response:
         """`POST /predict`: JSON with one base64 image, or with TensorFlow Serving's `instances`."""
-        return self._answer(request, lambda exchange: self._classify(exchange, parse_predict(self._json_body(request))))
+
+        def view(exchange: Exchange) -> Body:
+            body = json_body(request, self._settings.max_body_bytes)
+            exchange.fields["payload_bytes"] = len(body)
+            return self._classify(exchange, parse_predict(body))
+
+        return self._answer(request, view)
 
     def predict_image(self, request: Request) -> Response:
         """`POST /predict/image`: the image's own bytes."""
 
         def view(exchange: Exchange) -> Body:
             top_k, model = parse_image_query(dict(request.query_params or {}))
-            return self._classify(exchange, PredictRequest((self._image_body(request),), top_k, model))
+            data = image_body(request, self._settings.max_body_bytes)
+            exchange.fields["payload_bytes"] = len(data)
+            return self._classify(exchange, PredictRequest((data,), top_k, model))
 
         return self._answer(request, view)
 
@@ -109,6 +99,29 @@ class Api:
         """`GET /models`: the card of every installed model."""
         return self._answer(request, lambda _: {"models": self._store.cards()})
 
+    def start_batch(self, request: Request) -> Response:
+        """`POST /batches`: begin with a prefix in S3, and answer 202 before anything is listed."""
+
+        def view(exchange: Exchange) -> Body:
+            batches = self._batches()
+            wanted = parse_batch(json_body(request, self._settings.max_body_bytes))
+            if wanted.model is not None or wanted.top_k is not None:  # or every picture would get this error
+                check_top_k(wanted.top_k, len(self._store.get(wanted.model).labels))
+            told = batches.start(wanted.source, wanted.model, wanted.top_k, wanted.output)
+            exchange.fields.update(status=202, batch=told["id"])
+            return told
+
+        return self._answer(request, view)
+
+    def batch(self, request: Request, batch_id: str) -> Response:
+        """`GET /batches/{id}`: state, counts, time left, and where the results lie."""
+        return self._answer(request, lambda _: self._batches().describe(batch_id))
+
+    def _batches(self) -> "Service":
+        if not self._settings.takes_batches:
+            raise errors.UnknownBatch("no batches here: they need the queues of a deployed stage (BATCH_PREFIX)")
+        return self._batch.service
+
     def _classify(self, exchange: Exchange, wanted: PredictRequest) -> Body:
         classifier = self._store.get(wanted.model)
         top_k = check_top_k(wanted.top_k, len(classifier.labels))
@@ -122,32 +135,9 @@ class Api:
         predictions = [_shape(answer) for answer in answers]
         return {"model": classifier.card.summary(), "predictions": predictions if wanted.is_batch else predictions[0]}
 
-    def _answer(self, request: Request, view: Callable[[Exchange], Body]) -> Response:
-        """Run a view; map what it raises; log one line; shape the response."""
-        exchange = Exchange(request)
-        status = 200
-        try:
-            with exchange.spans.measure("total"):
-                body = view(exchange)
-            status = exchange.fields.pop("status", 200)
-            if "predictions" in body:
-                body["timing_ms"] = dict(exchange.spans)
-                body["cold_start"] = exchange.fields["cold_start"]
-        except Exception as error:
-            status, body = _error(error)
-            exchange.fields.update(code=body["Code"], error=str(error))
-            if status >= 500:
-                exchange.fields["traceback"] = traceback.format_exc()
-        body["request_id"] = exchange.id
-        log(
-            "request",
-            request_id=exchange.id,
-            path=request.path,
-            status=status,
-            **exchange.fields,
-            spans_ms=exchange.spans,
-        )
-        return Response(body=body, status_code=status, headers={"X-Request-Id": exchange.id})
+    def _answer(self, request: Request, view: Callable[[Exchange], Body | Document]) -> Response:
+        status, body, headers = Exchange(request, self._meter).answer(view)
+        return Response(body=body, status_code=status, headers=headers)
 
     def _note(self, exchange: Exchange, classifier: Classifier) -> None:
         """Put the model, and in the first answer of this process the cold start, into the log line."""
@@ -166,52 +156,6 @@ class Api:
             "memory_mb": self._settings.memory_mb,
         }
 
-    def _json_body(self, request: Request) -> bytes:
-        media_type = _media_type(request)
-        if media_type != "application/json" and not media_type.endswith("+json"):
-            raise errors.UnsupportedImage(
-                f"Content-Type is {media_type[:60]!r}: POST /predict takes application/json, "
-                "POST /predict/image an image's own bytes"
-            )
-        return self._body(request)
-
-    def _image_body(self, request: Request) -> bytes:
-        media_type = _media_type(request, BINARY_TYPES[-1])
-        if media_type not in BINARY_TYPES:
-            raise errors.UnsupportedImage(
-                f"Content-Type is {media_type[:60]!r}: {ACCEPTED}, as {', '.join(BINARY_TYPES)}"
-            )
-        body = self._body(request)
-        if not body:
-            raise errors.InvalidRequest("the body is empty: expected the bytes of an image")
-        return body
-
-    def _body(self, request: Request) -> bytes:
-        try:
-            body: bytes = request.raw_body or b""
-        except ValueError as error:  # Chalice decodes it here: lone surrogates, broken base64 in the event
-            raise errors.InvalidRequest("the body cannot be read as bytes") from error
-        if len(body) > self._settings.max_body_bytes:
-            raise errors.PayloadTooLarge(
-                f"the body has {len(body)} bytes: at most {self._settings.max_body_bytes} are accepted; "
-                "scale the image down"
-            )
-        return body
-
-
-def _media_type(request: Request, default: str = "application/json") -> str:
-    header: str = request.headers.get("content-type") or default
-    return header.partition(";")[0].strip().lower()
-
 
 def _shape(answer: list[Prediction]) -> list[Body]:
     return [{"index": p.index, "label": p.label, "score": round(p.score, 6)} for p in answer]
-
-
-def _error(error: Exception) -> tuple[int, Body]:
-    """Status and body in Chalice's own shape; nothing of a 5xx's exception is shown."""
-    status, code = 500, "InternalServerError"
-    if isinstance(error, errors.SlimceptionError):
-        status, code = STATUS[type(error)]
-    message = str(error) if status < 500 else _UNAVAILABLE if status == 503 else _INTERNAL
-    return status, {"Code": code, "Message": message}

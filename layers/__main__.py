@@ -1,4 +1,4 @@
-"""Command line: `python -m layers build|check|publish|package`. Exit code 0 good, 1 check failed, 2 error."""
+"""Command line: `python -m layers build|check|publish|package|backing|mappings`. Exit code 0 good, 1 check failed, 2 error."""
 
 import argparse
 import sys
@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from layers import check, package, publish
+from layers import backing, check, package, publish
 from layers.errors import LayerError
 from layers.model_layer import build_model_layers
 from layers.runtime_layer import build_runtime_layer
+from layers.stages import read_config
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -52,6 +53,23 @@ def package_command(options: argparse.Namespace) -> int:
     """Write a template and its artefacts."""
     wanted = _target_to_build(options)
     for line in package.package(wanted, options.out, options.project, options.stage, options.package, options.picture):
+        CONSOLE.print(line, markup=False)
+    return 0
+
+
+def backing_command(options: argparse.Namespace) -> int:
+    """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
+    app_name = read_config(options.project, options.stage)["app_name"]
+    resources = options.project / package.RESOURCES
+    for line in backing.deploy_backing(backing.client("cloudformation"), resources, app_name, options.stage):
+        CONSOLE.print(line, markup=False)
+    return 0
+
+
+def mappings_command(options: argparse.Namespace) -> int:
+    """Complete the worker's event source mapping; after `chalice deploy`."""
+    app_name = read_config(options.project, options.stage)["app_name"]
+    for line in backing.complete_mappings(backing.client("lambda"), app_name, options.stage, options.concurrency):
         CONSOLE.print(line, markup=False)
     return 0
 
@@ -129,6 +147,13 @@ def _parser() -> argparse.ArgumentParser:
     package_parser.add_argument("--stage", default="dev", help="default dev")
     package_parser.add_argument("--package", type=Path, default=PACKAGE, help="folder to fill (default build/package)")
     package_parser.set_defaults(command=package_command)
+    backing_parser = commands.add_parser("backing", parents=[deployed], help="make a stage's queues, table and bucket")
+    backing_parser.add_argument("--stage", required=True)
+    backing_parser.set_defaults(command=backing_command)
+    mappings_parser = commands.add_parser("mappings", parents=[deployed], help="complete what `chalice deploy` maps")
+    mappings_parser.add_argument("--stage", required=True)
+    mappings_parser.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
+    mappings_parser.set_defaults(command=mappings_command)
     return parser
 
 

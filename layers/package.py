@@ -32,7 +32,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         fresh = Path(scratch, "package")
         merge = Path(scratch, "merge.json")
-        merge.write_text(json.dumps(merge_template(project / RESOURCES, target, chosen)), encoding="utf-8")
+        merge.write_text(json.dumps(merge_template(project / RESOURCES, target, chosen, stage)), encoding="utf-8")
         _chalice_package(project, stage, merge, fresh)
         template = call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8")))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")

@@ -18,8 +18,10 @@ PERMISSION = "APIHandlerInvokePermission"
 Template = dict[str, Any]
 
 
-def merge_template(resources: Path, target: Target, layers: list[Layer]) -> Template:
-    """resources.json with every function's runtime, processor and layers; raises PackageError.
+def merge_template(resources: Path, target: Target, layers: list[Layer], stage: str = "dev") -> Template:
+    """resources.json for a stage, with every function's runtime, processor and layers; raises PackageError.
+
+    A resource without a type is one of Chalice's functions, which it completes.
 
     A layer's logical id names its content: when the content changes, so does the function, and SAM
     publishes a new version behind the alias.
@@ -30,12 +32,14 @@ def merge_template(resources: Path, target: Target, layers: list[Layer]) -> Temp
         raise PackageError(f"{resources} cannot be read as JSON: {error}") from error
     ids = {_logical_id(layer): layer for layer in layers}
     found = template.setdefault("Resources", {})
-    properties = found.setdefault(FUNCTION, {}).setdefault("Properties", {})
-    properties |= {
-        "Runtime": f"python{target.python}",
-        "Architectures": [target.arch],
-        "Layers": [{"Ref": logical_id} for logical_id in ids],
-    }
+    template.get("Parameters", {}).get("Stage", {})["Default"] = stage
+    found.setdefault(FUNCTION, {})
+    for function in (resource for resource in found.values() if "Type" not in resource):
+        function.setdefault("Properties", {}).update(
+            Runtime=f"python{target.python}",
+            Architectures=[target.arch],
+            Layers=[{"Ref": logical_id} for logical_id in ids],
+        )
     found |= {logical_id: _resource(layer) for logical_id, layer in ids.items()}
     return template
 

@@ -20,6 +20,7 @@ from localaws.interpreters import Interpreter, own
 PROJECT = Path(__file__).resolve().parent.parent
 FIRST_LAMBDA_PYTHON = (3, 12)
 """Older ones get layers for this machine: none for Lambda can be built for them (see `layers.targets`)."""
+_LAYERS = (sys.executable, "-m", "layers")
 _CHALICE = ("-c", "from chalice.cli import main; raise SystemExit(main())")
 
 Say = Callable[[str], None]
@@ -59,17 +60,23 @@ class Deployer:
             state.parent.mkdir()
             state.write_text(before)
         runtime_layer = self._publish_layers(copied) if with_layers else None
+        of_stage = ["--stage", self.stage, "--project", str(copied)]
+        backed = (copied / ".chalice" / "resources.json").is_file()
+        if backed:
+            self._run("layers backing", [*_LAYERS, "backing", *of_stage], PROJECT)
         self._chalice_deploy(copied, runtime_layer)
+        if backed:
+            self._run("layers mappings", [*_LAYERS, "mappings", *of_stage], PROJECT)
         return self._read(state)
 
     def _publish_layers(self, copied: Path) -> Path:
         options, file_name = self._layer_options()
         folder = self.source / "build" / "layers"
-        layers, into = [sys.executable, "-m", "layers"], ["--out", str(folder), *options]
+        into = ["--out", str(folder), *options]
         models = self.source / "models"
         if _is_stale(folder, file_name, models):
-            self._run("layers build", [*layers, "build", *into, "--models", str(models)], PROJECT)
-        publish = [*layers, "publish", *into, "--stage", self.stage, "--project", str(copied)]
+            self._run("layers build", [*_LAYERS, "build", *into, "--models", str(models)], PROJECT)
+        publish = [*_LAYERS, "publish", *into, "--stage", self.stage, "--project", str(copied)]
         self._run("layers publish", publish, PROJECT)
         return folder / file_name
 

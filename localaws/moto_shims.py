@@ -12,7 +12,7 @@ from unittest import mock
 
 from moto.apigateway.models import APIGatewayBackend
 
-from localaws import moto_lambda, moto_queues
+from localaws import moto_lambda, moto_queues, moto_tables
 from localaws.host import LambdaHost
 
 _BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
@@ -23,7 +23,12 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
     """Run moto's invocations in `host`, take Chalice's API documents, leave queues to the pollers."""
     with ExitStack() as patches:
-        for patch in (moto_lambda.runs_in(host, endpoint_url), *_rest_apis(), *moto_queues.patches()):
+        for patch in (
+            moto_lambda.runs_in(host, endpoint_url),
+            *_rest_apis(),
+            *moto_queues.patches(),
+            *moto_tables.patches(),
+        ):
             patches.enter_context(patch)
         yield
 

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class FakeRequest:
-    """What `web.Request` asks for."""
+    """What `bodies.Request` asks for."""
 
     raw_body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)

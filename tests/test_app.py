@@ -173,7 +173,13 @@ class TestOtherRoutes:
         assert 400 <= client.http.request(method, path).status_code < 500
 
     def test_a_browser_of_another_site_may_ask(self, client):
-        assert client.http.get("/health").headers["Access-Control-Allow-Origin"] == "*"
+        headers = client.http.get("/health").headers
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["Access-Control-Expose-Headers"] == "X-Request-Id,Server-Timing"
+
+    def test_only_the_page_is_not_for_other_sites(self):
+        routes = {path: entry.cors for path, methods in app.app.routes.items() for entry in methods.values()}
+        assert [path for path, cors in routes.items() if cors is None] == ["/"]
 
 
 COLD_START = """

@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ("errors", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine", "classifier",
-         "model_store", "parsing", "web", "runtime", "app")  # fmt: skip
+         "model_store", "contract", "parsing", "bodies", "billing", "metrics",
+         "exchange", "page", "schemas", "openapi", "storage", "events", "batch", "web", "runtime", "app")  # fmt: skip
 """Each may import what stands to its left."""
 FORBIDDEN = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 THIRD_PARTY = {"numpy", "PIL", "chalice"}
@@ -37,7 +38,7 @@ def own_imports(path: Path) -> set[str]:
 
 class TestImports:
     def test_every_served_module_has_its_place(self):
-        assert {path.stem for path in SERVED} == set(ORDER)
+        assert {path.stem for path in SERVED} == set(ORDER) - {"batch"}
 
     @pytest.mark.parametrize("path", SERVED, ids=lambda path: path.stem)
     def test_they_point_one_way(self, path):
@@ -51,7 +52,8 @@ class TestImports:
     @pytest.mark.parametrize("path", SERVED, ids=lambda path: path.stem)
     def test_only_known_packages(self, path):
         roots = {name.split(".")[0] for name in imports_of(path)}
-        assert roots <= set(sys.stdlib_module_names) | THIRD_PARTY | {"chalicelib"}
+        aws = {"boto3", "botocore"} if path.stem == "storage" else set()
+        assert roots <= set(sys.stdlib_module_names) | THIRD_PARTY | {"chalicelib"} | aws
 
     @pytest.mark.parametrize("path", SERVED, ids=lambda path: path.stem)
     def test_only_app_and_web_import_chalice(self, path):

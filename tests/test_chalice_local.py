@@ -2,85 +2,36 @@
 
 import http.client
 import json
-import os
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from chalicelib.web import BINARY_TYPES
+from chalicelib.bodies import BINARY_TYPES
 from tests.bundles import DATA_DIR
+from tests.local_server import Server, exchange, serving
 from tests.pictures import encode
 from tests.requests import assert_is_error, b64, settled
 
-ROOT = Path(__file__).parent.parent
-START_LIMIT_S = 60
 SEVEN = (DATA_DIR / "seven.png").read_bytes()
-
-
-class Server(NamedTuple):
-    port: int
-    output: Path
-
-    def send(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None):
-        """Status and JSON of the answer, over a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            return exchange(connection, method, path, body, content_type)
-        finally:
-            connection.close()
-
-    def log_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.output.read_text().splitlines() if line.startswith("{")]
-
-
-def exchange(connection, method: str, path: str, body: bytes | None = None, content_type: str | None = None):
-    connection.request(method, path, body, {"Content-Type": content_type} if content_type else {})
-    response = connection.getresponse()
-    content = response.read()
-    return response.status, json.loads(content) if content else None
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    output = tmp_path_factory.mktemp("chalice-local") / "output.txt"
-    env = {**os.environ, "MODEL_DIR": str(ROOT / "chalicelib" / "models"), "MODEL_NAME": "digits"}
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", "local", "--no-autoreload"]
-    with output.open("w") as log:
-        process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, env=env, stdout=log, stderr=log)
-    try:
-        wait_for(process, port, output)
-        yield Server(port, output)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with serving(tmp_path_factory.mktemp("chalice-local") / "output.txt") as started:
+        yield started
 
 
-def wait_for(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    pytest.fail(f"chalice local does not serve:\n{output.read_text()}")
+@pytest.fixture(scope="module")
+def only_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose CORS_ALLOW_ORIGIN names one origin."""
+    output = tmp_path_factory.mktemp("cors") / "output.txt"
+    with serving(output, CORS_ALLOW_ORIGIN="https://shop.example") as started:
+        yield started
 
 
 class TestOverHttp:
@@ -173,3 +124,45 @@ class TestConcurrency:
     @staticmethod
     def answer(response: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
         return response[0], settled(response[1])
+
+
+class TestOtherOrigins:
+    """CORS as browsers ask for it, for any origin and for the one that CORS_ALLOW_ORIGIN names."""
+
+    @staticmethod
+    def headers(server: Server, method: str, path: str, **sent: str) -> dict[str, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        try:
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in sent.items()})
+            response = connection.getresponse()
+            response.read()
+            return dict(response.headers)
+        finally:
+            connection.close()
+
+    @pytest.mark.parametrize("path", ["/predict", "/predict/image"])
+    def test_the_preflight(self, server, only_one, path):
+        for started, origin in ((server, "*"), (only_one, "https://shop.example")):
+            asked = {"Origin": "https://shop.example", "Access_Control_Request_Method": "POST"}
+            headers = self.headers(started, "OPTIONS", path, **asked)
+            assert headers["Access-Control-Allow-Origin"] == origin
+            assert headers["Access-Control-Allow-Methods"] == "POST,OPTIONS"
+            assert "Content-Type" in headers["Access-Control-Allow-Headers"].split(",")
+            assert headers["Access-Control-Max-Age"] == "600"
+
+    def test_the_answer(self, server, only_one):
+        for started, origin in ((server, "*"), (only_one, "https://shop.example")):
+            for path in ("/models", "/health", "/openapi.json"):
+                headers = self.headers(started, "GET", path)
+                assert headers["Access-Control-Allow-Origin"] == origin
+                assert headers["Server-Timing"] and headers["X-Request-Id"]
+
+
+class TestServerTiming:
+    def test_it_has_the_spans_of_the_answer(self, server):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("POST", "/predict/image", SEVEN, {"Content-Type": "image/png"})
+        response = connection.getresponse()
+        spans = json.loads(response.read())["timing_ms"]
+        assert response.headers["Server-Timing"] == ", ".join(f"{name};dur={ms}" for name, ms in spans.items())
+        connection.close()

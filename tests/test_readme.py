@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
-from chalicelib import web
 from chalicelib.config import EMBEDDED_MODELS, Settings
+from chalicelib.exchange import STATUS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def test_the_log_line_has_the_stated_fields(digits: Client, log_lines: Callable[
 
 def test_every_status_stands_in_the_table_and_no_other() -> None:
     stated = {(int(status), code) for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)` \|", README, re.M)}
-    assert stated == set(web.STATUS.values())
+    assert stated == set(STATUS.values())
 
 
 def test_every_variable_stands_in_the_table_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_every_variable_stands_in_the_table_and_no_other(monkeypatch: pytest.Mon
 
 
 def test_every_make_command_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"`?\bmake ([a-z-]+)", README)) - {"are"} <= targets
 
 

@@ -28,6 +28,7 @@ class TestFromEnv:
             num_threads=3,
             max_body_bytes=1000,
             in_lambda=True,
+            function_name="slimception",
             warm_in_init=True,
             memory_mb=2048,
         )
@@ -74,3 +75,35 @@ class TestDefaultThreads:
     @pytest.mark.parametrize(("memory_mb", "vcpus"), [(1770, 2), (3538, 2), (3539, 3), (10240, 6)])
     def test_memory_buys_vcpus_but_no_more_than_there_are(self, memory_mb, vcpus):
         assert default_threads(memory_mb) == min(vcpus, default_threads(None))
+
+
+class TestCorsAllowOrigin:
+    @pytest.mark.parametrize("value", ["*", "https://example.org", "http://127.0.0.1:3000", "https://a.b.c:8443"])
+    def test_any_origin_or_one(self, value):
+        assert Settings.from_env({"CORS_ALLOW_ORIGIN": value}).cors_allow_origin == value
+
+    def test_any_is_the_default(self):
+        assert Settings.from_env({}).cors_allow_origin == Settings().cors_allow_origin == "*"
+
+    @pytest.mark.parametrize(
+        "value",
+        ["example.org", "https://", "https://a/", "https://a/b", "https://*", "https://a,https://b", "ftp://a", "null",
+         "https://a\r\nX: y", "https://me@a", " "],
+    )  # fmt: skip
+    def test_anything_else_is_refused(self, value):
+        with pytest.raises(ConfigError) as caught:
+            Settings.from_env({"CORS_ALLOW_ORIGIN": value})
+        assert str(caught.value).startswith(f"CORS_ALLOW_ORIGIN={value!r}: expected * or one origin")
+
+
+class TestCustomers:
+    @pytest.mark.parametrize(
+        ("value", "want"), [("", ()), ("42", ("42",)), ("42, shop.example ,a_b-c,", ("42", "shop.example", "a_b-c"))]
+    )
+    def test_names_with_commas_between(self, value, want):
+        assert Settings.from_env({"CUSTOMERS": value}).customers == want
+
+    @pytest.mark.parametrize("value", ["a b", "42;43", "ü", "x" * 65])
+    def test_what_is_no_name_is_refused(self, value):
+        with pytest.raises(ConfigError, match=r"^CUSTOMERS="):
+            Settings.from_env({"CUSTOMERS": value})

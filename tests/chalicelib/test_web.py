@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import errors, web
+from chalicelib import errors
+from chalicelib.bodies import BINARY_TYPES
 from chalicelib.config import Settings
+from chalicelib.exchange import STATUS, error_answer
 from chalicelib.model_store import ModelStore
 from chalicelib.web import Api
 from tests.bundles import DAMAGES, write_bundle
@@ -48,16 +50,16 @@ def leaves(base: type) -> set[type]:
 
 class TestStatuses:
     def test_every_leaf_of_the_tree_has_a_status(self):
-        assert set(web.STATUS) == leaves(errors.SlimceptionError)
+        assert set(STATUS) == leaves(errors.SlimceptionError)
 
     def test_the_callers_errors_are_4xx_and_ours_5xx(self):
-        for error, (status, _) in web.STATUS.items():
+        for error, (status, _) in STATUS.items():
             assert status // 100 == (4 if issubclass(error, errors.ClientError) else 5)
 
-    @pytest.mark.parametrize("error", web.STATUS)
+    @pytest.mark.parametrize("error", STATUS)
     def test_a_4xx_shows_its_message_and_a_5xx_does_not(self, error):
-        status, body = web._error(error("/some/place is missing"))
-        assert body["Code"] == web.STATUS[error][1]
+        status, body = error_answer(error("/some/place is missing"))
+        assert body["Code"] == STATUS[error][1]
         assert (body["Message"] == "/some/place is missing") == (status < 500)
 
 
@@ -66,8 +68,11 @@ class TestPredict:
         response = api.predict(json_request({"image": b64(RED)}, context={"requestId": "r-1"}))
         version = json.loads((models_dir / "channels_float" / "model.json").read_text())["sha256"][:12]
         assert response.status_code == 200
-        assert response.headers == {"X-Request-Id": "r-1"}
         timing = response.body.pop("timing_ms")
+        assert response.headers == {
+            "X-Request-Id": "r-1",
+            "Server-Timing": ", ".join(f"{name};dur={timing[name]}" for name in timing),
+        }
         assert response.body.pop("cold_start") in (True, False)
         assert response.body == {
             "model": {"name": "channels_float", "version": version, "quantization": "float32", "trained": True},
@@ -106,7 +111,7 @@ class TestPredict:
 
 
 class TestPredictImage:
-    @pytest.mark.parametrize("content_type", [*web.BINARY_TYPES, "IMAGE/PNG; x=y", ""])
+    @pytest.mark.parametrize("content_type", [*BINARY_TYPES, "IMAGE/PNG; x=y", ""])
     def test_the_bytes_decide_whatever_the_type_says(self, api, content_type):
         response = api.predict_image(image_request(RED, content_type))
         assert (response.status_code, response.body["predictions"]) == (200, ANSWER_TO_RED)
@@ -221,7 +226,16 @@ class TestLog:
         (line,) = log_lines()
         spans = line.pop("spans_ms")
         assert list(spans) == ["decode", "preprocess", "inference", "total"]
-        for name in set(line) - {"event", "request_id", "path", "status", "model", "version", "cold_start"}:
+        for name in set(line) - {
+            "event",
+            "request_id",
+            "path",
+            "status",
+            "model",
+            "version",
+            "cold_start",
+            "payload_bytes",
+        }:
             del line[name]  # the process's first answer says more
         assert line == {
             "event": "request",
@@ -231,16 +245,20 @@ class TestLog:
             "model": "channels_float",
             "version": line["version"],
             "cold_start": line["cold_start"],
+            "payload_bytes": len(json_request({"image": b64(RED)}).raw_body),
         }
 
     def test_a_4xx_is_one_line_without_a_traceback(self, api, log_lines):
         api.predict(json_request({"image": 5}, context={"requestId": "r-2"}))
-        assert log_lines() == [
+        (line,) = log_lines()
+        assert line.pop("duration_ms") >= 0
+        assert [line] == [
             {
                 "event": "request",
                 "request_id": "r-2",
                 "path": "/predict",
                 "status": 400,
+                "payload_bytes": 12,
                 "code": "BadRequestError",
                 "error": '"image" is 5: expected a string of base64',
                 "spans_ms": {},

@@ -7,11 +7,11 @@ import pytest
 from localaws.deploy import PROJECT
 
 ORDER = ("errors", "function", "invocation", "layout", "interpreters", "packages", "environment", "logs", "process",
-         "runtime_api", "instance", "pool", "host", "moto_lambda", "moto_queues", "moto_shims", "rest_event",
-         "rest_api", "endpoint", "sqs_batch", "event_sources", "cloud", "project", "deploy", "quickstart",
+         "runtime_api", "instance", "pool", "host", "moto_lambda", "moto_queues", "moto_tables", "moto_shims",
+         "rest_event", "rest_api", "endpoint", "sqs_batch", "event_sources", "cloud", "project", "deploy", "quickstart",
          "__main__")  # fmt: skip
 """Each may import what stands to its left."""
-WITH_MOTO = {"moto_lambda", "moto_queues", "moto_shims", "rest_api", "endpoint"}
+WITH_MOTO = {"moto_lambda", "moto_queues", "moto_tables", "moto_shims", "rest_api", "endpoint"}
 MODULES = sorted(path for path in (PROJECT / "localaws").glob("*.py") if path.name != "__init__.py")
 
 

@@ -1,0 +1,32 @@
+"""One picture to its answer: predictions, or the error that it will always have. On Lambda and on a laptop alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.errors import ClientError
+from chalicelib.exchange import error_answer
+from chalicelib.model_store import ModelStore
+from chalicelib.parsing import check_top_k
+from chalicelib.telemetry import Spans
+
+Answer = dict[str, Any]
+
+
+def answer(store: ModelStore, read: Callable[[], bytes], model: str | None = None, top_k: int | None = None) -> Answer:
+    """`{"model", "predictions"}` for the bytes that `read` gives, or `{"error": {"Code", "Message"}}`.
+
+    Raises ServiceError, and whatever is unforeseen, for what may go well another time.
+    """
+    try:
+        classifier = store.get(model)  # first: while it does not load, no picture is fetched
+        data = read()
+        best = classifier.classify(data, check_top_k(top_k, len(classifier.labels)), Spans())
+    except ClientError as error:
+        return refusal(error)
+    predictions = [{"index": p.index, "label": p.label, "score": round(p.score, 6)} for p in best]
+    return {"model": {"name": classifier.card.name, "version": classifier.card.version}, "predictions": predictions}
+
+
+def refusal(error: ClientError) -> Answer:
+    """The answer that stands for an error, with the Code and the Message that HTTP would give."""
+    return {"error": error_answer(error)[1]}

@@ -1,0 +1,26 @@
+"""What a batch costs on AWS, estimated from its counts.
+
+List prices of us-east-1 in US dollars, x86_64, without the free tier; other regions differ. Sources: the price lists
+of AWS Lambda, Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026.
+"""
+
+GB_SECOND = 0.0000166667
+LAMBDA_REQUEST = 0.20 / 1e6
+SQS_REQUEST = 0.40 / 1e6
+S3_GET = 0.0004 / 1e3
+WRITE_UNIT = 0.625 / 1e6
+MEMORY_GB = 1769 / 1024
+"""What .chalice/config.json gives the functions."""
+PICTURES_AT_ONCE = 10
+
+
+def estimate(pictures: int, busy_ms: float) -> dict[str, float]:
+    """US dollars by service for `pictures` that kept workers busy for `busy_ms` in all."""
+    invocations = pictures / PICTURES_AT_ONCE
+    costs = {
+        "lambda_usd": busy_ms / 1000 * MEMORY_GB * GB_SECOND + invocations * LAMBDA_REQUEST,
+        "sqs_usd": 3 * invocations * SQS_REQUEST,  # sent, received and deleted by tens
+        "s3_usd": pictures * S3_GET,
+        "dynamodb_usd": 2 * (pictures + invocations) * WRITE_UNIT,  # a transaction writes twice
+    }
+    return {name: round(cost, 6) for name, cost in {**costs, "total_usd": sum(costs.values())}.items()}

@@ -1,0 +1,109 @@
+"""Lists a batch's keys, page by page, however many there are; when every key has its result, writes the files.
+
+Where it stands is kept in the table, not in a message: killed, repeated or run twice at once, a page's keys may be
+queued again, which is harmless, but are counted once.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalicelib.batch.answer import refusal
+from chalicelib.batch.finish import write_files
+from chalicelib.batch.record import LISTING, Batch
+from chalicelib.batch.table import Table
+from chalicelib.errors import ClientError, InvalidRequest, ObjectGone, UnknownBatch
+from chalicelib.events import ImageRef, is_folder
+from chalicelib.storage import Listed, Objects, Queue
+from chalicelib.telemetry import log
+
+PAGE = 1000
+"""Keys; S3 gives no more at once."""
+MARGIN_MS = 15_000
+"""With less time left than this the rest is left to another invocation. A page takes one to two seconds."""
+
+
+class Lister:
+    """Answers the messages of the listing queue, one at a time."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        table: Table,
+        pictures: Queue,
+        listings: Queue,
+        page: int = PAGE,
+        margin_ms: float = MARGIN_MS,
+    ) -> None:
+        self._objects, self._table, self._pictures, self._listings = objects, table, pictures, listings
+        self._page, self._margin_ms = page, margin_ms
+
+    def work(self, event: Mapping[str, Any], remaining_ms: Callable[[], float]) -> None:
+        """Do what one message says; what it raises sends the message back to the queue."""
+        for record in event["Records"]:
+            do, batch_id = parse(record["body"])
+            if do == "list":
+                self.list(batch_id, remaining_ms)
+            self.finish(batch_id)
+
+    def list(self, batch_id: str, remaining_ms: Callable[[], float]) -> None:
+        """Queue the keys that are still to be queued, at least one page of them."""
+        while (batch := self._find(batch_id)).state == LISTING:
+            try:
+                self._list_page(batch)
+            except ClientError as error:
+                self._table.fail(batch, refusal(error)["error"])
+                log("listing_failed", batch=batch_id, error=str(error))
+            if remaining_ms() < self._margin_ms:
+                self._listings.send([list_message(batch_id)])
+                return
+
+    def finish(self, batch_id: str) -> None:
+        """Write the files when all is answered. Twice is harmless: they would be the same."""
+        batch = self._find(batch_id)
+        if batch.answered:
+            write_files(self._objects, self._table, batch)
+            self._table.complete(batch)
+            log("batch_complete", batch=batch_id, done=batch.done, failed=batch.failed)
+
+    def _list_page(self, batch: Batch) -> None:
+        found = self._objects.page(batch.bucket, batch.prefix, batch.last_key, self._page)
+        pictures = [_ref(batch, listed) for listed in found if not is_folder(listed.key, listed.size_bytes)]
+        last = len(found) < self._page
+        if last and not batch.total + len(pictures):
+            raise ObjectGone(f"no object is under s3://{batch.bucket}/{batch.prefix}")
+        self._pictures.send([ref.to_message() for ref in pictures])
+        # after the messages: killed in between, the page is queued again; before, it might never be
+        self._table.advance(batch, found[-1].key if found else batch.last_key, len(pictures), last)
+
+    def _find(self, batch_id: str) -> Batch:
+        batch = self._table.get(batch_id)
+        if batch is None:
+            raise UnknownBatch(f"no batch is called {batch_id!r}")
+        return batch
+
+
+def list_message(batch_id: str) -> str:
+    """What asks for a batch's keys, or for the rest of them."""
+    return json.dumps({"do": "list", "batch": batch_id})
+
+
+def finish_message(batch_id: str) -> str:
+    """What asks for a batch's files."""
+    return json.dumps({"do": "finish", "batch": batch_id})
+
+
+def parse(body: str) -> tuple[str, str]:
+    """`list` or `finish`, and the batch's id; raises InvalidRequest."""
+    try:
+        message = json.loads(body)
+        do, batch_id = message["do"], message["batch"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidRequest("the message asks for nothing that is known") from error
+    if do not in ("list", "finish") or not isinstance(batch_id, str):
+        raise InvalidRequest("the message asks for nothing that is known")
+    return do, batch_id
+
+
+def _ref(batch: Batch, listed: Listed) -> ImageRef:
+    return ImageRef(batch.bucket, listed.key, listed.size_bytes, batch=batch.id, model=batch.model, top_k=batch.top_k)

@@ -1,0 +1,67 @@
+"""Starts a batch, and tells of it: what stands behind `POST /batches` and `GET /batches/{id}`."""
+
+import re
+import time
+import uuid
+from typing import Any
+
+from chalicelib.batch.listing import list_message
+from chalicelib.batch.record import INCOMING, OUTPUT, Batch
+from chalicelib.batch.table import Table
+from chalicelib.errors import InvalidRequest, UnknownBatch
+from chalicelib.storage import Queue
+
+_S3_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^\x00]{0,900}))?")
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+class Service:
+    """Needs the table and the listing queue."""
+
+    def __init__(self, table: Table, listings: Queue) -> None:
+        self._table, self._listings = table, listings
+
+    def start(
+        self, source: str, model: str | None = None, top_k: int | None = None, output: str | None = None
+    ) -> dict[str, Any]:
+        """Begin with `s3://bucket/prefix` and describe the batch; raises InvalidRequest or StorageError.
+
+        The keys are listed outside of the request. The files go to `output`, or to `results/<id>/` in the same bucket.
+        """
+        batch_id = uuid.uuid4().hex
+        bucket, prefix = parse_s3_url(source, "source")
+        output_bucket, output_prefix = parse_s3_url(output, "output") if output else (bucket, f"{OUTPUT}{batch_id}/")
+        if output_prefix and not output_prefix.endswith("/"):
+            output_prefix += "/"
+        check_no_loop(bucket, prefix, output_bucket, output_prefix)
+        batch = Batch(batch_id, bucket, prefix, output_bucket, output_prefix, time.time(), model=model, top_k=top_k)
+        self._table.create(batch)
+        self._listings.send([list_message(batch_id)])
+        return batch.describe()
+
+    def describe(self, batch_id: str) -> dict[str, Any]:
+        """State and counts; raises UnknownBatch or StorageError."""
+        batch = self._table.get(batch_id) if _ID.fullmatch(batch_id) else None
+        if batch is None:
+            raise UnknownBatch(f"no batch is called {batch_id[:100]!r}: POST /batches starts one and tells its id")
+        return batch.describe()
+
+
+def parse_s3_url(text: str, field: str) -> tuple[str, str]:
+    """Bucket and prefix of `s3://bucket/prefix`, the prefix as it is, nothing decoded; raises InvalidRequest."""
+    match = _S3_URL.fullmatch(text)
+    if not match:
+        raise InvalidRequest(f'"{field}" is {text[:100]!r}: expected s3://bucket/prefix')
+    return match[1], match[2] or ""
+
+
+def check_no_loop(bucket: str, prefix: str, output_bucket: str, output_prefix: str) -> None:
+    """Refuse an output that would be listed or classified itself; raises InvalidRequest."""
+    if output_bucket == bucket and output_prefix.startswith(prefix):
+        where = f"s3://{bucket}/{prefix}"
+        raise InvalidRequest(
+            f'the results would lie in s3://{output_bucket}/{output_prefix}, inside of the "source" {where}: '
+            'name a longer prefix, or an "output" outside of it'
+        )
+    if output_prefix.startswith(INCOMING):
+        raise InvalidRequest(f'"output" is under {INCOMING}, where whatever is written is classified')

@@ -1,0 +1,81 @@
+"""What `chalice deploy` cannot make: queues, table, bucket and alarms of .chalice/resources.json, as a stack of their own.
+
+`chalice package` merges the file into its template; `chalice deploy` knows no templates, yet its functions need the
+queues to be there before, and what it makes of their mappings lacks ReportBatchItemFailures, without which Lambda
+deletes the messages that a worker hands back.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from layers.errors import PackageError
+from layers.template import Template
+
+WORKER = "Worker"
+_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+def backing_template(resources: Path, stage: str) -> Template:
+    """The resources that need no function, with the parameters and conditions that they use."""
+    template: Template = json.loads(resources.read_text(encoding="utf-8"))
+    found = template["Resources"]
+    functions = "|".join(name for name, resource in found.items() if "Type" not in resource)
+    of_functions = re.compile(rf'"(?:Ref|Fn::GetAtt)": \[?"(?:{functions})"|\$\{{(?:{functions})[.}}]')
+    template["Resources"] = {
+        name: resource
+        for name, resource in found.items()
+        if "Type" in resource and not of_functions.search(json.dumps(resource))
+    }
+    template["Parameters"]["Stage"]["Default"] = stage
+    used = json.dumps([template["Resources"], template["Conditions"]])
+    template["Parameters"] = {
+        name: p for name, p in template["Parameters"].items() if f'"{name}"' in used or f"${{{name}}}" in used
+    }
+    return template
+
+
+def deploy_backing(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:
+    """Create or update the stack, wait for it, tell of it; raises PackageError."""
+    name = f"{app_name}-{stage}-batch"
+    body = json.dumps(backing_template(resources, stage))
+    exists = _status(cloudformation, name) is not None
+    try:
+        call = cloudformation.update_stack if exists else cloudformation.create_stack
+        call(StackName=name, TemplateBody=body)
+    except cloudformation.exceptions.ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise PackageError(f"stack {name} cannot be made: {error}") from error
+        yield f"stack {name} is as it should be"
+        return
+    waiter = cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
+    yield f"stack {name}: {_status(cloudformation, name)}"
+
+
+def complete_mappings(lambda_client: Any, app_name: str, stage: str, concurrency: int | None = None) -> Iterator[str]:
+    """Give the worker's mapping what `chalice deploy` left out."""
+    function = f"{app_name}-{stage}-{WORKER.lower()}"
+    options: dict[str, Any] = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+    if concurrency is not None:
+        options["ScalingConfig"] = {"MaximumConcurrency": concurrency}
+    for mapping in lambda_client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+        lambda_client.update_event_source_mapping(UUID=mapping["UUID"], **options)
+        yield f"{mapping['EventSourceArn']} -> {function}: failed messages come again one by one"
+
+
+def client(service: str) -> Any:
+    """A boto3 client of the default session."""
+    import boto3
+
+    return boto3.client(service)
+
+
+def _status(cloudformation: Any, name: str) -> str | None:
+    try:
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except cloudformation.exceptions.ClientError:
+        return None
+    return str(stacks[0]["StackStatus"]) if stacks else None
