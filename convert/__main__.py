@@ -15,6 +15,12 @@ from chalicelib.errors import SlimceptionError
 from convert.errors import ConvertError
 
 USAGE_ERROR, LOW_AGREEMENT = 2, 1
+MIN_AGREEMENT = 0.9
+"""Share of pictures on which bundle and source must name the same class.
+
+Healthy 8-bit networks differ from their float source on a few pictures of 100, nearly all of them toss-ups;
+a wrong calibration or preprocessing falls far below.
+"""
 _EXAMPLES = """
 sources:
   inception_v3      Inception v3 of Keras applications; see --weights
@@ -47,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--validation-limit", type=int, default=500, metavar="N", help="at most so many of them (default 500)"
     )
-    p.add_argument("--min-agreement", type=_share, default=0.9, metavar="SHARE", help="fail below it (default 0.9)")
+    p.add_argument(
+        "--min-agreement", type=_share, default=MIN_AGREEMENT, metavar="SHARE", help="fail below it (%(default)s)"
+    )
     p.add_argument(
         "--labels", type=Path, metavar="FILE", help="one label a line; an answer's index is the line, from 0"
     )

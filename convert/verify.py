@@ -17,12 +17,6 @@ from chalicelib.registry import load_bundle
 from convert.pictures import class_of, read_pixels
 from convert.sources import Source
 
-MIN_AGREEMENT = 0.9
-"""Share of pictures on which bundle and source must name the same class.
-
-8-bit ImageNet networks disagree with their float source on 2 to 6 pictures of 100, nearly all of them
-toss-ups; a wrong calibration or preprocessing falls far below 0.9.
-"""
 LATENCY_REPEATS = 15
 
 
