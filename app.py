@@ -5,7 +5,7 @@ from chalicelib import telemetry  # first, for its clock starts the cold start's
 from typing import Any
 
 from chalice import Chalice, Response
-from chalice.app import SQSEvent
+from chalice.app import CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import bodies, runtime, web
 from chalicelib.batch.parts import LISTINGS, PICTURES
@@ -74,6 +74,14 @@ def worker(event: SQSEvent) -> dict[str, Any]:
 def lister(event: SQSEvent) -> None:
     """List the keys of a batch, or write its files."""
     runtime.batch.lister.work(event.to_dict(), event.context.get_remaining_time_in_millis)
+
+
+if runtime.settings.canary_minutes:
+
+    @app.schedule(Rate(runtime.settings.canary_minutes, unit=Rate.MINUTES))
+    def canary(event: CloudWatchEvent) -> None:  # noqa: ARG001
+        """Classify a known picture."""
+        runtime.check_canary()
 
 
 telemetry.cold_start.imported()

@@ -18,6 +18,13 @@ def queue_name(what: str) -> str:
     return f"{settings.batch_prefix or 'slimception-dev'}-{what}"
 
 
+def check_canary() -> None:
+    """Raise ServiceError when a known picture is not answered as it should be."""
+    from chalicelib import canary  # only the canary's own function needs it
+
+    canary.check(store, settings.canary_url)
+
+
 def warm() -> None:
     """Load the default model in Lambda's INIT phase, where WARM_IN_INIT asks for it.
 

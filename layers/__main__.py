@@ -1,4 +1,7 @@
-"""Command line: `python -m layers build|check|publish|package|backing|mappings`. Exit code 0 good, 1 check failed, 2 error."""
+"""Command line: `python -m layers build|check|publish|package|backing|mappings`.
+
+Exit code 0 good, 1 check failed, 2 error.
+"""
 
 import argparse
 import sys

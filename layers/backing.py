@@ -1,4 +1,4 @@
-"""What `chalice deploy` cannot make: queues, table, bucket and alarms of .chalice/resources.json, as a stack of their own.
+"""What `chalice deploy` cannot make: queues, table, bucket and alarms of .chalice/resources.json, as a stack.
 
 `chalice package` merges the file into its template; `chalice deploy` knows no templates, yet its functions need the
 queues to be there before, and what it makes of their mappings lacks ReportBatchItemFailures, without which Lambda
@@ -56,12 +56,16 @@ def deploy_backing(cloudformation: Any, resources: Path, app_name: str, stage: s
 
 
 def complete_mappings(lambda_client: Any, app_name: str, stage: str, concurrency: int | None = None) -> Iterator[str]:
-    """Give the worker's mapping what `chalice deploy` left out."""
+    """Give the worker's mapping what `chalice deploy` left out; raises PackageError."""
     function = f"{app_name}-{stage}-{WORKER.lower()}"
     options: dict[str, Any] = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
     if concurrency is not None:
         options["ScalingConfig"] = {"MaximumConcurrency": concurrency}
-    for mapping in lambda_client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+    arn = lambda_client.get_function_configuration(FunctionName=function)["FunctionArn"]
+    mappings = lambda_client.list_event_source_mappings(FunctionName=arn)["EventSourceMappings"]
+    if not mappings:
+        raise PackageError(f"{function} is fed by no queue: deploy it first")
+    for mapping in mappings:
         lambda_client.update_event_source_mapping(UUID=mapping["UUID"], **options)
         yield f"{mapping['EventSourceArn']} -> {function}: failed messages come again one by one"
 

@@ -18,7 +18,7 @@ from layers.layer_set import Layer, layers_for
 from layers.proof import prove
 from layers.stages import read_config
 from layers.targets import Target
-from layers.template import call_through_alias, merge_template
+from layers.template import call_through_alias, equip_functions, merge_template
 from layers.vendor import MOUNTED_AT
 
 TEMPLATE, FUNCTION_ZIP = "sam.json", "deployment.zip"
@@ -34,7 +34,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         merge = Path(scratch, "merge.json")
         merge.write_text(json.dumps(merge_template(project / RESOURCES, target, chosen, stage)), encoding="utf-8")
         _chalice_package(project, stage, merge, fresh)
-        template = call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8")))
+        template = equip_functions(call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
         yield _compile_function(fresh / FUNCTION_ZIP, target)
         for layer in chosen:

@@ -19,9 +19,7 @@ Template = dict[str, Any]
 
 
 def merge_template(resources: Path, target: Target, layers: list[Layer], stage: str = "dev") -> Template:
-    """resources.json for a stage, with every function's runtime, processor and layers; raises PackageError.
-
-    A resource without a type is one of Chalice's functions, which it completes.
+    """resources.json for a stage, with the API's runtime, processor and layers; raises PackageError.
 
     A layer's logical id names its content: when the content changes, so does the function, and SAM
     publishes a new version behind the alias.
@@ -33,14 +31,23 @@ def merge_template(resources: Path, target: Target, layers: list[Layer], stage: 
     ids = {_logical_id(layer): layer for layer in layers}
     found = template.setdefault("Resources", {})
     template.get("Parameters", {}).get("Stage", {})["Default"] = stage
-    found.setdefault(FUNCTION, {})
-    for function in (resource for resource in found.values() if "Type" not in resource):
-        function.setdefault("Properties", {}).update(
-            Runtime=f"python{target.python}",
-            Architectures=[target.arch],
-            Layers=[{"Ref": logical_id} for logical_id in ids],
-        )
+    properties = found.setdefault(FUNCTION, {}).setdefault("Properties", {})
+    properties |= {
+        "Runtime": f"python{target.python}",
+        "Architectures": [target.arch],
+        "Layers": [{"Ref": logical_id} for logical_id in ids],
+    }
     found |= {logical_id: _resource(layer) for logical_id, layer in ids.items()}
+    return template
+
+
+def equip_functions(template: Template) -> Template:
+    """Give every function the runtime, the processor and the layers of the one behind the API."""
+    resources = template["Resources"]
+    of_api = {name: resources[FUNCTION]["Properties"][name] for name in ("Runtime", "Architectures", "Layers")}
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"] |= of_api
     return template
 
 

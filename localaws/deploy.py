@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layers.targets import local_target, target
-from localaws import packages, project
+from localaws import notifications, packages, project
 from localaws.cloud import LocalAws
 from localaws.environment import without_account
 from localaws.errors import DeployFailed
@@ -60,14 +60,19 @@ class Deployer:
             state.parent.mkdir()
             state.write_text(before)
         runtime_layer = self._publish_layers(copied) if with_layers else None
-        of_stage = ["--stage", self.stage, "--project", str(copied)]
-        backed = (copied / ".chalice" / "resources.json").is_file()
-        if backed:
-            self._run("layers backing", [*_LAYERS, "backing", *of_stage], PROJECT)
+        resources = copied / ".chalice" / "resources.json"
+        if resources.is_file():
+            self._layers("backing", copied)
+            app_name = json.loads(_config(state))["app_name"]
+            notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
         self._chalice_deploy(copied, runtime_layer)
-        if backed:
-            self._run("layers mappings", [*_LAYERS, "mappings", *of_stage], PROJECT)
+        if resources.is_file():
+            self._layers("mappings", copied)
         return self._read(state)
+
+    def _layers(self, command: str, copied: Path) -> None:
+        options = ["--stage", self.stage, "--project", str(copied)]
+        self._run(f"layers {command}", [*_LAYERS, command, *options], PROJECT)
 
     def _publish_layers(self, copied: Path) -> Path:
         options, file_name = self._layer_options()
@@ -127,7 +132,9 @@ class Deployer:
 
     def _read(self, state: Path) -> Deployment:
         resources = json.loads(state.read_text(encoding="utf-8"))["resources"]
-        functions = [entry["lambda_arn"].rpartition(":")[2] for entry in resources if "lambda_arn" in entry]
+        functions = [
+            entry["lambda_arn"].rpartition(":")[2] for entry in resources if entry["resource_type"] == "lambda_function"
+        ]
         apis = [entry for entry in resources if entry["resource_type"] == "rest_api"]
         if not apis:
             raise DeployFailed(f"stage {self.stage} has no REST API")

@@ -149,4 +149,5 @@ def _is_polled(mapping: dict[str, Any]) -> bool:
 
 def _key(mapping: dict[str, Any]) -> str:
     """Differs when the mapping was changed, so that new pollers take over."""
-    return f"{mapping['UUID']} {mapping['LastModified']} {mapping['BatchSize']} {mapping.get('ScalingConfig')}"
+    parts = ("UUID", "LastModified", "BatchSize", "ScalingConfig", "FunctionResponseTypes")
+    return " ".join(str(mapping.get(part)) for part in parts)

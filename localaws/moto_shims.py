@@ -12,7 +12,7 @@ from unittest import mock
 
 from moto.apigateway.models import APIGatewayBackend
 
-from localaws import moto_lambda, moto_queues, moto_tables
+from localaws import moto_lambda, moto_queues, moto_stacks, moto_tables
 from localaws.host import LambdaHost
 
 _BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
@@ -27,6 +27,7 @@ def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
             moto_lambda.runs_in(host, endpoint_url),
             *_rest_apis(),
             *moto_queues.patches(),
+            *moto_stacks.patches(),
             *moto_tables.patches(),
         ):
             patches.enter_context(patch)

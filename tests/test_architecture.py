@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ("errors", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine", "classifier",
-         "model_store", "contract", "parsing", "bodies", "billing", "metrics",
-         "exchange", "page", "schemas", "openapi", "storage", "events", "batch", "web", "runtime", "app")  # fmt: skip
+         "model_store", "contract", "parsing", "bodies", "billing", "metrics", "exchange",
+         "page", "schemas", "openapi", "storage", "events", "batch", "canary", "web", "runtime", "app")  # fmt: skip
 """Each may import what stands to its left."""
 FORBIDDEN = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 THIRD_PARTY = {"numpy", "PIL", "chalice"}

@@ -16,6 +16,7 @@ from chalicelib.model_store import ModelStore
 from localaws import moto_tables
 from tests.batch.fakes import FakeTable
 
+ROOT = Path(__file__).parent.parent.parent
 BUCKET = "pictures-of-mine"
 KEYS = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "sort", "KeyType": "RANGE"}]
 

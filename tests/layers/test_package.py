@@ -57,7 +57,9 @@ def function(template: Template) -> Template:
 def test_everything_that_the_template_names_lies_next_to_it(packaged: Path, template: Template) -> None:
     properties = [resource.get("Properties", {}) for resource in template["Resources"].values()]
     named = [p[key] for p in properties for key in ("CodeUri", "ContentUri") if key in p]
-    assert sorted(set(named)) == sorted(["./deployment.zip", "./runtime-py313-x86_64.zip", "./model-a.zip", "./model-b.zip"])
+    assert sorted(set(named)) == sorted(
+        ["./deployment.zip", "./runtime-py313-x86_64.zip", "./model-a.zip", "./model-b.zip"]
+    )
     assert {p.name for p in packaged.iterdir()} == {"sam.json", *(name.removeprefix("./") for name in named)}
 
 
@@ -67,6 +69,19 @@ def test_the_function_is_lambdas_not_the_builders(function: Template) -> None:
     assert (function["MemorySize"], function["Timeout"]) == (1769, 30)
     assert function["EphemeralStorage"] == {"Size": 512}
     assert function["Environment"]["Variables"]["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_every_function_is_equipped_as_the_api(template: Template, function: Template) -> None:
+    functions = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+    assert {f["Handler"] for f in functions} == {"app.app", "app.worker", "app.lister"}
+    for key in ("Runtime", "Architectures", "Layers"):
+        assert [f[key] for f in functions] == [function[key]] * 3
+
+
+def test_the_worker_hands_back_single_messages(template: Template) -> None:
+    (source,) = template["Resources"]["Worker"]["Properties"]["Events"].values()
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["Properties"]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
 
 
 def test_the_runtime_comes_first_among_the_layers(template: Template, function: Template) -> None:

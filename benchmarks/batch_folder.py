@@ -1,0 +1,62 @@
+"""Throughput of the local folder mode, one process against two, in one run.
+
+python -m benchmarks.batch_folder [--pictures 6000]
+"""
+
+import argparse
+import io
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.batch_proof import pictures
+from localaws.deploy import PROJECT
+
+
+def seconds(folder: Path, out: Path, processes: int) -> float:
+    """Of the whole command, the start of its processes included."""
+    command = [sys.executable, "-m", "chalicelib.batch", str(folder), "--out", str(out), "--model", "digits"]
+    began = time.monotonic()
+    subprocess.run([*command, "--processes", str(processes)], cwd=PROJECT, check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def enlarged(data: bytes) -> bytes:
+    """The picture as a photograph would come, 640x640 px as JPEG; what is none stays as it is."""
+    try:
+        image = Image.open(io.BytesIO(data)).resize((640, 640), Image.Resampling.BICUBIC).convert("RGB")
+    except OSError:
+        return data
+    file = io.BytesIO()
+    image.save(file, "JPEG")
+    return file.getvalue()
+
+
+def main() -> int:
+    """Print both, and what the second gains."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch_folder", description=__doc__)
+    parser.add_argument("--pictures", type=int, default=6_000, metavar="N")
+    count = parser.parse_args().pictures
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
+        folder = Path(scratch, "pictures")
+        folder.mkdir()
+        for name, data in pictures(count, random.Random(1)).items():
+            (folder / name.rpartition("/")[2]).with_suffix(".jpg").write_bytes(enlarged(data))
+        took: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(3):  # in turns, so that what else the machine does meets both
+            for processes in took:
+                took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes))
+        same = Path(scratch, "1.jsonl").read_bytes() == Path(scratch, "2.jsonl").read_bytes()
+    one, two = (min(values) for values in took.values())
+    print(f"{count} pictures: 1 process {count / one:.0f}/s, 2 processes {count / two:.0f}/s, {one / two:.2f} times")
+    print("the same file" if same else "the files differ")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The result of a folder on disk: JSON Lines or CSV, seen whole or not at all."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chalicelib.batch.record import canonical
+
+Row = dict[str, Any]
+
+
+class Line(NamedTuple):
+    """A picture's row as text, with its line end: made where the picture is classified, and only handed on after."""
+
+    key: str
+    failed: bool
+    text: str
+
+    @classmethod
+    def of(cls, row: Row) -> "Line":
+        """The line of a row."""
+        return cls(row["key"], "error" in row, f"{canonical(row)}\n")
+
+
+def write(out: Path, lines: Iterable[Line]) -> None:
+    """JSON Lines, or CSV where the name ends so; the old file stays until the new one is whole."""
+    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    text = (
+        _csv(json.loads(line.text) for line in lines) if out.suffix.lower() == ".csv" else (line.text for line in lines)
+    )
+    try:
+        with open(aside, "w", encoding="utf-8", newline="") as file:
+            file.writelines(text)
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _csv(rows: Iterable[Row]) -> Iterator[str]:
+    """A line for each picture: its best label, or its error."""
+    fields = ("key", "label", "index", "score", "error", "message")
+    for values in [fields, *map(_csv_values, rows)]:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(values)
+        yield line.getvalue()
+
+
+def _csv_values(row: Row) -> tuple[Any, ...]:
+    if "error" in row:
+        return (_printable(row["key"]), "", "", "", row["error"]["Code"], row["error"]["Message"])
+    best = row["predictions"][0]
+    return (_printable(row["key"]), best["label"], best["index"], best["score"], "", "")
+
+
+def _printable(key: str) -> str:
+    """A name that is not UTF-8 on disk, with its odd bytes escaped."""
+    return key.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,73 @@
+"""Batches on AWS from a command line: start and watch one, list dead letters, send them round again."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.batch.listing import parse
+from chalicelib.batch.parts import DEAD_LETTERS, LISTINGS, PICTURES, Parts
+from chalicelib.config import Settings
+from chalicelib.errors import InvalidRequest, StorageError
+from chalicelib.model_store import ModelStore
+
+LOOK_EVERY_S = 1.0
+HIDDEN_S = 60
+"""For this long a dead letter that is looked at is hidden from others."""
+
+Show = Callable[[int, int | None, int], None]
+Told = dict[str, Any]
+
+
+def parts_of(stage: str, settings: Settings) -> Parts:
+    """The batch's parts of a deployed stage, with this machine's credentials and region."""
+    stage_settings = replace(settings, batch_prefix=f"slimception-{stage}")
+    return Parts(stage_settings, ModelStore(stage_settings))
+
+
+def watch(parts: Parts, batch_id: str, show: Show, wait: Callable[[float], None] = time.sleep) -> Told:
+    """Show a batch's progress until it ends; raises UnknownBatch. A look that fails is tried again."""
+    failures = 0
+    while True:
+        try:
+            told, failures = parts.service.describe(batch_id), 0
+        except StorageError:
+            failures += 1
+            if failures > 5:
+                raise
+        else:
+            show(told["done"], told["total"], told["failed"])
+            if told["state"] in ("complete", "failed"):
+                return told
+        wait(LOOK_EVERY_S)
+
+
+def dead_letters(parts: Parts) -> Iterator[Told]:
+    """Each message that failed three times, with what it asks for; it stays where it is."""
+    seen = set()
+    queue = parts.queue(DEAD_LETTERS)
+    while messages := queue.receive(HIDDEN_S):
+        for message in messages:
+            if message["MessageId"] in seen:
+                return
+            seen.add(message["MessageId"])
+            yield {"id": message["MessageId"], "queue": _queue_of(message["Body"]), "body": message["Body"]}
+
+
+def redrive(parts: Parts) -> int:
+    """Send every dead letter back to its queue; returns how many. Stopped between, one may come twice: harmless."""
+    count, queue = 0, parts.queue(DEAD_LETTERS)
+    while messages := queue.receive(HIDDEN_S):
+        for message in messages:
+            parts.queue(_queue_of(message["Body"])).send([message["Body"]])
+            queue.delete(message["ReceiptHandle"])
+            count += 1
+    return count
+
+
+def _queue_of(body: str) -> str:
+    try:
+        parse(body)
+    except InvalidRequest:
+        return PICTURES
+    return LISTINGS

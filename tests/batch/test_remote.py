@@ -1,0 +1,150 @@
+"""The command line's side of a batch on AWS."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.batch import __main__ as command_line
+from chalicelib.batch import remote
+from chalicelib.batch.listing import finish_message
+from chalicelib.batch.parts import Parts
+from chalicelib.batch.record import Result
+from chalicelib.config import Settings
+from chalicelib.errors import StorageError, UnknownBatch
+from chalicelib.events import ImageRef
+from chalicelib.model_store import ModelStore
+from tests.batch.conftest import BUCKET, KEYS
+
+PICTURE = ImageRef(BUCKET, "in/a b.png", batch="b1").to_message()
+
+
+@pytest.fixture
+def parts(aws, monkeypatch) -> Parts:
+    """Of a stage whose queues and table exist."""
+    for name in ("pictures", "listings", "dead-letters"):
+        aws("sqs").create_queue(QueueName=f"slimception-dev-{name}")
+    attributes = [{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in KEYS]
+    aws("dynamodb").create_table(
+        TableName="slimception-dev-batches",
+        KeySchema=KEYS,
+        AttributeDefinitions=attributes,
+        BillingMode="PAY_PER_REQUEST",
+    )
+    settings = Settings(batch_prefix="slimception-dev")
+    made = Parts(settings, ModelStore(settings))
+    monkeypatch.setattr(made, "_client", aws)
+    return made
+
+
+def bodies(aws: Any, name: str) -> list[str]:
+    url = aws("sqs").get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]
+    messages = aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [message["Body"] for message in messages]
+
+
+def test_dead_letters_are_listed_and_stay(aws, parts):
+    queue = parts.queue("dead-letters")
+    queue.send([PICTURE, finish_message("b1"), "unreadable"])
+    listed = list(remote.dead_letters(parts))
+    assert sorted((letter["queue"], letter["body"]) for letter in listed) == sorted(
+        [("pictures", PICTURE), ("listings", finish_message("b1")), ("pictures", "unreadable")]
+    )
+    assert bodies(aws, "pictures") == []
+
+
+def test_dead_letters_go_back_where_they_came_from(aws, parts):
+    parts.queue("dead-letters").send([PICTURE, finish_message("b1"), *(f"{n}" for n in range(12))])
+    assert remote.redrive(parts) == 14
+    assert bodies(aws, "listings") == [finish_message("b1")]
+    assert PICTURE in bodies(aws, "pictures") + bodies(aws, "pictures")
+    assert remote.redrive(parts) == 0
+
+
+def test_a_batch_is_watched_to_its_end(parts):
+    told = parts.service.start(f"s3://{BUCKET}/in/")
+    seen = []
+
+    def go_on(_: float) -> None:
+        batch = parts.table.get(told["id"])
+        if batch.state == "listing":
+            parts.table.advance(batch, "in/a", 1, last=True)
+        elif not batch.done:
+            parts.table.record(batch.id, [Result("in/a", {"error": {"Code": "NotFoundError", "Message": ""}})])
+        else:
+            parts.table.complete(batch)
+
+    ended = remote.watch(parts, told["id"], lambda *counts: seen.append(counts), go_on)
+    assert (ended["state"], ended["done"], ended["failed"]) == ("complete", 1, 1)
+    assert seen == [(0, None, 0), (0, 1, 0), (1, 1, 1), (1, 1, 1)]
+
+
+def test_a_look_that_fails_is_tried_again_but_not_for_ever(parts, monkeypatch):
+    told = parts.service.start(f"s3://{BUCKET}/in/")
+    waits: list[float] = []
+
+    def fail(_: str) -> None:
+        raise StorageError("busy")
+
+    monkeypatch.setattr(parts.service, "describe", fail)
+    with pytest.raises(StorageError):
+        remote.watch(parts, told["id"], lambda *_: None, waits.append)
+    assert len(waits) == 5
+
+
+def test_an_unknown_id(parts):
+    with pytest.raises(UnknownBatch):
+        remote.watch(parts, "none", lambda *_: None)
+
+
+class TestCommands:
+    @pytest.fixture(autouse=True)
+    def of_stage(self, parts, monkeypatch):
+        monkeypatch.setattr(remote, "parts_of", lambda stage, _: parts)
+
+    def test_dead_and_redrive(self, parts, capsys):
+        parts.queue("dead-letters").send([PICTURE])
+        assert command_line.main(["dead"]) == 0
+        assert json.loads(capsys.readouterr().out)["body"] == PICTURE
+        assert command_line.main(["redrive"]) == 0
+        assert capsys.readouterr().out.startswith(("0 message(s)", "1 message(s)"))
+
+    def test_a_batch_that_fails_is_told(self, parts, capsys, monkeypatch):
+        def fail(_: float) -> None:
+            batch = parts.table.get(started[0])
+            parts.table.fail(batch, {"Code": "NotFoundError", "Message": f"no object is under s3://{BUCKET}/in/"})
+
+        started: list[str] = []
+        start = parts.service.start
+
+        def remember(*arguments: Any) -> Any:
+            told = start(*arguments)
+            started.append(told["id"])
+            return told
+
+        monkeypatch.setattr(parts.service, "start", remember)
+        watch = remote.watch
+        monkeypatch.setattr(remote, "watch", lambda p, i, show: watch(p, i, show, fail))
+        assert command_line.main([f"s3://{BUCKET}/in/"]) == 1
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["error"]["Code"] == "NotFoundError"
+        assert f"watch {started[0]}" in shown.err
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["watch", "none"], "no batch is called 'none'"),
+            (["s3://UPPER/in"], "\"source\" is 's3://UPPER/in': expected s3://bucket/prefix"),
+            (["s3://pictures"], 'name a longer prefix, or an "output" outside of it'),
+            (["s3://pictures/in/", "--out", "out.jsonl"], "\"output\" is 'out.jsonl': expected s3://bucket/prefix"),
+        ],
+    )
+    def test_an_error_is_one_line(self, capsys, arguments, message):
+        assert command_line.main(arguments) == 2
+        told = capsys.readouterr().err
+        assert message in told and told.count("\n") == 1
+
+
+def test_a_stage_that_is_not_deployed(aws, capsys):
+    assert command_line.main(["s3://pictures/in/", "--stage", "none"]) == 2
+    assert "table slimception-none-batches: ResourceNotFoundException" in capsys.readouterr().err
