@@ -59,9 +59,13 @@ deploy: $(VENV)/.serve ## publish the layers and deploy STAGE, under Python TARG
 	.venv-deploy-$(TARGET)/bin/python -m layers build --python $(TARGET) --arch $(ARCH)
 	.venv-deploy-$(TARGET)/bin/python -m layers publish --python $(TARGET) --arch $(ARCH) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
+	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
+
+batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
+	$(BIN)/python -W ignore -m benchmarks.batch_proof
 
 bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception_latency
@@ -90,4 +94,4 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help run test check format model digits convert-env layers package deploy up bench clean
+.PHONY: help run test check format model digits convert-env layers package deploy up batch-proof bench clean

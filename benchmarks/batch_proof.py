@@ -33,10 +33,10 @@ from localaws.deploy import PROJECT, Deployer, Deployment
 from localaws.host import LambdaHost
 
 PREFIX = "pictures of digits+100%/"
-TIMEOUTS_S = {"worker": 5, "lister": 5}
+TIMEOUTS_S = {"worker": 5, "lister": 4}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
 BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
-KILL_EVERY_S = (1.5, 4.0)
+KILL_EVERY_S = (2.0, 6.0)
 LIMIT_S = 1200.0
 
 Say = Callable[[str], None]

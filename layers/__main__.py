@@ -45,11 +45,11 @@ def check_command(options: argparse.Namespace) -> int:
 
 
 def publish_command(options: argparse.Namespace) -> int:
-    """Publish, and name the layers in the stage's configuration."""
+    """Publish, name the layers in the stage's configuration, make the queues that `chalice deploy` will look for."""
     wanted = _target_to_build(options)
     for line in publish.publish(wanted, options.out, options.project, options.stage, options.bucket):
         CONSOLE.print(line, markup=False)
-    return 0
+    return backing_command(options) if (options.project / package.RESOURCES).is_file() else 0
 
 
 def package_command(options: argparse.Namespace) -> int:

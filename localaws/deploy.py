@@ -62,7 +62,8 @@ class Deployer:
         runtime_layer = self._publish_layers(copied) if with_layers else None
         resources = copied / ".chalice" / "resources.json"
         if resources.is_file():
-            self._layers("backing", copied)
+            if not with_layers:  # publishing has made them already
+                self._layers("backing", copied)
             app_name = json.loads(_config(state))["app_name"]
             notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
         self._chalice_deploy(copied, runtime_layer)

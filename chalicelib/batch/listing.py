@@ -52,8 +52,7 @@ class Lister:
             try:
                 self._list_page(batch)
             except ClientError as error:
-                self._table.fail(batch, refusal(error)["error"])
-                log("listing_failed", batch=batch_id, error=str(error))
+                self._give_up(batch, error)
             if remaining_ms() < self._margin_ms:
                 self._listings.send([list_message(batch_id)])
                 return
@@ -61,8 +60,13 @@ class Lister:
     def finish(self, batch_id: str) -> None:
         """Write the files when all is answered. Twice is harmless: they would be the same."""
         batch = self._find(batch_id)
-        if batch.answered:
+        if not batch.answered:
+            return
+        try:
             write_files(self._objects, self._table, batch)
+        except ClientError as error:  # the output may not be written to, or is not there: nor will it be later
+            self._give_up(batch, error)
+        else:
             self._table.complete(batch)
             log("batch_complete", batch=batch_id, done=batch.done, failed=batch.failed)
 
@@ -75,6 +79,10 @@ class Lister:
         self._pictures.send([ref.to_message() for ref in pictures])
         # after the messages: killed in between, the page is queued again; before, it might never be
         self._table.advance(batch, found[-1].key if found else batch.last_key, len(pictures), last)
+
+    def _give_up(self, batch: Batch, error: ClientError) -> None:
+        self._table.fail(batch, refusal(error)["error"])
+        log("batch_failed", batch=batch.id, error=str(error))
 
     def _find(self, batch_id: str) -> Batch:
         batch = self._table.get(batch_id)

@@ -74,7 +74,7 @@ class Table:
 
     def fail(self, batch: Batch, error: Mapping[str, str]) -> bool:
         """Note why nothing will come of the batch; False where it has gone on meanwhile."""
-        return self._end(batch.id, LISTING, FAILED, error)
+        return self._end(batch.id, batch.state, FAILED, error)
 
     def record(self, batch_id: str, results: Sequence[Result]) -> int:
         """Keep and count those that have no result yet; returns how many. Raises StorageError: then try all again."""

@@ -39,7 +39,7 @@ class FakeTable:
         return self._end(batch, RUNNING, COMPLETE, None)
 
     def fail(self, batch: Batch, error: Any) -> bool:
-        return self._end(batch, LISTING, FAILED, error)
+        return self._end(batch, batch.state, FAILED, error)
 
     def record(self, batch_id: str, results: Sequence[Result]) -> int:
         with self._lock:

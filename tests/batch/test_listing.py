@@ -209,6 +209,19 @@ class TestEnd:
         assert rig.objects.contents[f"results/{rig.id}/results.jsonl"] == before[f"results/{rig.id}/results.jsonl"]
         assert rig.service.describe(rig.id)["state"] == "complete"
 
+    def test_an_output_that_may_not_be_written_to(self, monkeypatch):
+        rig = Rig(["in/a.png"])
+        rig.run()
+        rig.answer_all()
+
+        def refuse(*_):
+            raise ObjectForbidden(f"s3://{BUCKET}/results/ may not be used by this installation (AccessDenied)")
+
+        monkeypatch.setattr(rig.objects, "write", refuse)
+        rig.lister.finish(rig.id)
+        told = rig.service.describe(rig.id)
+        assert (told["state"], told["error"]["Code"], told["results"]) == ("failed", "ForbiddenError", None)
+
     def test_quantiles_are_values_that_occurred(self):
         summary = Summary()
         list(summary.watch(Result(str(n), SEVEN, milliseconds=float(n)) for n in range(1, 101)))

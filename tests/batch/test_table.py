@@ -90,7 +90,7 @@ class TestTable:
         found = table.get("b1")
         assert (found.state, found.finished is not None, found.answered) == ("complete", True, False)
 
-    def test_only_a_listing_fails(self, table, batch):
+    def test_it_fails_only_in_the_state_in_which_it_was_seen(self, table, batch):
         assert table.fail(batch, {"Code": "NotFoundError", "Message": "none"})
         assert table.get("b1").error == {"Code": "NotFoundError", "Message": "none"}
         assert not table.advance(batch, "k", 1, last=True)

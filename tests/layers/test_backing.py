@@ -54,10 +54,11 @@ class TestResources:
             timeout_s = stage["lambda_functions"][function].get("lambda_timeout", config["lambda_timeout"])
             assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout_s
 
-    def test_three_receives_and_then_the_dead_letters(self, template):
-        for queue in ("Pictures", "Listings"):
-            policy = template["Resources"][queue]["Properties"]["RedrivePolicy"]
-            assert policy == {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "maxReceiveCount": 3}
+    @pytest.mark.parametrize(("queue", "receives"), [("Pictures", 3), ("Listings", 10)])
+    def test_so_many_receives_and_then_the_dead_letters(self, template, queue, receives):
+        """Each try of a listing goes on from the page where the one before it ended, so that more of them pay."""
+        policy = template["Resources"][queue]["Properties"]["RedrivePolicy"]
+        assert policy == {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "maxReceiveCount": receives}
 
     def test_only_incoming_notifies(self, template):
         (notified,) = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]

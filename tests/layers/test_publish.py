@@ -20,6 +20,12 @@ Run = Callable[..., Outcome]
 Stages = Callable[[], dict[str, dict[str, Any]]]
 
 
+@pytest.fixture(autouse=True)
+def layers_alone(project: Path) -> None:
+    """Without the queues that publishing also makes: they are `test_backing`'s, and moto knows not all of them."""
+    (project / ".chalice" / "resources.json").unlink()
+
+
 @pytest.fixture
 def layers(tmp_path: Path) -> Path:
     """A runtime layer and two models, tiny."""
