@@ -3,8 +3,8 @@
     python -m benchmarks.batch_proof [--pictures 10000] [--seed 1]
 
 Deploys the project into `localaws`, uploads digits of which 1% are no pictures, starts a batch by HTTP, delivers 10%
-of the messages twice and kills a running function every few seconds; then compares every result with the serial
-answer. Exit code 0 when all of it held.
+of the messages twice and kills a worker every few seconds, and the lister twice; then compares every result with
+the serial answer. Exit code 0 when all of it held.
 """
 
 import argparse
@@ -33,10 +33,12 @@ from localaws.deploy import PROJECT, Deployer, Deployment
 from localaws.host import LambdaHost
 
 PREFIX = "pictures of digits+100%/"
-TIMEOUTS_S = {"worker": 5, "lister": 4}
+TIMEOUTS_S = {"worker": 5, "lister": 10}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
 BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
-KILL_EVERY_S = (2.0, 6.0)
+KILL_EVERY_S = (1.5, 4.0)
+KILL_LISTER_AT = (2, 7)
+"""Of the kills, those that hit the lister; the others hit workers."""
 LIMIT_S = 1200.0
 
 Say = Callable[[str], None]
@@ -89,8 +91,13 @@ class Proof:
         return {key: answer(store, lambda data=data: data) for key, data in self.pictures.items()}  # type: ignore[misc]
 
     def _kill(self, ended: threading.Event) -> None:
+        """Kill a worker now and then, and the lister twice, one at work if there is any."""
         while not ended.wait(self._random.uniform(*KILL_EVERY_S)):
-            self.kills += self._cloud.host.kill_random_instance() is not None
+            name = "lister" if self.kills in KILL_LISTER_AT else "worker"
+            live = [one for one in self._cloud.host.instances() if one.function.name.endswith(name)]
+            if live:
+                self._random.choice(live[:2]).kill()  # busy ones come first
+                self.kills += 1
 
     def _duplicate(self, ended: threading.Event, bucket: str, batch_id: str) -> None:
         """Deliver a tenth of the messages a second time, spread over the run."""
