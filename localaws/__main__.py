@@ -54,9 +54,9 @@ def invoke(options: argparse.Namespace) -> int:
     try:
         once = Config(read_timeout=960, retries={"total_max_attempts": 1})
         client = boto3.client("lambda", region_name="us-east-1", config=once)
-        name = options.function or client.list_functions()["Functions"][0]["FunctionName"]
+        name = options.function or _api(client.list_functions()["Functions"])
         answer = client.invoke(FunctionName=name, Payload=event, LogType="Tail")
-    except (BotoCoreError, ClientError, IndexError) as error:
+    except (BotoCoreError, ClientError, StopIteration) as error:
         raise LocalAwsError(f"no function answers at port {options.port}, is `up` running? ({error})") from error
     print(base64.b64decode(answer["LogResult"]).decode(), file=sys.stderr)
     print(answer["Payload"].read().decode())
@@ -84,6 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (LocalAwsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _api(functions: list[dict[str, str]]) -> str:
+    """The name of the function behind the HTTP routes; an event handler's is `app.<its name>`."""
+    return next(function["FunctionName"] for function in functions if function["Handler"] == "app.app")
 
 
 def _python(wanted: str | None) -> Interpreter:
@@ -120,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
 
     invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")
     invoke_parser.add_argument("event", metavar="EVENT.json", help="a file, or - for standard input")
-    invoke_parser.add_argument("--function", metavar="NAME", help="default: the first")
+    invoke_parser.add_argument("--function", metavar="NAME", help="default: the API's")
     invoke_parser.set_defaults(command=invoke)
 
     prepare_parser = commands.add_parser("prepare", parents=[python], help="install Lambda's runtime client")
