@@ -81,7 +81,7 @@ $(VENV)/.serve: layers/requirements.txt requirements-dev.txt
 	@echo "Installing the runtime into $(VENV) ($$($(PYTHON) --version)) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --no-deps --require-hashes -r layers/requirements.txt
-	@$(PIP) $$(grep '^chalice==' requirements-dev.txt)
+	@$(PIP) $$(grep -E '^(boto3|chalice|tqdm)==' requirements-dev.txt)
 	@touch $@
 
 $(VENV)/.convert: $(VENV)/.serve convert/requirements.txt

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 
 from chalicelib.batch.files import Line, Row, write
-from chalicelib.batch.processes import Job, classified
+from chalicelib.batch.processes import Job, classified, loaded
 from chalicelib.batch.record import canonical
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest
@@ -29,13 +29,14 @@ def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
     keys = list_pictures(job)
     if not keys:
         raise InvalidRequest(f"{job.folder} holds no picture ({', '.join(sorted(SUFFIXES))})")
-    classifier = ModelStore(settings).get(job.model)  # in this process, so that an error is told once and at once
+    classifier = loaded(ModelStore(settings), job.model)  # in this process, so that an error is told once and at once
     card, _ = classifier.card, check_top_k(job.top_k, len(classifier.labels))
     head = {"folder": str(job.folder.resolve()), "model": card.name, "version": card.version, "top_k": job.top_k}
     known = _resume(job, head)
     lines = {key: known[key] for key in keys if key in known}
     with open(job.journal, "a", encoding="utf-8") as journal:
         failed = sum(line.failed for line in lines.values())
+        show(len(lines), len(keys), failed)
         for done in classified(job, settings, [key for key in keys if key not in lines]):
             lines.update((line.key, line) for line in done)
             failed += sum(line.failed for line in done)

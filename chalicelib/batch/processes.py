@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from chalicelib.batch.answer import answer, refusal
 from chalicelib.batch.files import Line, Row
+from chalicelib.classifier import Classifier
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden, ServiceError
 from chalicelib.model_store import ModelStore
@@ -73,7 +75,22 @@ def _begin(settings: Settings, job: Job, parent: int) -> None:
     global _process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _process = _Process(ModelStore(settings), job, settings.max_object_bytes)
+    store = ModelStore(settings)
+    with suppress(ServiceError):  # the first picture will meet it again, where it is told
+        loaded(store, job.model)
+    _process = _Process(store, job, settings.max_object_bytes)
+
+
+def loaded(store: ModelStore, model: str | None) -> Classifier:
+    """The model, without the line that the engine writes past Python, into the progress bar; raises as `store.get`."""
+    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        return store.get(model)
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+        os.close(nowhere)
 
 
 def _end_with(parent: int) -> None:

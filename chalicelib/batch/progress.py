@@ -1,41 +1,31 @@
-"""A progress bar: redrawn in place on a terminal, a line every few seconds elsewhere."""
+"""The command line's progress bar."""
 
 import sys
-import time
-from typing import TextIO
+from typing import Any, TextIO
 
-WIDTH = 30
 EVERY_S, EVERY_LINE_S = 0.2, 5.0
 
 
 class Progress:
-    """Shows `done` of `total` with rate and time left."""
+    """Shows what is done of a total that may become known later: in place on a terminal, else a line now and then."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
-        self._shown, self._began = 0.0, time.monotonic()
-        self._first: int | None = None
-        """What was done already at the first look: no merit of this run."""
+        self._bar: Any = None
 
     def show(self, done: int, total: int | None, failed: int, last: bool = False) -> None:
-        """Draw, unless it was drawn a moment ago."""
-        now = time.monotonic()
-        self._first = done if self._first is None else self._first
-        if not last and now - self._shown < (EVERY_S if self._live else EVERY_LINE_S):
-            return
-        self._shown = now
-        rate = (done - self._first) / max(now - self._began, 0.001)
-        line = line_of(done, total, failed, rate)
-        self._stream.write(f"\r{line}\x1b[K" + ("\n" if last else "") if self._live else f"{line}\n")
-        self._stream.flush()
+        """Draw, unless it was drawn a moment ago. What is done at the first look is no merit of this run."""
+        if self._bar is None:
+            self._bar = self._begin(done, total)
+        self._bar.total = total
+        self._bar.set_postfix({"failed": failed} if failed else {}, refresh=False)
+        self._bar.update(done - self._bar.n)
+        if last:
+            self._bar.close()
 
+    def _begin(self, done: int, total: int | None) -> Any:
+        from tqdm import tqdm
 
-def line_of(done: int, total: int | None, failed: int, rate: float) -> str:
-    """One line: bar, counts, pictures per second, seconds left."""
-    if total is None:
-        return f"listing ... {done} done"
-    filled = WIDTH * done // total if total else WIDTH
-    left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-    errors = f", {failed} failed" if failed else ""
-    return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {done}/{total}{errors}, {rate:.1f}/s{left}"
+        every_s = EVERY_S if self._stream.isatty() else EVERY_LINE_S
+        shown = {"file": self._stream, "mininterval": every_s, "miniters": 1, "dynamic_ncols": True}
+        return tqdm(initial=done, total=total, unit=" pictures", **shown)

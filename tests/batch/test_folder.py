@@ -1,6 +1,7 @@
 """A folder in this machine's processes: the same file however often the run is interrupted."""
 
 import csv
+import io
 import json
 import os
 import random
@@ -14,7 +15,7 @@ import pytest
 
 from chalicelib.batch import __main__ as command_line
 from chalicelib.batch.answer import answer
-from chalicelib.batch.progress import line_of
+from chalicelib.batch.progress import Progress
 from tests.batch.conftest import ROOT
 
 NAMES = ["a.png", "b c+%.PNG", "ünï/日本.png", "sub/deep/d.png", "sub/text.png", "empty.png"]
@@ -46,7 +47,7 @@ def rows_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, capsys):
+def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, capfd):
     out = tmp_path / "out.jsonl"
     assert run(folder, "--out", out, "--processes", 2, "--top-k", 2) == 0
     rows = {row.pop("key"): row for row in rows_of(out)}
@@ -54,9 +55,9 @@ def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, ca
     contents = {"sub/text.png": b"no picture", "empty.png": b""}
     for name, row in rows.items():
         assert row == answer(digits, lambda name=name: contents.get(name, seven), top_k=2)
-    shown = capsys.readouterr()
+    shown = capfd.readouterr()
     assert "6 pictures, 2 of them with an error" in shown.out
-    assert "6/6, 2 failed" in shown.err
+    assert "6/6" in shown.err and "failed=2" in shown.err and "INFO" not in shown.err
     assert not list(tmp_path.glob("*part*"))
 
 
@@ -157,7 +158,11 @@ def commands():
 
 
 def test_progress():
-    assert line_of(5, None, 0, 1.0) == "listing ... 5 done"
-    assert line_of(30, 60, 2, 10.0) == f"[{'#' * 15}{'.' * 15}] 30/60, 2 failed, 10.0/s, 3 s left"
-    assert line_of(60, 60, 0, 10.0).endswith("60/60, 10.0/s")
-    assert line_of(0, 0, 0, 0.0)
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.show(5, None, 0)
+    progress.show(30, 60, 2)
+    progress.show(60, 60, 2, last=True)
+    assert "5 pictures" in stream.getvalue()
+    last = stream.getvalue().splitlines()[-1]
+    assert "100%" in last and "60/60" in last and "failed=2" in last

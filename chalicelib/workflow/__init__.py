@@ -1,0 +1,1 @@
+"""The workflow: a state machine that compares two models on many pictures."""
