@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from layers.errors import PackageError
-from layers.template import Template
+from layers.resources import Template, read_resources
 
 WORKER = "Worker"
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -20,7 +20,7 @@ _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 def backing_template(resources: Path, stage: str) -> Template:
     """The resources that need no function, with the parameters and conditions that they use."""
-    template: Template = json.loads(resources.read_text(encoding="utf-8"))
+    template = read_resources(resources)
     found = template["Resources"]
     functions = "|".join(name for name, resource in found.items() if "Type" not in resource)
     of_functions = re.compile(rf'"(?:Ref|Fn::GetAtt)": \[?"(?:{functions})"|\$\{{(?:{functions})[.}}]')

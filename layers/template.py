@@ -3,10 +3,10 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from layers.errors import PackageError
 from layers.layer_set import Layer
+from layers.resources import Template, read_resources
 from layers.targets import Target
 
 FUNCTION, ALIAS = "APIHandler", "APIHandlerAliaslive"
@@ -15,8 +15,6 @@ Source: AWS SAM developer guide, "Generated CloudFormation resources"."""
 PERMISSION = "APIHandlerInvokePermission"
 """Logical id of what lets the API call the function, which Chalice gives."""
 
-Template = dict[str, Any]
-
 
 def merge_template(resources: Path, target: Target, layers: list[Layer], stage: str = "dev") -> Template:
     """resources.json for a stage, with the API's runtime, processor and layers; raises PackageError.
@@ -24,10 +22,7 @@ def merge_template(resources: Path, target: Target, layers: list[Layer], stage: 
     A layer's logical id names its content: when the content changes, so does the function, and SAM
     publishes a new version behind the alias.
     """
-    try:
-        template: Template = json.loads(resources.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PackageError(f"{resources} cannot be read as JSON: {error}") from error
+    template = read_resources(resources)
     ids = {_logical_id(layer): layer for layer in layers}
     found = template.setdefault("Resources", {})
     template.get("Parameters", {}).get("Stage", {})["Default"] = stage
