@@ -36,7 +36,8 @@ class Parts:
         """Classifies."""
         from chalicelib.batch.worker import Worker
 
-        return Worker(self._store, self.objects, self.table, self.queue(LISTINGS), self._settings.max_object_bytes)
+        queues = self.queue(PICTURES), self.queue(LISTINGS)
+        return Worker(self._store, self.objects, self.table, *queues, self._settings.max_object_bytes)
 
     @cached_property
     def lister(self) -> "Lister":

@@ -1,10 +1,15 @@
-"""SQS messages to results. What can never succeed is a result, what may succeed later goes back to the queue."""
+"""SQS messages to results. What can never succeed is a result, what may succeed later goes back to the queue.
+
+New messages are answered together. One that comes again goes first, alone, and is deleted at once: whatever ended its
+last worker, a picture that ends processes too, then takes no other one along into the dead-letter queue.
+"""
 
 import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +18,7 @@ from chalicelib.batch.answer import answer
 from chalicelib.batch.listing import finish_message
 from chalicelib.batch.record import Result, open_batch
 from chalicelib.batch.table import Table
+from chalicelib.errors import StorageError
 from chalicelib.events import ImageRef
 from chalicelib.model_store import ModelStore
 from chalicelib.storage import Objects, Queue, too_large
@@ -36,29 +42,50 @@ class Worker:
     """Answers the messages of the picture queue. One for each process: the model is loaded once."""
 
     def __init__(
-        self, store: ModelStore, objects: Objects, table: Table, listings: Queue, max_object_bytes: int
+        self,
+        store: ModelStore,
+        objects: Objects,
+        table: Table,
+        pictures: Queue,
+        listings: Queue,
+        max_object_bytes: int,
     ) -> None:
-        self._store, self._objects, self._table, self._listings = store, objects, table, listings
+        self._store, self._objects, self._table = store, objects, table
+        self._pictures, self._listings = pictures, listings
         self._max_object_bytes = max_object_bytes
         self._opened: set[str] = set()
 
     def work(self, event: Event, remaining_ms: Callable[[], float]) -> dict[str, Any]:
         """The messages that are to come again, as Lambda wants them said (`ReportBatchItemFailures`)."""
         failed: dict[str, str] = {}
-        results: dict[str, list[tuple[str, Result]]] = defaultdict(list)
-        with ThreadPoolExecutor(READERS) as readers:
-            for job in self._jobs(event, readers, failed):
-                if job.message_id not in failed:
-                    self._attempt(job, results, failed, remaining_ms)
-        for batch_id, found in results.items():
-            self._store_results(batch_id, found, failed)
+        again = [record for record in event["Records"] if _comes_again(record)]
+        for record in again:
+            self._answer([record], failed, remaining_ms)
+            self._delete(record, failed)
+        self._answer([record for record in event["Records"] if not _comes_again(record)], failed, remaining_ms)
         for message_id, reason in failed.items():
             log("message_returned", message_id=message_id, reason=reason)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
-    def _jobs(self, event: Event, readers: ThreadPoolExecutor, failed: dict[str, str]) -> list[_Job]:
+    def _answer(self, records: list[Event], failed: dict[str, str], remaining_ms: Callable[[], float]) -> None:
+        """Classify what some messages name, and store the results."""
+        results: dict[str, list[tuple[str, Result]]] = defaultdict(list)
+        with ThreadPoolExecutor(READERS) as readers:
+            for job in self._jobs(records, readers, failed):
+                if job.message_id not in failed:
+                    self._attempt(job, results, failed, remaining_ms)
+        for batch_id, found in results.items():
+            self._store_results(batch_id, found, failed)
+
+    def _delete(self, record: Event, failed: Mapping[str, str]) -> None:
+        """Lambda deletes what was answered, but only at the end. That this fails does no harm."""
+        if record["messageId"] not in failed:
+            with suppress(StorageError):
+                self._pictures.delete(record["receiptHandle"])
+
+    def _jobs(self, records: list[Event], readers: ThreadPoolExecutor, failed: dict[str, str]) -> list[_Job]:
         jobs = []
-        for record in event["Records"]:
+        for record in records:
             try:
                 refs = events.read(record["body"])
             except Exception as error:  # nobody will ever understand it: three tries, then the dead-letter queue
@@ -112,3 +139,7 @@ class Worker:
         except Exception as error:
             failed |= {message_id: f"{type(error).__name__}: {error}" for message_id, _ in found}
             log("results_not_stored", batch=batch_id, error=str(error), traceback=traceback.format_exc())
+
+
+def _comes_again(record: Event) -> bool:
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)) > 1

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -95,18 +95,29 @@ class FakeObjects:
 class FakeQueue:
     def __init__(self) -> None:
         self.bodies: list[str] = []
+        self.deleted: list[str] = []
         self.on_send: Callable[[], None] = lambda: None
 
     def send(self, bodies: Sequence[str]) -> None:
         self.on_send()
         self.bodies += bodies
 
+    def delete(self, receipt: str) -> None:
+        self.deleted.append(receipt)
 
-def event_of(*bodies: str) -> dict[str, Any]:
-    """The SQS event with these messages; the ids are m0, m1, ..."""
+
+def event_of(*bodies: str, again: Collection[int] = ()) -> dict[str, Any]:
+    """The SQS event with these messages; the ids are m0, m1, ..., and those in `again` were received before."""
     return {
         "Records": [
-            {"messageId": f"m{number}", "body": body, "eventSource": "aws:sqs"} for number, body in enumerate(bodies)
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"r{number}",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "2" if number in again else "1"},
+                "eventSource": "aws:sqs",
+            }
+            for number, body in enumerate(bodies)
         ]
     }
 

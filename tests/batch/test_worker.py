@@ -27,13 +27,14 @@ class Rig:
     """A worker with fakes around it, and a batch that it works on."""
 
     def __init__(self, store: ModelStore, contents: dict[str, bytes]) -> None:
-        self.objects, self.table, self.listings = FakeObjects(contents), FakeTable(), FakeQueue()
-        self.worker = Worker(store, self.objects, self.table, self.listings, MAX_BYTES)
+        self.objects, self.table = FakeObjects(contents), FakeTable()
+        self.pictures, self.listings = FakeQueue(), FakeQueue()
+        self.worker = Worker(store, self.objects, self.table, self.pictures, self.listings, MAX_BYTES)
         self.table.create(Batch("b1", BUCKET, "in/", BUCKET, "results/b1/", time.time()))
 
-    def work(self, *refs: ImageRef | str, remaining_ms=minute) -> list[str]:
+    def work(self, *refs: ImageRef | str, again=(), remaining_ms=minute) -> list[str]:
         bodies = [ref if isinstance(ref, str) else ref.to_message() for ref in refs]
-        return failed_of(self.worker.work(event_of(*bodies), remaining_ms))
+        return failed_of(self.worker.work(event_of(*bodies, again=again), remaining_ms))
 
     def rows(self, batch_id: str = "b1") -> dict[str, dict]:
         return {result.key: result.row() for result in self.table.results(batch_id)}
@@ -145,6 +146,38 @@ class TestFailures:
         assert rig.work(ref("in/seven.png")) == []
         assert rig.table.get("b1").done == 1
         assert [json.loads(body) for body in rig.listings.bodies] == [{"do": "finish", "batch": "b1"}]
+
+
+class TestSecondTries:
+    KEYS = ("in/text.png", "in/seven.png", "in/cut.png")
+
+    def test_what_comes_again_is_answered_and_deleted_before_the_others(self, rig):
+        assert rig.work(*map(ref, self.KEYS), again={1}) == []
+        assert rig.objects.reads[0] == "in/seven.png"
+        assert rig.pictures.deleted == ["r1"]
+        assert len(rig.rows()) == 3
+
+    def test_one_that_ends_its_process_takes_no_other_one_along(self, rig):
+        class Killed(BaseException):
+            pass
+
+        rig.objects.problems["in/cut.png"] = Killed()
+        with pytest.raises(Killed):
+            rig.work(*map(ref, self.KEYS), again={0, 1, 2})
+        assert rig.pictures.deleted == ["r0", "r1"]
+        assert sorted(rig.rows()) == ["in/seven.png", "in/text.png"]
+
+    def test_what_fails_again_is_not_deleted(self, rig):
+        rig.objects.problems["in/seven.png"] = StorageError("s3://x: SlowDown")
+        assert rig.work(ref("in/seven.png"), "no JSON", again={0, 1}) == ["m0", "m1"]
+        assert rig.pictures.deleted == []
+
+    def test_a_refused_deletion_does_no_harm(self, rig, monkeypatch):
+        def refuse(_):
+            raise StorageError("queue pictures")
+
+        monkeypatch.setattr(rig.pictures, "delete", refuse)
+        assert rig.work(ref("in/seven.png"), again={0}) == []
 
 
 class TestDuplicates:
