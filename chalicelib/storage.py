@@ -19,6 +19,19 @@ SENDERS = 8
 _GONE = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"}
 _FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+_REMEDIES = {
+    "NoRegionError": "name a region: AWS_DEFAULT_REGION, or `aws configure`",
+    "NoCredentialsError": "give credentials: `aws configure`, or AWS_PROFILE",
+    "ProfileNotFound": "AWS_PROFILE names none that is configured",
+    "EndpointConnectionError": "no connection",
+    "ExpiredToken": "the credentials are too old: sign in again",
+    "ExpiredTokenException": "the credentials are too old: sign in again",
+    "UnrecognizedClientException": "AWS does not know these credentials",
+    "InvalidClientTokenId": "AWS does not know these credentials",
+    "ResourceNotFoundException": "is the stage deployed, in this region?",
+    "AWS.SimpleQueueService.NonExistentQueue": "is the stage deployed, in this region?",
+}
+"""For whoever reads the log or the command line; a client of the API is told none of this."""
 
 
 class Listed(NamedTuple):
@@ -51,7 +64,7 @@ def translated(what: str) -> Iterator[None]:
     except ClientError as error:
         raise _error_for(what, error.response.get("Error", {})) from error
     except (BotoCoreError, HTTPClientError, OSError) as error:  # no connection, time-outs, a body cut short
-        raise StorageError(f"{what}: {type(error).__name__}") from error
+        raise _to_try_again(what, type(error).__name__) from error
 
 
 def _error_for(what: str, error: Any) -> Exception:
@@ -62,7 +75,12 @@ def _error_for(what: str, error: Any) -> Exception:
         return ObjectForbidden(f"{what} may not be used by this installation ({code})")
     if code in _ELSEWHERE:
         return InvalidRequest(f"{what} lies in another region than this installation ({code}): deploy one there")
-    return StorageError(f"{what}: {code}")
+    return _to_try_again(what, code)
+
+
+def _to_try_again(what: str, code: str) -> StorageError:
+    remedy = f" ({_REMEDIES[code]})" if code in _REMEDIES else ""
+    return StorageError(f"{what}: {code}{remedy}")
 
 
 class Objects:

@@ -1,6 +1,9 @@
 """The command line's side of a batch on AWS."""
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from chalicelib.config import Settings
 from chalicelib.errors import StorageError, UnknownBatch
 from chalicelib.events import ImageRef
 from chalicelib.model_store import ModelStore
-from tests.batch.conftest import BUCKET, KEYS
+from tests.batch.conftest import BUCKET, KEYS, ROOT
 
 PICTURE = ImageRef(BUCKET, "in/a b.png", batch="b1").to_message()
 
@@ -147,4 +150,34 @@ class TestCommands:
 
 def test_a_stage_that_is_not_deployed(aws, capsys):
     assert command_line.main(["s3://pictures/in/", "--stage", "none"]) == 2
-    assert "table slimception-none-batches: ResourceNotFoundException" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "table slimception-none-batches: ResourceNotFoundException (is the stage deployed, in this region?)" in told
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "NoRegionError (name a region"),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "NoCredentialsError (give credentials"),
+        ({"AWS_DEFAULT_REGION": "us-east-1", "AWS_PROFILE": "none"}, "ProfileNotFound (AWS_PROFILE names none"),
+        (
+            {
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "a",
+                "AWS_SECRET_ACCESS_KEY": "b",
+                "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+                "AWS_MAX_ATTEMPTS": "1",
+            },
+            "EndpointConnectionError (no connection)",
+        ),
+    ],
+)
+def test_a_machine_that_is_not_set_up(tmp_path, environment, message):
+    nothing = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": str(tmp_path / "no"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "chalicelib.batch", "s3://pictures/in/"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    run = subprocess.run(
+        command, cwd=ROOT, env={**kept, **nothing, **environment}, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 2
+    assert message in run.stderr and run.stderr.count("\n") == 1
