@@ -198,7 +198,7 @@ def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S
         built = PROJECT / "build"
         if built.is_dir():
             (copied / "build").symlink_to(built)
-        deployed = Deployer(cloud, interpreters.own(), copied, say=lambda _: None).deploy()
+        deployed = Deployer(cloud, interpreters.preferred(), copied, say=lambda _: None).deploy()
     sqs = cloud.client("sqs")
     for name, function in (("pictures", "worker"), ("listings", "lister")):
         url = sqs.get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]

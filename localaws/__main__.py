@@ -10,12 +10,10 @@ from typing import NoReturn
 
 from localaws import interpreters, packages
 from localaws.environment import CREDENTIALS, without_account
-from localaws.errors import LocalAwsError, PythonMissing
+from localaws.errors import LocalAwsError
 from localaws.interpreters import Interpreter
 
 PORT = 4566
-PREFERRED = ("3.13", "3.14", "3.12")
-"""Of Lambda's Pythons, the first that is installed here runs the functions."""
 
 
 def up(options: argparse.Namespace) -> int:
@@ -94,13 +92,10 @@ def _api(functions: list[dict[str, str]]) -> str:
 def _python(wanted: str | None) -> Interpreter:
     if wanted:
         return interpreters.find(wanted)
-    for version in PREFERRED:
-        try:
-            return interpreters.find(version)
-        except PythonMissing:
-            continue
-    print(f"No Python that Lambda has is installed here ({', '.join(PREFERRED)}): functions run on this program's own")
-    return interpreters.own()
+    chosen = interpreters.preferred()
+    if chosen.version not in interpreters.PREFERRED:
+        print(f"No Python that Lambda has is installed here ({', '.join(interpreters.PREFERRED)}): this program's runs")
+    return chosen
 
 
 def _say(line: str) -> None:

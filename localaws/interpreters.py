@@ -11,6 +11,8 @@ from pathlib import Path
 from localaws.errors import PythonMissing
 
 _ASK = "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', '') or sys.executable)"
+PREFERRED = ("3.13", "3.14", "3.12")
+"""Of Lambda's Pythons, the first that is installed here runs the functions."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,16 @@ def find(wanted: str) -> Interpreter:
         f"no Python {version} is installed here, and the function's runtime is python{version}: "
         f"install one (`uv python install {version}` or `pyenv install {version}`) or choose another with --python"
     )
+
+
+def preferred() -> Interpreter:
+    """The first of `PREFERRED` that is installed, else the one that runs this program."""
+    for version in PREFERRED:
+        try:
+            return find(version)
+        except PythonMissing:
+            continue
+    return own()
 
 
 def _candidates(version: str) -> Iterator[Path]:
