@@ -72,7 +72,7 @@ def _error_for(what: str, error: Any) -> Exception:
     if code in _GONE:
         return ObjectGone(f"{what} is not there ({code})")
     if code in _FORBIDDEN:
-        return ObjectForbidden(f"{what} may not be used by this installation ({code})")
+        return ObjectForbidden(f"{what} may not be used by this installation ({code}): its policies name what may")
     if code in _ELSEWHERE:
         return InvalidRequest(f"{what} lies in another region than this installation ({code}): deploy one there")
     return _to_try_again(what, code)
