@@ -33,13 +33,13 @@ from localaws.deploy import PROJECT, Deployer, Deployment
 from localaws.host import LambdaHost
 
 PREFIX = "pictures of digits+100%/"
-TIMEOUTS_S = {"worker": 5, "lister": 10}
+TIMEOUTS_S = {"worker": 12, "lister": 12}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
 BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
 KILL_EVERY_S = (2.0, 5.0)
 KILL_LISTER_AT = (2, 7)
 """Of the kills, those that hit the lister; the others hit workers."""
-LIMIT_S = 1200.0
+LIMIT_S = 1800.0
 
 Say = Callable[[str], None]
 
