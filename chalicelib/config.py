@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chalicelib.split import Split
 
 ENGINES = ("auto", "litert", "tflite-runtime")
 MEMORY_MB_PER_VCPU = 1769
@@ -24,7 +28,9 @@ class Settings:
     model_dirs: tuple[Path, ...] = (PROJECT_DIR / "models", Path("/opt/models"), EMBEDDED_MODELS)
     """Where bundles are looked for, in this order."""
     model_name: str | None = None
-    """The default model; None means the first bundle found."""
+    """The default model; None means the first bundle found. In an A/B test it is the first of the two."""
+    ab_test: "Split | None" = None
+    """Two models that share the requests that name none."""
     engine: str = "auto"
     num_threads: int = 1
     max_body_bytes: int = 6 * 1024 * 1024
@@ -58,9 +64,11 @@ class Settings:
         """Read the settings; raises ConfigError naming the variable that cannot be used."""
         memory_mb = _positive_int(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         first = env.get("MODEL_DIR")
+        ab_test = _ab_test(env, "AB_TEST")
         return cls(
             model_dirs=((Path(first),) if first else ()) + cls.model_dirs,
-            model_name=env.get("MODEL_NAME") or None,
+            model_name=_default_model(env, "MODEL_NAME", ab_test),
+            ab_test=ab_test,
             engine=_choice(env, "ENGINE", ENGINES),
             num_threads=_positive_int(env, "NUM_THREADS") or default_threads(memory_mb),
             max_body_bytes=_positive_int(env, "MAX_BODY_BYTES") or cls.max_body_bytes,
@@ -98,6 +106,29 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", one):
             raise ConfigError(f"{name}={env[name]!r}: expected names of letters, digits, _ . - with commas between")
     return tuple(names)
+
+
+def _ab_test(env: Mapping[str, str], name: str) -> "Split | None":
+    text = env.get(name, "")
+    if not text:
+        return None
+    from chalicelib.split import Split  # without a test nobody pays for it
+
+    first, second, share, label = ([part.strip() for part in text.split(",")] + 3 * [""])[:4]
+    is_share = re.fullmatch(r"0?\.[0-9]+|0|1|1\.0+", share)
+    if not (first and second and is_share and text.isprintable()) or first == second or text.count(",") > 3:
+        raise ConfigError(
+            f"{name}={text!r}: expected two models and the second one's share, 0 to 1, with commas between, "
+            "such as digits,digits-f16,0.2, and perhaps a name of the test after a third"
+        )
+    return Split(label or f"{first}-vs-{second}", first, second, float(share))
+
+
+def _default_model(env: Mapping[str, str], name: str, ab_test: "Split | None") -> str | None:
+    value = env.get(name) or None
+    if ab_test and value not in (None, ab_test.first):
+        raise ConfigError(f"{name}={value!r}: expected {ab_test.first!r}, the first model of AB_TEST, or none")
+    return ab_test.first if ab_test else value
 
 
 def _origin(env: Mapping[str, str], name: str) -> str:

@@ -46,7 +46,11 @@ TOP_K = Field(
     "a whole number of at least 1",
 )
 MODEL = Field(
-    {"type": "string", "minLength": 1, "description": "An installed model; left out, the default one."},
+    {
+        "type": "string",
+        "minLength": 1,
+        "description": "An installed model; left out, the default one, or in an A/B test one of the two.",
+    },
     "the name of a model as a string",
 )
 INSTANCE = Field(

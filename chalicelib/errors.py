@@ -57,6 +57,10 @@ class ModelError(ServiceError):
     """A model bundle is missing, damaged or inconsistent, or gives no usable answer."""
 
 
+class SecondModelError(ServiceError):
+    """The second of two models that are compared fails; the first one can take its pictures."""
+
+
 class EngineError(ServiceError):
     """No inference engine can be imported."""
 

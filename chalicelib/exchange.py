@@ -23,6 +23,7 @@ STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
     errors.UndecodableImage: (422, "UnprocessableEntityError"),
     errors.ConfigError: (503, "ServiceUnavailableError"),
     errors.ModelError: (503, "ServiceUnavailableError"),
+    errors.SecondModelError: (503, "ServiceUnavailableError"),
     errors.EngineError: (503, "ServiceUnavailableError"),
     errors.StorageError: (503, "ServiceUnavailableError"),
 }

@@ -24,9 +24,11 @@ UNITS = {
     "DecodeMs": "Milliseconds",
     "PreprocessMs": "Milliseconds",
     "InferenceMs": "Milliseconds",
+    "Fallbacks": "Count",
     "Errors": "Count",
     "CostUSD": "None",
 }
+_OF_AN_ARM = ("Requests", "ClientErrors", "ServerErrors", "Fallbacks", "DurationMs", "InferenceMs")
 _INIT_PARTS = ("python_ms", "import_ms")
 _WARMED_PARTS = ("model_load_ms", "first_inference_ms")
 
@@ -65,6 +67,10 @@ class Meter:
         }
         dimensions = {"Route": request.path, "Model": line.get("model", NO_MODEL)}
         groups = [(dimensions, {name: value for name, value in values.items() if value is not None})]
+        if "arm" in line:  # of an A/B test, which has two
+            values["Fallbacks"] = int(line.get("fallback", False))
+            arm = {"Experiment": line["experiment"], "Arm": line["arm"]}
+            groups.append((arm, {name: values[name] for name in _OF_AN_ARM if name in values}))
         if status >= 400:
             groups.append(({"Code": line.get("code", str(status))}, {"Errors": 1}))
         if "cost_usd" in added:

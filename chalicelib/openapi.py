@@ -22,7 +22,7 @@ _CUSTOMER: Schema = {
     "name": "X-Customer-Id",
     "in": "header",
     "schema": {"type": "string"},
-    "description": "Whom the cost of the request is counted for, where no API key says it.",
+    "description": "Whom the cost is counted for, where no API key says it. In an A/B test it keeps its arm.",
 }
 _HEADERS = {
     "X-Request-Id": {"description": "Also in the log line.", "required": True, "schema": {"type": "string"}},

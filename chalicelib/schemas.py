@@ -28,6 +28,8 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_ARM = {"name": STRING, "arm": {"enum": ["A", "B"]}, "fallback": BOOLEAN}
+_EXPERIMENT = {"name": STRING, "first": STRING, "second": STRING, "share": {**NUMBER, "minimum": 0, "maximum": 1}}
 _ANSWER = {
     "model": _object(
         {"name": STRING, "version": STRING, "quantization": STRING, "trained": BOOLEAN, "warning": STRING}, ["warning"]
@@ -36,6 +38,7 @@ _ANSWER = {
     "timing_ms": _object(dict.fromkeys(("decode", "preprocess", "inference", "total"), MILLISECONDS)),
     "cold_start": BOOLEAN,
     "request_id": STRING,
+    "experiment": _ref("Arm"),
 }
 _CARD = {
     "name": STRING,
@@ -69,8 +72,13 @@ _RUNTIME = {
 
 COMPONENTS: dict[str, Schema] = {
     "Prediction": _object({"index": WHOLE, "label": STRING, "score": {"type": "number", "minimum": 0, "maximum": 1}}),
-    "Answer": _object(_ANSWER),
-    "InstancesAnswer": _object({**_ANSWER, "predictions": _list(_list(_ref("Prediction")))}),
+    "Arm": {**_object(_ARM), "description": "The arm of an A/B test. A fallback: B's model failed and A's answered."},
+    "Experiment": {
+        **_object({**_EXPERIMENT, "error": STRING}, ["error"]),
+        "description": "The A/B test of the requests that name no model; the error is why the second does not answer.",
+    },
+    "Answer": _object(_ANSWER, ["experiment"]),
+    "InstancesAnswer": _object({**_ANSWER, "predictions": _list(_list(_ref("Prediction")))}, ["experiment"]),
     "Card": _object(_CARD),
     "Models": _object(
         {
@@ -83,7 +91,9 @@ COMPONENTS: dict[str, Schema] = {
                 }
             ),
             "request_id": STRING,
-        }
+            "experiment": _ref("Experiment"),
+        },
+        ["experiment"],
     ),
     "Health": _object(
         {
@@ -92,7 +102,9 @@ COMPONENTS: dict[str, Schema] = {
             "runtime": _object(_RUNTIME),
             "cold_start": {"type": "object", "additionalProperties": MILLISECONDS},
             "request_id": STRING,
-        }
+            "experiment": _ref("Experiment"),
+        },
+        ["experiment"],
     ),
     "Batch": _object(
         {

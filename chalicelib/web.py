@@ -19,6 +19,7 @@ from chalicelib.parsing import PredictRequest, check_top_k, parse_batch, parse_i
 from chalicelib.telemetry import cold_start
 
 if TYPE_CHECKING:
+    from chalicelib.ab_test import AbTest
     from chalicelib.batch.service import Service
 
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
@@ -37,6 +38,7 @@ class Api:
     def __init__(self, settings: Settings, store: ModelStore, batch: Parts | None = None) -> None:
         self._settings, self._store, self._meter = settings, store, Meter(settings)
         self._batch = batch or Parts(settings, store)
+        self._ab_test = _ab_test(settings, store)
 
     def page(self, request: Request) -> Response:
         """`GET /`: the page for browsers."""
@@ -59,7 +61,7 @@ class Api:
         def view(exchange: Exchange) -> Body:
             body = json_body(request, self._settings.max_body_bytes)
             exchange.fields["payload_bytes"] = len(body)
-            return self._classify(exchange, parse_predict(body))
+            return self._classify(exchange, request, parse_predict(body))
 
         return self._answer(request, view)
 
@@ -70,7 +72,7 @@ class Api:
             top_k, model = parse_image_query(dict(request.query_params or {}))
             data = image_body(request, self._settings.max_body_bytes)
             exchange.fields["payload_bytes"] = len(data)
-            return self._classify(exchange, PredictRequest((data,), top_k, model))
+            return self._classify(exchange, request, PredictRequest((data,), top_k, model))
 
         return self._answer(request, view)
 
@@ -91,13 +93,15 @@ class Api:
                 "model": classifier.card.to_dict(),
                 "runtime": self._runtime(classifier),
                 "cold_start": cold_start.breakdown(),
+                **({"experiment": self._ab_test.health()} if self._ab_test else {}),
             }
 
         return self._answer(request, view)
 
     def models(self, request: Request) -> Response:
         """`GET /models`: the card of every installed model."""
-        return self._answer(request, lambda _: {"models": self._store.cards()})
+        test = {"experiment": self._ab_test.describe()} if self._ab_test else {}
+        return self._answer(request, lambda _: {"models": self._store.cards(), **test})
 
     def start_batch(self, request: Request) -> Response:
         """`POST /batches`: begin with a prefix in S3, and answer 202 before anything is listed."""
@@ -122,8 +126,16 @@ class Api:
             raise errors.UnknownBatch("no batches here: they need the queues of a deployed stage (BATCH_PREFIX)")
         return self._batch.service
 
-    def _classify(self, exchange: Exchange, wanted: PredictRequest) -> Body:
-        classifier = self._store.get(wanted.model)
+    def _classify(self, exchange: Exchange, request: Request, wanted: PredictRequest) -> Body:
+        if self._ab_test is None or wanted.model is not None:
+            return self._classify_with(wanted.model, exchange, wanted)
+        from chalicelib.ab_test import key_of
+
+        key = key_of(request, wanted.images)
+        return self._ab_test.answer(key, exchange, lambda model: self._classify_with(model, exchange, wanted))
+
+    def _classify_with(self, model: str | None, exchange: Exchange, wanted: PredictRequest) -> Body:
+        classifier = self._store.get(model)
         top_k = check_top_k(wanted.top_k, len(classifier.labels))
         answers = []
         for number, data in enumerate(wanted.images):
@@ -155,6 +167,14 @@ class Api:
             "architecture": platform.machine(),
             "memory_mb": self._settings.memory_mb,
         }
+
+
+def _ab_test(settings: Settings, store: ModelStore) -> "AbTest | None":
+    if settings.ab_test is None:
+        return None
+    from chalicelib.ab_test import AbTest
+
+    return AbTest(settings.ab_test, store)
 
 
 def _shape(answer: list[Prediction]) -> list[Body]:

@@ -322,3 +322,27 @@ def test_over_plain_http_the_page_is_what_stands_in_the_file(server: Server) -> 
     with urllib.request.urlopen(server.url, timeout=30) as response:
         assert response.read() == Path(page_module.PAGE_FILE).read_bytes()
         assert response.headers["X-Request-Id"]
+
+
+class TestAbTest:
+    def test_the_page_takes_part_and_says_who_spoke(self, browser, server, tmp_path):
+        """B is the colour model and gets everybody; choosing a model by name is outside the test."""
+        env = {"MODEL_DIR": str(server.output.parent / "models"), "AB_TEST": "digits,channels_float,1"}
+        with serving(tmp_path / "output.txt", **env) as tested:
+            context = browser.new_context()
+            opened = Visit(context, tested.url)
+            chosen = "document.querySelector('#model').selectedOptions[0].text"
+            assert opened.page.evaluate(chosen) == "A/B test: digits or channels_float"
+            opened.draw(*DIGITS["7"])
+            assert opened.best() in ("red", "green", "blue")
+            assert list(opened.sent[-1]) == ["image"]
+            trace = opened.page.inner_text("#trace")
+            assert "Model channels_float" in trace and "arm B of digits-vs-channels_float" in trace
+            assert "?model=" not in opened.page.text_content("#curl")
+            opened.page.select_option("#model", "digits")
+            opened.draw(*DIGITS["7"])
+            assert opened.best() == "7"
+            assert opened.sent[-1]["model"] == "digits"
+            assert "arm" not in opened.page.inner_text("#trace")
+            assert opened.console == []
+            context.close()

@@ -1,0 +1,38 @@
+"""*report*: the rows of an execution to `report.json` and `report.html`."""
+
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.config import Settings
+from chalicelib.storage import Objects
+from chalicelib.telemetry import log
+from chalicelib.workflow.rows import read_all_rows
+from chalicelib.workflow.run import Run
+
+MEMORY_MB = 1769
+"""What .chalice/config.json gives the functions; outside Lambda no other is known."""
+
+
+class Reporter:
+    """Answers the state Report."""
+
+    def __init__(self, objects: Objects, settings: Settings) -> None:
+        self._objects, self._memory_mb = objects, settings.memory_mb or MEMORY_MB
+
+    def report(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Write both files and tell where they lie; twice is harmless. Raises what `storage.translated` raises."""
+        from chalicelib.workflow import html, report
+
+        run = Run.from_dict(event["run"])
+        rows = read_all_rows(self._objects, run, event["groups"])
+        content = report.build(rows, run.split, self._memory_mb, platform.machine())
+        page = html.page(content).encode()
+        self._objects.write(run.bucket, run.page_key, [page], "text/html; charset=utf-8")
+        text = json.dumps(content, indent=2) + "\n"
+        self._objects.write(run.bucket, run.report_key, [text.encode()], "application/json")
+        told = {"images": event["images"], "counts": content["counts"]}
+        log("reported", prefix=run.prefix, **told)
+        where = f"s3://{run.bucket}/"
+        return {**told, "report": where + run.report_key, "page": where + run.page_key}
