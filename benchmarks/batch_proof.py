@@ -36,7 +36,10 @@ PREFIX = "pictures of digits+100%/"
 TIMEOUTS_S = {"worker": 12, "lister": 12}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
 BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
-KILL_EVERY_S = (2.0, 5.0)
+KILL_EVERY_S = (3.0, 7.0)
+PICTURES_BETWEEN_KILLS = 250
+"""At least: on a machine that is slow, or busy with something else, as many invocations survive as on a fast one.
+After three receives a message is a dead letter, and it is a matter of chance alone how many are killed thrice."""
 KILL_LISTER_AT = (2, 7)
 """Of the kills, those that hit the lister; the others hit workers."""
 LIMIT_S = 1800.0
@@ -52,6 +55,7 @@ class Proof:
         self.pictures = pictures(count, self._random)
         self.kills = 0
         self.duplicates = 0
+        self._done = 0
 
     def run(self, deployed: Deployment) -> list[str]:
         """Everything, in order; returns what did not hold."""
@@ -92,7 +96,11 @@ class Proof:
 
     def _kill(self, ended: threading.Event) -> None:
         """Kill a worker now and then, and the lister twice, one at work if there is any."""
+        killed_at = -PICTURES_BETWEEN_KILLS
         while not ended.wait(self._random.uniform(*KILL_EVERY_S)):
+            if self._done < killed_at + PICTURES_BETWEEN_KILLS:
+                continue
+            killed_at = self._done
             name = "lister" if self.kills in KILL_LISTER_AT else "worker"
             live = [one for one in self._cloud.host.instances() if one.function.name.endswith(name)]
             if live:
@@ -116,6 +124,7 @@ class Proof:
                 told = _get(f"{deployed.url}batches/{batch_id}")
             except OSError:  # the instance that was to tell was killed: a 502
                 continue
+            self._done = told["done"]
             if told["state"] in ("complete", "failed"):
                 return told
             if time.monotonic() > shown + 10:
