@@ -49,23 +49,24 @@ layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
 	$(BIN)/python -m layers package --python $(TARGET) --arch $(ARCH) --stage $(STAGE)
 
-deploy: $(VENV)/.serve ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
-	@python=$$($(BIN)/python -c 'from layers.bytecode import find_python; print(find_python("$(TARGET)") or "")'); \
-	test -n "$$python" || { echo "Chalice deploys for the Python that it runs on, and there is no Python $(TARGET) here:" \
-	  "install one (uv python install $(TARGET), or pyenv install $(TARGET)), or name another: make deploy TARGET=3.12"; exit 2; }; \
-	test -e .venv-deploy-$(TARGET)/.ready || { "$$python" -m venv .venv-deploy-$(TARGET) && \
-	  .venv-deploy-$(TARGET)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  $$(grep -E '^(boto3|chalice|pyelftools|rich)==' requirements-dev.txt) && touch .venv-deploy-$(TARGET)/.ready; }
+deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
 	.venv-deploy-$(TARGET)/bin/python -m layers build --python $(TARGET) --arch $(ARCH)
 	.venv-deploy-$(TARGET)/bin/python -m layers publish --python $(TARGET) --arch $(ARCH) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
+	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
 	$(BIN)/python -W ignore -m benchmarks.batch_proof
+
+tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: table, pictures, JSON; with ARGS
+	$(BIN)/python -W ignore -m benchmarks.tune $(ARGS)
+
+workflow: $(VENV)/.dev ## two models compared by the state machine on this machine's AWS, to a report (ARGS="--fail timeout")
+	$(BIN)/python -W ignore -m benchmarks.workflow $(ARGS)
 
 bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception_latency
@@ -81,7 +82,7 @@ $(VENV)/.serve: layers/requirements.txt requirements-dev.txt
 	@echo "Installing the runtime into $(VENV) ($$($(PYTHON) --version)) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --no-deps --require-hashes -r layers/requirements.txt
-	@$(PIP) $$(grep -E '^(boto3|chalice|tqdm)==' requirements-dev.txt)
+	@$(PIP) --no-warn-conflicts $$(grep -E '^(boto3|chalice|tqdm)==' requirements-dev.txt) # LiteRT's own needs are left out on purpose
 	@touch $@
 
 $(VENV)/.convert: $(VENV)/.serve convert/requirements.txt
@@ -94,4 +95,16 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help run test check format model digits convert-env layers package deploy up batch-proof bench clean
+# Chalice imports the app, and so needs what the layer holds, for the Python that it deploys for.
+.venv-deploy-%/.ready: $(VENV)/.serve
+	@python=$$($(BIN)/python -c 'from layers.bytecode import find_python; print(find_python("$*") or "")'); \
+	test -n "$$python" || { echo "Chalice deploys for the Python that it runs on, and there is no Python $* here:" \
+	  "install one (uv python install $*, or pyenv install $*), or name another: make deploy TARGET=3.12"; exit 2; }; \
+	echo "Installing what deploys into .venv-deploy-$* ..."; \
+	"$$python" -m venv .venv-deploy-$*
+	@.venv-deploy-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r layers/requirements.txt
+	@.venv-deploy-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-conflicts \
+	  $$(grep -E '^(boto3|chalice|pyelftools|rich)==' requirements-dev.txt)
+	@touch $@
+
+.PHONY: help run test check format model digits convert-env layers package deploy up batch-proof workflow tune bench clean

@@ -47,7 +47,7 @@ def main() -> int:
 def _introduce(url: str) -> None:
     """Send the sample, show the answer, and how to send another."""
     image = base64.b64encode((PROJECT_DIR / SAMPLE).read_bytes()).decode()
-    answer = _post(f"{url}/predict", {"image": image, "top_k": 3})
+    answer = _post(f"{url}/predict", {"image": image})  # top_k as it is: a model may have two classes only
     print(f"\nPOST {url}/predict with {SAMPLE} answers:\n{json.dumps(answer, indent=2)}\n")
     print(f"Serving model {answer['model']['name']!r} at {url} (Ctrl-C ends it). Try your own picture:\n")
     print(f"  curl -H 'Content-Type: image/png' --data-binary @{SAMPLE} {url}/predict/image\n", flush=True)

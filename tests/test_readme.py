@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
+from chalicelib.billing import cost_usd
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.exchange import STATUS
 
@@ -23,8 +24,10 @@ def digits(serve: Callable[..., Client]) -> Client:
     return serve(EMBEDDED_MODELS)
 
 
-def json_blocks() -> list[dict[str, Any]]:
-    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.S)]
+def json_block(page: str) -> dict[str, Any]:
+    """The page's first block of JSON that stands alone."""
+    found: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", page, re.S)[0])
+    return found
 
 
 def without_measured(answer: dict[str, Any]) -> dict[str, Any]:
@@ -41,13 +44,13 @@ def without_measured(answer: dict[str, Any]) -> dict[str, Any]:
 def test_the_sample_answer_is_what_the_app_answers(digits: Client) -> None:
     body = json.dumps({"image": base64.b64encode(SEVEN).decode(), "top_k": 3}).encode()
     response = digits.http.post("/predict", headers={"Content-Type": "application/json"}, body=body)
-    stated = json_blocks()[0]
+    stated = json_block(README)
     assert without_measured(response.json_body) == without_measured(stated)
     assert response.json_body["predictions"][0]["score"] > 0.9
 
 
 def test_the_log_line_has_the_stated_fields(digits: Client, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
-    stated = json_blocks()[1]
+    stated = json_block((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"))
     digits.http.get("/health")
     line = log_lines()[0]
     measured_once = {"cold_start_ms", "engine", "engine_version", "threads", "python", "architecture", "memory_mb"}
@@ -74,29 +77,20 @@ def test_every_variable_stands_in_the_table_and_no_other(monkeypatch: pytest.Mon
     assert {name for name in asked if not name.startswith("AWS_")} == stated
 
 
-def test_every_make_command_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert set(re.findall(r"`?\bmake ([a-z-]+)", README)) - {"are"} <= targets
+def test_the_first_screen_has_a_command_to_run_to_test_and_to_deploy_the_table_and_the_picture() -> None:
+    first = README.partition("\n## ")[0]
+    for command in ("make run", "make test", "make deploy"):
+        assert re.search(rf"^\| \*\*\w+\*\* \| `{command}` \|", first, re.M)
+    assert "![" in first and "```json" in first
+    assert len(first.splitlines()) < 70
 
 
-def test_every_option_of_the_converter_stands_in_the_table_and_no_other() -> None:
-    from convert.__main__ import parser
-
-    section = README.partition("## Convert a model")[2].partition("\n## ")[0]
-    stated = set(re.findall(r"`(--[a-z-]+)", "".join(line for line in section.splitlines() if line.startswith("| `"))))
-    options = {option for action in parser()._actions for option in action.option_strings if option.startswith("--")}
-    stated |= set(re.findall(r"`(--out) DIR`", section))
-    assert stated == options - {"--help"}
-
-
-def test_every_command_line_of_the_converter_parses() -> None:
-    from convert.__main__ import parser
-
-    lines = re.findall(r"python -m convert (.+)$", README, re.M)
-    commands = [re.sub(r"\s+#.*|`.*", "", line).split() for line in lines]
-    assert len(commands) >= 6
-    for command in commands:
-        parser().parse_args(command)
+def test_the_price_of_a_million_inferences_is_the_price_tables() -> None:
+    rows = re.findall(r"^\| \W*(\w+)\W.*\| \W*([\d.]+) ms\W* \| \W*\$([\d.]+)\W* \|$", README, re.M)
+    assert [mode for mode, _, _ in rows] == ["float32", "float16", "dynamic", "int8"]
+    memory_mb = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))["lambda_memory_size"]
+    for mode, duration_ms, stated in rows:
+        assert f"{1_000_000 * cost_usd(float(duration_ms), memory_mb, 'x86_64'):.2f}" == stated, mode
 
 
 def test_the_documents_named_are_there() -> None:
