@@ -76,6 +76,24 @@ def lister(event: SQSEvent) -> None:
     runtime.batch.lister.work(event.to_dict(), event.context.get_remaining_time_in_millis)
 
 
+@app.lambda_function()
+def plan(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Find the pictures of a comparison of two models."""
+    return runtime.workflow.planner.plan(event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function()
+def classify(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001
+    """Classify a group of them."""
+    return runtime.workflow.classifier.work(event)
+
+
+@app.lambda_function()
+def report(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Say which model did better."""
+    return runtime.workflow.reporter.report(event)
+
+
 if runtime.settings.canary_minutes:
 
     @app.schedule(Rate(runtime.settings.canary_minutes, unit=Rate.MINUTES))

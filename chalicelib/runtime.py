@@ -6,10 +6,12 @@ from chalicelib.errors import ServiceError
 from chalicelib.model_store import ModelStore
 from chalicelib.telemetry import log
 from chalicelib.web import Api
+from chalicelib.workflow.parts import Workflow
 
 settings = Settings.from_env()
 store = ModelStore(settings)
 batch = Parts(settings, store)
+workflow = Workflow(settings, store, batch)
 api = Api(settings, store, batch)
 
 

@@ -1,4 +1,4 @@
-"""Command line: `python -m layers build|check|publish|package|backing|mappings`.
+"""Command line: `python -m layers build|check|publish|package|backing|mappings|workflow`.
 
 Exit code 0 good, 1 check failed, 2 error.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from layers import backing, check, package, publish
+from layers import backing, check, package, publish, state_machine
 from layers.errors import LayerError
 from layers.model_layer import build_model_layers
 from layers.runtime_layer import build_runtime_layer
@@ -73,6 +73,16 @@ def mappings_command(options: argparse.Namespace) -> int:
     """Complete the worker's event source mapping; after `chalice deploy`."""
     app_name = read_config(options.project, options.stage)["app_name"]
     for line in backing.complete_mappings(backing.client("lambda"), app_name, options.stage, options.concurrency):
+        CONSOLE.print(line, markup=False)
+    return 0
+
+
+def workflow_command(options: argparse.Namespace) -> int:
+    """Make the state machine of a stage; after `chalice deploy`."""
+    app_name = read_config(options.project, options.stage)["app_name"]
+    clients = backing.client("cloudformation"), backing.client("lambda")
+    resources = options.project / package.RESOURCES
+    for line in state_machine.deploy_state_machine(*clients, resources, app_name, options.stage):
         CONSOLE.print(line, markup=False)
     return 0
 
@@ -157,6 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     mappings_parser.add_argument("--stage", required=True)
     mappings_parser.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
     mappings_parser.set_defaults(command=mappings_command)
+    workflow_parser = commands.add_parser("workflow", parents=[deployed], help="make a stage's state machine")
+    workflow_parser.add_argument("--stage", required=True)
+    workflow_parser.set_defaults(command=workflow_command)
     return parser
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from layers.errors import PackageError
 from layers.resources import Template, read_resources
+from layers.stack import deploy_stack, used_parameters
+from layers.state_machine import PREFIX
 
 WORKER = "Worker"
-_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 def backing_template(resources: Path, stage: str) -> Template:
@@ -27,32 +28,15 @@ def backing_template(resources: Path, stage: str) -> Template:
     template["Resources"] = {
         name: resource
         for name, resource in found.items()
-        if "Type" in resource and not of_functions.search(json.dumps(resource))
+        if "Type" in resource and not name.startswith(PREFIX) and not of_functions.search(json.dumps(resource))
     }
     template["Parameters"]["Stage"]["Default"] = stage
-    used = json.dumps([template["Resources"], template["Conditions"]])
-    template["Parameters"] = {
-        name: p for name, p in template["Parameters"].items() if f'"{name}"' in used or f"${{{name}}}" in used
-    }
-    return template
+    return used_parameters(template)
 
 
 def deploy_backing(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:
     """Create or update the stack, wait for it, tell of it; raises PackageError."""
-    name = f"{app_name}-{stage}-batch"
-    body = json.dumps(backing_template(resources, stage))
-    exists = _status(cloudformation, name) is not None
-    try:
-        call = cloudformation.update_stack if exists else cloudformation.create_stack
-        call(StackName=name, TemplateBody=body)
-    except cloudformation.exceptions.ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise PackageError(f"stack {name} cannot be made: {error}") from error
-        yield f"stack {name} is as it should be"
-        return
-    waiter = cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete")
-    waiter.wait(StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
-    yield f"stack {name}: {_status(cloudformation, name)}"
+    yield from deploy_stack(cloudformation, f"{app_name}-{stage}-batch", backing_template(resources, stage))
 
 
 def complete_mappings(lambda_client: Any, app_name: str, stage: str, concurrency: int | None = None) -> Iterator[str]:
@@ -75,11 +59,3 @@ def client(service: str) -> Any:
     import boto3
 
     return boto3.client(service)
-
-
-def _status(cloudformation: Any, name: str) -> str | None:
-    try:
-        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except cloudformation.exceptions.ClientError:
-        return None
-    return str(stacks[0]["StackStatus"]) if stacks else None

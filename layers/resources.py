@@ -8,6 +8,9 @@ from layers.errors import PackageError
 
 Template = dict[str, Any]
 
+TEXT = "InlineText"
+"""`{"InlineText": "workflow.asl.json"}` stands for that file's text as it is: what it leaves open, and CloudFormation's
+linter looks into it."""
 INLINE = "InlineFile"
 """`{"InlineFile": "dashboard.json"}` stands for that file's text with CloudFormation's `${...}` filled in.
 
@@ -26,6 +29,8 @@ def _inlined(value: Any, folder: Path) -> Any:
         return [_inlined(item, folder) for item in value]
     if not isinstance(value, dict):
         return value
+    if set(value) == {TEXT}:
+        return json.dumps(_read(folder / value[TEXT]), separators=(",", ":"))
     if set(value) == {INLINE}:
         return {"Fn::Sub": json.dumps(_read(folder / value[INLINE]), separators=(",", ":"))}
     return {name: _inlined(item, folder) for name, item in value.items()}

@@ -1,9 +1,11 @@
 """All of it together: the endpoint, the Lambda host behind it, the pollers of its queues."""
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
 import boto3
+from werkzeug.wrappers import Response
 
 from localaws import moto_shims
 from localaws.endpoint import Endpoint
@@ -72,6 +74,12 @@ class LocalAws:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
         }
+
+    def refuse(self, rule: Callable[[Mapping[str, Any]], Response | None]) -> None:
+        """Ask `rule` before every call of a service, with the call's WSGI environment: what it answers, the service
+        answers; None lets the call pass.
+        """
+        self._endpoint.refuse = rule
 
     def api_url(self, api_id: str, stage: str) -> str:
         """Where a deployed REST API is served, with a slash at the end."""

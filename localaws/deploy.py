@@ -69,6 +69,7 @@ class Deployer:
         self._chalice_deploy(copied, runtime_layer)
         if resources.is_file():
             self._layers("mappings", copied)
+            self._layers("workflow", copied)
         return self._read(state)
 
     def _layers(self, command: str, copied: Path) -> None:
@@ -76,17 +77,18 @@ class Deployer:
         self._run(f"layers {command}", [*_LAYERS, command, *options], PROJECT)
 
     def _publish_layers(self, copied: Path) -> Path:
-        options, file_name = self._layer_options()
+        options, file_name = self.layer_options()
         folder = self.source / "build" / "layers"
         into = ["--out", str(folder), *options]
         models = self.source / "models"
-        if _is_stale(folder, file_name, models):
+        if is_stale(folder, file_name, models):
             self._run("layers build", [*_LAYERS, "build", *into, "--models", str(models)], PROJECT)
         publish = [*_LAYERS, "publish", *into, "--stage", self.stage, "--project", str(copied)]
         self._run("layers publish", publish, PROJECT)
         return folder / file_name
 
-    def _layer_options(self) -> tuple[list[str], str]:
+    def layer_options(self) -> tuple[list[str], str]:
+        """What `layers build` needs to build for the interpreter, and the runtime layer's file name."""
         version = self.interpreter.version
         here = local_target()
         if tuple(map(int, version.split("."))) < FIRST_LAMBDA_PYTHON:
@@ -145,7 +147,7 @@ class Deployer:
         return Deployment(self.cloud.api_url(api_id, gateway_stage), api_id, tuple(functions))
 
 
-def _is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:
+def is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:
     """Whether a layer was never built, or what it is built from is newer."""
     made_from = {runtime_layer: PROJECT / "layers" / "requirements.txt"}
     made_from |= {f"model-{card.parent.name}.zip": card for card in models.glob("[!.]*/model.json")}

@@ -5,13 +5,13 @@ import os
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from localaws.errors import PortInUse
 from localaws.rest_api import RestApis
@@ -29,6 +29,8 @@ class Endpoint:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest_apis = RestApis(DEFAULT_ACCOUNT_ID, region)
+        self.refuse: Callable[[Mapping[str, Any]], Response | None] = lambda environ: None  # noqa: ARG005
+        """Asked before every call: an answer of its own is a failure of the service, for tests of what follows."""
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
             "127.0.0.1", self.port, self._dispatch, True, request_handler=_QuietHandler, fd=self._socket.fileno()
@@ -60,6 +62,9 @@ class Endpoint:
             pass
 
     def _dispatch(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        refusal = self.refuse(environ)
+        if refusal is not None:
+            return refusal(environ, start_response)
         if self.rest_apis.serves(environ.get("PATH_INFO", "")):
             return self.rest_apis.answer(Request(environ))(environ, start_response)
         answer: Iterable[bytes] = self._moto(environ, start_response)

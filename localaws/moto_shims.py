@@ -12,7 +12,7 @@ from unittest import mock
 
 from moto.apigateway.models import APIGatewayBackend
 
-from localaws import moto_lambda, moto_queues, moto_stacks, moto_tables
+from localaws import moto_lambda, moto_queues, moto_stacks, moto_state_machines, moto_tables
 from localaws.host import LambdaHost
 
 _BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
@@ -29,6 +29,7 @@ def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
             *moto_queues.patches(),
             *moto_stacks.patches(),
             *moto_tables.patches(),
+            *moto_state_machines.patches(endpoint_url),
         ):
             patches.enter_context(patch)
         yield

@@ -13,7 +13,7 @@ from chalicelib.split import Split
 FOLDERS = "folders"
 """For "labels": a picture's label is the name of the folder that it lies in."""
 GROUP, MAX_GROUP = 200, 500
-"""Pictures that one invocation classifies: enough to make it cheap, few enough to end well within its minute."""
+"""Pictures that one invocation classifies: enough to make it cheap, few enough to end well within its 40 seconds."""
 MAX_KEY_BYTES = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 

@@ -11,7 +11,7 @@ from layers.template import merge_template
 from tests.conftest import ROOT
 from tests.layers.conftest import X86_64
 
-FUNCTIONS = {"APIHandler", "Worker", "Lister"}
+FUNCTIONS = {"APIHandler", "Worker", "Lister", "Plan", "Classify", "Report"}
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,21 @@ import pytest
 from localaws.deploy import PROJECT
 
 ORDER = ("errors", "function", "invocation", "layout", "interpreters", "packages", "environment", "logs",
-         "process", "runtime_api", "instance", "pool", "host", "moto_lambda", "moto_queues", "moto_stacks",
-         "moto_tables", "moto_shims", "rest_event", "rest_api", "endpoint", "sqs_batch", "event_sources", "cloud",
-         "notifications", "project", "deploy", "quickstart", "__main__")  # fmt: skip
+         "process", "processor", "cgroup", "duty_cycle", "runtime_api", "instance", "pool", "host",
+         "moto_lambda", "moto_queues", "moto_stacks", "moto_tables", "moto_state_machines", "moto_shims",
+         "rest_event", "rest_api", "endpoint", "sqs_batch", "event_sources", "cloud", "notifications", "project",
+         "deploy", "quickstart", "__main__")  # fmt: skip
 """Each may import what stands to its left."""
-WITH_MOTO = {"moto_lambda", "moto_queues", "moto_stacks", "moto_tables", "moto_shims", "rest_api", "endpoint"}
+WITH_MOTO = {
+    "moto_lambda",
+    "moto_queues",
+    "moto_stacks",
+    "moto_state_machines",
+    "moto_tables",
+    "moto_shims",
+    "rest_api",
+    "endpoint",
+}
 MODULES = sorted(path for path in (PROJECT / "localaws").glob("*.py") if path.name != "__init__.py")
 
 

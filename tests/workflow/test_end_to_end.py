@@ -4,7 +4,6 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,14 @@ from werkzeug.wrappers import Response
 
 from benchmarks.workflow.__main__ import main
 from benchmarks.workflow.deployment import ABSENT, CORRUPT, FIRST, SECOND, deploy
-from benchmarks.workflow.faults import THROTTLE, TIMEOUT, FaultyHost, FirstWriteRefused
+from benchmarks.workflow.faults import STUCK, THROTTLE, TIMEOUT, FaultyHost, FirstWriteRefused
 from benchmarks.workflow.trial import STATE_MACHINE, Trial, pictures
+from layers.package import RESOURCES
+from layers.state_machine import deploy_state_machine
 from localaws import interpreters
 from localaws.cloud import LocalAws
 from localaws.errors import DeployFailed
+from tests.conftest import ROOT
 from tests.localaws.conftest import runtime_packages  # noqa: F401 - a fixture
 
 pytest.importorskip("ai_edge_quantizer", reason="the second model needs the converter: make convert-env")
@@ -47,7 +49,7 @@ def cloud(runtime_packages, tmp_path_factory) -> Iterator[LocalAws]:  # noqa: F8
 
 
 @pytest.fixture
-def try_out(cloud: LocalAws, request: pytest.FixtureRequest) -> Iterator[Callable[..., Trial]]:
+def try_out(cloud: LocalAws) -> Iterator[Callable[..., Trial]]:
     """Runs a trial whose counts have to add up."""
 
     def run(count: int = FEW, broken: bool = False, **changes: Any) -> Trial:
@@ -110,8 +112,7 @@ def test_what_passes_on_the_second_try(cloud, try_out, fault):
     ]
 
 
-@pytest.mark.parametrize("second", [ABSENT, CORRUPT])
-@pytest.mark.parametrize("count", [FEW, MANY])
+@pytest.mark.parametrize(("second", "count"), [(ABSENT, FEW), (CORRUPT, FEW), (ABSENT, MANY)])
 def test_a_second_model_that_fails(cloud, try_out, second, count):
     trial = try_out(count, models=[FIRST, second])
     of_b = [row for row in trial.rows if row["arm"] == "B"]
@@ -119,6 +120,13 @@ def test_a_second_model_that_fails(cloud, try_out, second, count):
     assert trial.report["counts"]["fallbacks"] == trial.report["arms"]["B"]["fallbacks"] == len(of_b)
     assert trial.report["counts"]["answered"] == count
     assert not any(row.get("fallback") for row in trial.rows if row["arm"] == "A")
+
+
+def test_a_second_model_that_always_takes_too_long(cloud, try_out):
+    cloud.host.fault = STUCK
+    trial = try_out()
+    assert trial.report["counts"]["fallbacks"] == trial.report["arms"]["B"]["images"] > 0
+    assert trial.report["counts"]["failed"] == 0
 
 
 def test_pictures_that_are_none(try_out):
@@ -143,8 +151,9 @@ def test_a_first_model_that_is_missing_fails_at_once_and_says_so(cloud):
     assert f"no model is called '{ABSENT}'" in trial.execution["cause"]
 
 
-@pytest.mark.parametrize(("refusals", "code"), [(1, "ObjectForbidden"), (2, "GroupFailed")])
-@pytest.mark.parametrize("count", [FEW, MANY])
+@pytest.mark.parametrize(
+    ("refusals", "code", "count"), [(1, "ObjectForbidden", FEW), (2, "GroupFailed", FEW), (2, "GroupFailed", MANY)]
+)
 def test_a_group_that_fails_is_recorded_and_the_others_go_on(cloud, try_out, refusals, code, count):
     """Classifying it fails for good; with two refusals, recording that fails as well, and the report finds no rows."""
     left = iter(range(refusals))
@@ -162,12 +171,14 @@ def test_a_group_that_fails_is_recorded_and_the_others_go_on(cloud, try_out, ref
     assert trial.report["counts"]["answered"] == count - INPUT["group"]
 
 
-def test_it_can_be_deployed_again(cloud, tmp_path):
-    deploy(cloud, interpreters.own(), tmp_path, lambda line: None)
-    states = cloud.client("stepfunctions")
-    names = [machine["name"] for machine in states.list_state_machines()["stateMachines"]]
-    states.close()
-    assert names == [STATE_MACHINE]
+def test_it_can_be_deployed_again(cloud):
+    clients = [cloud.client(name) for name in ("cloudformation", "lambda", "stepfunctions")]
+    said = list(deploy_state_machine(*clients[:2], ROOT / RESOURCES, "slimception", "dev"))
+    machines = clients[2].list_state_machines()["stateMachines"]
+    for client in clients:
+        client.close()
+    assert said and said[0].startswith("stack slimception-dev-workflow")
+    assert [machine["name"] for machine in machines] == [STATE_MACHINE]
 
 
 def test_the_command_refuses_an_unknown_failure(capsys):
@@ -181,7 +192,7 @@ def test_the_definition_that_runs_is_the_one_in_the_repository(cloud):
     arn = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     running = json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])
     states.close()
-    written = (Path(__file__).parent.parent.parent / ".chalice" / "workflow.asl.json").read_text()
+    written = (ROOT / ".chalice" / "workflow.asl.json").read_text()
     assert list(running["States"]) == list(json.loads(written)["States"])
     for name in ("Plan", "Classify", "Report"):
         written = written.replace(

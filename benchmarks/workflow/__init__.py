@@ -1,0 +1,1 @@
+"""The workflow on this machine's AWS, whole and with each failure."""

@@ -1,0 +1,133 @@
+"""`make workflow`: the state machine on this machine's AWS, from nothing to the report.
+
+    python -m benchmarks.workflow [--images 400] [--weight 0.3] [--fail throttle|b-missing|b-corrupt|timeout|...]
+
+Deploys the project into `localaws` with the digits in two quantisations, uploads scans of digits in folders named by
+their label, and has the deployed state machine compare the two models on them. Exit code 0 when the counts add up.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks.workflow.deployment import ABSENT, CORRUPT, FIRST, SECOND, deploy
+from benchmarks.workflow.faults import BAD_IMAGE, BUCKET, FAILURES, MISSING, FaultyHost, FirstWriteRefused
+from benchmarks.workflow.faults import CORRUPT as B_CORRUPT
+from benchmarks.workflow.trial import Trial, pictures
+from localaws import interpreters
+from localaws.cloud import LocalAws
+from localaws.deploy import PROJECT
+from localaws.errors import PythonMissing
+from localaws.interpreters import Interpreter
+
+OUT = PROJECT / "build" / "workflow"
+SECOND_WHEN = {MISSING: ABSENT, B_CORRUPT: CORRUPT}
+CONSOLE = Console(highlight=False, soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it once."""
+    options = _parser().parse_args(arguments)
+    began = time.monotonic()
+    python = _python()
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch, FaultyHost(options.instances) as host:
+        host.fault = options.fail
+        with LocalAws(host=host) as cloud:
+            with CONSOLE.status(f"Deploying for Python {python.version}: layers, functions, state machine"):
+                deploy(cloud, python, Path(scratch), lambda line: None)  # noqa: ARG005
+            CONSOLE.print(f"deployed after {time.monotonic() - began:.0f} s; AWS at {cloud.url}")
+            if options.fail == BUCKET:
+                cloud.refuse(FirstWriteRefused())
+            trial = trial_of(cloud, options)
+            problems = _run(trial)
+    _show(trial, problems)
+    CONSOLE.print(f"{'failed' if problems else 'all adds up'}, {time.monotonic() - began:.0f} s in all")
+    return 1 if problems else 0
+
+
+def trial_of(cloud: LocalAws, options: argparse.Namespace) -> Trial:
+    """What the options ask for; `fail` may be None."""
+    experiment = {
+        "experiment": options.experiment,
+        "models": [FIRST, SECOND_WHEN.get(options.fail, SECOND)],
+        "weight": options.weight,
+        "shadow": options.shadow,
+        "labels": "folders",
+        "group": options.group,
+    }
+    made = pictures(options.images, options.seed, broken=options.fail == BAD_IMAGE)
+    return Trial(cloud, options.fail or "trial", experiment, made)
+
+
+def _run(trial: Trial) -> list[str]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("groups"))
+    with Progress(*columns, TimeElapsedColumn(), console=CONSOLE) as progress:
+        task = progress.add_task(f"{len(trial.pictures)} pictures", total=None)
+        return trial.run(lambda done, of: progress.update(task, completed=done, total=of))
+
+
+def _show(trial: Trial, problems: list[str]) -> None:
+    if trial.report:
+        OUT.mkdir(parents=True, exist_ok=True)
+        (OUT / "report.html").write_text(trial.page, encoding="utf-8")
+        (OUT / "report.json").write_text(json.dumps(trial.report, indent=2) + "\n", encoding="utf-8")
+        CONSOLE.print(_table(trial.report))
+        CONSOLE.print(trial.report["verdict"]["text"], markup=False)
+        for line, held in trial.checks().items():
+            CONSOLE.print(f"{'ok  ' if held else 'FAIL'} {line}", markup=False)
+        CONSOLE.print(f"report     {OUT / 'report.html'}\n           {OUT / 'report.json'}", markup=False)
+    else:
+        for line in problems:
+            CONSOLE.print(f"FAIL {line}", markup=False)
+
+
+def _table(report: dict[str, Any]) -> Table:
+    table = Table("", *(f"{arm}: {report['models'][arm]}" for arm in ("A", "B")))
+    for name in ("images", "answered", "fallbacks", "failed"):
+        table.add_row(name, *(str(report["arms"][arm][name]) for arm in ("A", "B")))
+    for name in ("inference_ms", "total_ms"):
+        table.add_row(f"{name}, p50 and p95", *(_latency(report["arms"][arm][name]) for arm in ("A", "B")))
+    table.add_row("accuracy", *(_share(report["arms"][arm]["accuracy"]) for arm in ("A", "B")))
+    table.add_row("failures", *(", ".join(report["arms"][arm]["failures"]) or "none" for arm in ("A", "B")))
+    return table
+
+
+def _latency(found: dict[str, float] | None) -> str:
+    return f"{found['p50']} {found['p95']}" if found else "-"
+
+
+def _share(found: dict[str, float] | None) -> str:
+    return f"{found['share']:.1%}" if found else "-"
+
+
+def _python() -> Interpreter:
+    """Lambda's default Python where it is installed, else this program's own."""
+    try:
+        return interpreters.find("3.13")
+    except PythonMissing:
+        return interpreters.own()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.workflow", description=__doc__)
+    parser.add_argument("--images", type=int, default=400, metavar="N")
+    parser.add_argument("--weight", type=float, default=0.3, metavar="SHARE", help="B's share of the pictures")
+    parser.add_argument("--shadow", type=float, default=0.2, metavar="SHARE", help="what both models classify")
+    parser.add_argument("--group", type=int, default=25, metavar="N", help="pictures of one invocation")
+    parser.add_argument("--experiment", default="digits-in-two-quantisations", metavar="NAME")
+    parser.add_argument("--fail", choices=FAILURES, help="what shall go wrong")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at once")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What may go wrong with a service, most of it once: the same call again goes well, as a retry is to show."""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from localaws.errors import TooManyRequests
+from localaws.function import Function
+from localaws.host import LambdaHost
+from localaws.invocation import Result
+
+THROTTLE, TIMEOUT, BUCKET = "throttle", "timeout", "bucket-refuses"
+MISSING, CORRUPT, BAD_IMAGE = "b-missing", "b-corrupt", "bad-image"
+FAILURES = (THROTTLE, MISSING, CORRUPT, TIMEOUT, BAD_IMAGE, BUCKET)
+STUCK = "stuck"
+"""Not once: whatever asks both models ends in a time-out."""
+CUT_OFF_S = 0.02
+"""A group takes several times as long: each of its pictures is fetched and classified."""
+_REFUSED = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+
+
+class Once:
+    """Tells the first time of each thing from the later ones."""
+
+    def __init__(self) -> None:
+        self._seen: set[object] = set()
+        self._lock = threading.Lock()
+
+    def is_first(self, what: object) -> bool:
+        """Whether `what` was not asked about before."""
+        with self._lock:
+            first = what not in self._seen
+            self._seen.add(what)
+        return first
+
+    @property
+    def count(self) -> int:
+        """Of the things that were seen."""
+        return len(self._seen)
+
+
+class FaultyHost(LambdaHost):
+    """Refuses the first call for each group, or cuts it off, as `fault` says."""
+
+    fault: str | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.injected = Once()
+
+    def invoke(self, function: Function, payload: bytes) -> Result:
+        """As a LambdaHost, but for the fault."""
+        if not function.name.endswith("-classify") or not self._hits(payload):
+            return super().invoke(function, payload)
+        if self.fault == THROTTLE:
+            raise TooManyRequests(f"{function.name}: refused, for a trial")
+        return super().invoke(replace(function, timeout_s=CUT_OFF_S), payload)
+
+    def _hits(self, payload: bytes) -> bool:
+        if self.fault == STUCK:
+            return not {"instead", "failure"} & set(json.loads(payload))
+        return self.fault in (THROTTLE, TIMEOUT) and self.injected.is_first((self.fault, payload))
+
+
+class FirstWriteRefused:
+    """A rule for `LocalAws.refuse`: S3 forbids the first write of a report."""
+
+    def __init__(self) -> None:
+        self.injected = Once()
+
+    def __call__(self, environ: Mapping[str, Any]) -> Response | None:
+        """The refusal, or None."""
+        is_report = "/report." in environ.get("PATH_INFO", "") and environ["REQUEST_METHOD"] == "PUT"
+        if is_report and self.injected.is_first(BUCKET):
+            return Response(_REFUSED, status=403, content_type="application/xml")
+        return None

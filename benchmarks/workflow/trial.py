@@ -1,0 +1,139 @@
+"""One execution of the deployed state machine, from pictures in a bucket to a report that is checked."""
+
+import io
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.split import Split
+from localaws.cloud import LocalAws
+
+STATE_MACHINE = "slimception-dev-workflow"
+LIMIT_S = 900.0
+LOOK_EVERY_S = 0.2
+BROKEN_EVERY = 20
+
+OnGroups = Callable[[int, int], None]
+
+
+@dataclass
+class Trial:
+    """`input` is the execution's, `name` its name; `pictures` are key to content, in folders named by the label."""
+
+    cloud: LocalAws
+    name: str
+    input: dict[str, Any]
+    pictures: Mapping[str, bytes]
+    folder: str = "pictures"
+    """Where the pictures lie in the bucket."""
+    bucket: str = ""
+    execution: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+    page: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, on_groups: OnGroups | None = None) -> list[str]:
+        """Upload, execute, fetch the report; returns what does not add up."""
+        s3, states = self.cloud.client("s3"), self.cloud.client("stepfunctions")
+        try:
+            self._upload(s3)
+            self._execute(s3, states, on_groups)
+            if self.execution["status"] != "SUCCEEDED":
+                return [f"the execution ended {self.execution['status']}: {self.execution.get('cause')}"]
+            self._fetch(s3)
+        finally:
+            s3.close()
+            states.close()
+        return [what for what, held in self.checks().items() if not held]
+
+    def _upload(self, s3: Any) -> None:
+        self.bucket = next(
+            bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("slimception-")
+        )
+        self.input = {**self.input, "source": f"s3://{self.bucket}/{self.folder}/"}
+        with ThreadPoolExecutor(4) as pool:
+            list(
+                pool.map(
+                    lambda item: s3.put_object(Bucket=self.bucket, Key=f"{self.folder}/{item[0]}", Body=item[1]),
+                    self.pictures.items(),
+                )
+            )
+
+    def _execute(self, s3: Any, states: Any, on_groups: OnGroups | None) -> None:
+        machines = states.list_state_machines()["stateMachines"]
+        arn = next(machine["stateMachineArn"] for machine in machines if machine["name"] == STATE_MACHINE)
+        started = states.start_execution(stateMachineArn=arn, name=self.name, input=json.dumps(self.input))
+        groups = -(-len(self.pictures) // self.input["group"])
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline:
+            self.execution = states.describe_execution(executionArn=started["executionArn"])
+            if on_groups is not None:
+                on_groups(len(self._keys(s3, "rows/")), groups)
+            if self.execution["status"] != "RUNNING":
+                return
+            time.sleep(LOOK_EVERY_S)
+
+    def _fetch(self, s3: Any) -> None:
+        self.report = json.loads(self._read(s3, f"{self.prefix}report.json"))
+        self.page = self._read(s3, f"{self.prefix}report.html").decode()
+        for key in self._keys(s3, "rows/"):
+            self.rows += [json.loads(line) for line in self._read(s3, key).splitlines()]
+
+    @property
+    def prefix(self) -> str:
+        """Of the files of the execution."""
+        return f"workflows/{self.input['experiment']}/{self.name}/"
+
+    def _keys(self, s3: Any, what: str) -> list[str]:
+        listed = s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.prefix}{what}")
+        return [found["Key"] for found in listed.get("Contents", [])]
+
+    def _read(self, s3: Any, key: str) -> bytes:
+        content: bytes = s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return content
+
+    def checks(self) -> dict[str, bool]:
+        """What is said of the counts, and whether it holds; the arms are dealt again here."""
+        first, second = self.input["models"]
+        split = Split(self.input["experiment"], first, second, self.input["weight"])
+        total, counts = len(self.pictures), self.report["counts"]
+        keys = {row["key"]: row["arm"] for row in self.rows}
+        dealt = {key: split.arm(key) for key in (f"{self.folder}/{name}" for name in self.pictures)}
+        arms = {arm: sum(found == arm for found in dealt.values()) for arm in ("A", "B")}
+        counted = {arm: self.report["arms"][arm]["images"] for arm in ("A", "B")}
+        return {
+            f"{total} pictures, {counts['images']} in the report": counts["images"] == total,
+            f"{counts['answered']} answered + {counts['failed']} failed": (
+                counts["answered"] + counts["failed"] == counts["images"]
+            ),
+            f"{len(self.rows)} rows, {len(keys)} keys, {counts['duplicates']} twice": (
+                len(self.rows) == len(keys) == total and counts["duplicates"] == 0
+            ),
+            f"A and B have {arms['A']} and {arms['B']} by the hash, {counted['A']} and {counted['B']} in the report": (
+                keys == dealt and counted == arms
+            ),
+            f"the split is within chance of {self.input['weight']}": self.report["split"]["within_chance"],
+        }
+
+
+def pictures(count: int, seed: int, broken: bool = False) -> dict[str, bytes]:
+    """`<digit>/<number>.png` to scans of digits, each in its own place; with `broken`, one in twenty is none."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    scans, chance = load_digits(), random.Random(seed)
+    made = {}
+    for number in range(count):
+        which = number % len(scans.target)
+        image = Image.new("L", (24, 24))
+        scan = Image.fromarray((scans.images[which] * 15.9).astype("uint8")).resize((16, 16))
+        image.paste(scan, (chance.randint(2, 6), chance.randint(2, 6)))
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        is_broken = broken and number % BROKEN_EVERY == BROKEN_EVERY // 2
+        made[f"{scans.target[which]}/{number:05}.png"] = b"no picture at all" if is_broken else file.getvalue()
+    return made

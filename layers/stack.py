@@ -1,0 +1,45 @@
+"""A CloudFormation stack made from a template: created or updated, waited for, told of."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from layers.errors import PackageError
+from layers.resources import Template
+
+_CHANGED_EVERY_S, _LOOKS = 2, 150
+
+
+def used_parameters(template: Template) -> Template:
+    """The template without the parameters and conditions that nothing in it uses, which CloudFormation refuses."""
+    resources = json.dumps(template["Resources"])
+    template["Conditions"] = {n: c for n, c in template.get("Conditions", {}).items() if f'"{n}"' in resources}
+    used = resources + json.dumps(template["Conditions"])
+    template["Parameters"] = {
+        name: p for name, p in template.get("Parameters", {}).items() if f'"{name}"' in used or f"${{{name}}}" in used
+    }
+    return template
+
+
+def deploy_stack(cloudformation: Any, name: str, template: Template, **options: Any) -> Iterator[str]:
+    """Create or update the stack, wait for it, tell of it; raises PackageError."""
+    exists = _status(cloudformation, name) is not None
+    try:
+        call = cloudformation.update_stack if exists else cloudformation.create_stack
+        call(StackName=name, TemplateBody=json.dumps(template), **options)
+    except cloudformation.exceptions.ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise PackageError(f"stack {name} cannot be made: {error}") from error
+        yield f"stack {name} is as it should be"
+        return
+    waiter = cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": _CHANGED_EVERY_S, "MaxAttempts": _LOOKS})
+    yield f"stack {name}: {_status(cloudformation, name)}"
+
+
+def _status(cloudformation: Any, name: str) -> str | None:
+    try:
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except cloudformation.exceptions.ClientError:
+        return None
+    return str(stacks[0]["StackStatus"]) if stacks else None
