@@ -64,7 +64,7 @@ def batch(batch_id: str) -> Response:
     return runtime.api.batch(app.current_request, batch_id)
 
 
-@app.on_sqs_message(queue=runtime.queue_name(PICTURES), batch_size=10)
+@app.on_sqs_message(queue=runtime.queue_name(PICTURES), batch_size=5)
 def worker(event: SQSEvent) -> dict[str, Any]:
     """Classify the pictures that messages name; what is to come again is in the answer."""
     return runtime.batch.worker.work(event.to_dict(), event.context.get_remaining_time_in_millis)

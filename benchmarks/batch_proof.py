@@ -36,8 +36,8 @@ PREFIX = "pictures of digits+100%/"
 TIMEOUTS_S = {"worker": 12, "lister": 12}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
 BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
-KILL_EVERY_S = (3.0, 7.0)
-PICTURES_BETWEEN_KILLS = 250
+KILL_EVERY_S = (4.0, 8.0)
+PICTURES_BETWEEN_KILLS = 350
 """At least: on a machine that is slow, or busy with something else, as many invocations survive as on a fast one.
 After three receives a message is a dead letter, and it is a matter of chance alone how many are killed thrice."""
 KILL_LISTER_AT = (2, 7)

@@ -48,7 +48,7 @@ class Settings:
     batch_prefix: str | None = None
     """What the names of the batch's queues and table begin with; None: there are none."""
     max_object_bytes: int = 32 * 1024 * 1024
-    """Larger S3 objects are refused unread; a worker holds up to ten."""
+    """Larger S3 objects are refused unread; a worker holds up to five."""
     canary_minutes: int | None = None
     """How often a known picture is classified; None: never. Read when deployed."""
     canary_url: str | None = None

@@ -11,7 +11,8 @@ S3_GET = 0.0004 / 1e3
 WRITE_UNIT = 0.625 / 1e6
 MEMORY_GB = 1769 / 1024
 """What .chalice/config.json gives the functions."""
-PICTURES_AT_ONCE = 10
+PICTURES_AT_ONCE, SENT_AT_ONCE = 5, 10
+"""Of an invocation, as `app` has it: fewer share its fate when it is ended, more share its fee."""
 
 
 def estimate(pictures: int, busy_ms: float) -> dict[str, float]:
@@ -19,7 +20,7 @@ def estimate(pictures: int, busy_ms: float) -> dict[str, float]:
     invocations = pictures / PICTURES_AT_ONCE
     costs = {
         "lambda_usd": busy_ms / 1000 * MEMORY_GB * GB_SECOND + invocations * LAMBDA_REQUEST,
-        "sqs_usd": 3 * invocations * SQS_REQUEST,  # sent, received and deleted by tens
+        "sqs_usd": (pictures / SENT_AT_ONCE + 2 * invocations) * SQS_REQUEST,  # sent; received and deleted
         "s3_usd": pictures * S3_GET,
         "dynamodb_usd": 2 * (pictures + invocations) * WRITE_UNIT,  # a transaction writes twice
     }
