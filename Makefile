@@ -55,6 +55,7 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
+	.venv-deploy-$(TARGET)/bin/python -m layers watching --stage $(STAGE)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.inception_latency import processor
+from benchmarks.machine import processor
 from convert.__main__ import main as convert
 from convert.screen import console, quiet_libraries
 from layers.bytecode import compile_modules

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.machine import processor
 from convert import rewrite
 from convert.graph import Graph
 from convert.inception import open_inception
@@ -29,7 +30,6 @@ from convert.quantize import quantize
 from convert.screen import console, quiet_libraries, working
 
 MODES = ("float32", "float16", "dynamic", "int8")
-VNNI_FLAGS = {"avx512_vnni", "avx_vnni"}
 
 
 def build(tflite: bytes, mode: str, rewritten: bool) -> bytes:
@@ -74,15 +74,6 @@ def _prepared(model: bytes, threads: int) -> Any:
     interpreter.set_tensor(details["index"], picture.astype(details["dtype"]))
     interpreter.invoke()
     return interpreter
-
-
-def processor() -> str:
-    """Its name, and whether it multiplies 8-bit integers four at a time."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        fields = dict(line.strip().split(":", 1) for line in file if ":" in line)
-    names = {name.strip(): value.strip() for name, value in fields.items()}
-    vnni = sorted(VNNI_FLAGS & set(names.get("flags", "").split()))
-    return f"{names.get('model name', 'unknown')} ({', '.join(vnni) or 'no VNNI'})"
 
 
 def main() -> int:

@@ -26,8 +26,13 @@ class Customer(NamedTuple):
 
 def cost_usd(duration_ms: float, memory_mb: int, architecture: str) -> float:
     """Lambda's price of one request: whole milliseconds of its memory, and the fee. API Gateway's is not in it."""
-    gb_seconds = math.ceil(duration_ms) / 1000 * memory_mb / 1024
-    return gb_seconds * USD_PER_GB_SECOND.get(architecture, USD_PER_GB_SECOND["x86_64"]) + USD_PER_REQUEST
+    return compute_usd(math.ceil(duration_ms), memory_mb, architecture) + USD_PER_REQUEST
+
+
+def compute_usd(billed_ms: float, memory_mb: int, architecture: str) -> float:
+    """The price of the memory alone, without the fee."""
+    gb_seconds = billed_ms / 1000 * memory_mb / 1024
+    return gb_seconds * USD_PER_GB_SECOND.get(architecture, USD_PER_GB_SECOND["x86_64"])
 
 
 def customer_of(request: Request, known: Collection[str]) -> Customer:

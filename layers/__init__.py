@@ -3,6 +3,7 @@
 Imports point one way, left to right:
     errors -> targets -> contents -> archive -> (bytecode, elf, function, resources, slimming, stages)
     -> (compatibility, vendor, wheels) -> (runtime_layer, model_layer, sizes, proof) -> check -> layer_set
-    -> (layer_store, template) -> (backing, package, publish) -> __main__
+    -> (layer_store, stack, template) -> state_machine
+    -> (backing, package, publish) -> watching -> __main__
 `compile_script` and `first_answer` are run by the target's own Python, and import nothing of this package.
 """

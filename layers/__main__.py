@@ -1,4 +1,4 @@
-"""Command line: `python -m layers build|check|publish|package|backing|mappings|workflow`.
+"""Command line: `python -m layers build|check|publish|package|backing|mappings|workflow|watching`.
 
 Exit code 0 good, 1 check failed, 2 error.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from layers import backing, check, package, publish, state_machine
+from layers import backing, check, package, publish, state_machine, watching
 from layers.errors import LayerError
 from layers.model_layer import build_model_layers
 from layers.runtime_layer import build_runtime_layer
@@ -87,6 +87,15 @@ def workflow_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def watching_command(options: argparse.Namespace) -> int:
+    """Make a stage's alarms and dashboard; after `chalice deploy`."""
+    app_name = read_config(options.project, options.stage)["app_name"]
+    resources = options.project / package.RESOURCES
+    for line in watching.deploy_watching(backing.client("cloudformation"), resources, app_name, options.stage):
+        CONSOLE.print(line, markup=False)
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; an error is one line on standard error."""
     options = _parser().parse_args(arguments)
@@ -95,6 +104,11 @@ def main(arguments: list[str] | None = None) -> int:
         return command(options)
     except (LayerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not type(error).__module__.startswith("botocore"):  # which not every machine has that builds layers
+            raise
+        print(f"error: AWS: {error}", file=sys.stderr)
         return 2
 
 
@@ -170,6 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     workflow_parser = commands.add_parser("workflow", parents=[deployed], help="make a stage's state machine")
     workflow_parser.add_argument("--stage", required=True)
     workflow_parser.set_defaults(command=workflow_command)
+    watching_parser = commands.add_parser("watching", parents=[deployed], help="make a stage's alarms and dashboard")
+    watching_parser.add_argument("--stage", required=True)
+    watching_parser.set_defaults(command=watching_command)
     return parser
 
 

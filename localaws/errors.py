@@ -25,6 +25,10 @@ class TooManyRequests(LocalAwsError):
     """Every instance that the function's reserved concurrency allows is busy."""
 
 
+class CgroupMissing(LocalAwsError):
+    """No cgroup with a processor quota can be made here."""
+
+
 class HostClosed(LocalAwsError):
     """The host has been closed; it starts no more instances."""
 

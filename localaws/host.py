@@ -18,6 +18,7 @@ from localaws.interpreters import Interpreter
 from localaws.invocation import Result
 from localaws.layout import Trees
 from localaws.pool import Pool
+from localaws.processor import Processor
 
 ASYNC_RETRY_DELAYS_S = (1.0, 2.0)
 """Lambda repeats a failed asynchronous event twice, after one minute and after two; here sooner."""
@@ -27,7 +28,8 @@ class LambdaHost:
     """Runs functions; a context manager that ends every process it started.
 
     `max_instances` is how many processes this machine carries at once (default: two per CPU); `python` a
-    path to run every function with, whatever its runtime says (default: the Python that its runtime names).
+    path to run every function with, whatever its runtime says (default: the Python that its runtime names);
+    `processor` what limits them to the share that their memory buys (default: nothing does).
     """
 
     def __init__(
@@ -36,13 +38,14 @@ class LambdaHost:
         python: str | None = None,
         async_retry_delays_s: Sequence[float] = ASYNC_RETRY_DELAYS_S,
         seed: int | None = None,
+        processor: Processor | None = None,
     ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="localaws-")
         self.folder = Path(self._scratch.name)
         """Unpacked functions and the log files; gone when the host is closed."""
         self._trees = Trees(self.folder / "trees")
         self._pool = Pool(max_instances or 2 * (os.cpu_count() or 1))
-        self._python = python
+        self._python, self._processor = python, processor
         self._async_retry_delays_s = tuple(async_retry_delays_s)
         self._background = ThreadPoolExecutor(self._pool.max_instances, thread_name_prefix="localaws-async")
         self._random = random.Random(seed)
@@ -118,7 +121,7 @@ class LambdaHost:
         tree = self._trees.of(function)
         interpreter = self.interpreter(function.runtime)
         folder = packages.install(interpreter)
-        return lambda: Instance(function, tree, interpreter, folder, self.folder)
+        return lambda: Instance(function, tree, interpreter, folder, self.folder, self._processor)
 
     def _try_repeatedly(self, function: Function, payload: bytes, on_result: Callable[[Result], None]) -> Result | None:
         result: Result | None = None

@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from localaws import logs
@@ -12,6 +13,7 @@ from localaws.interpreters import Interpreter
 from localaws.invocation import Fault, Invocation, Result, error_type_of
 from localaws.layout import Tree
 from localaws.process import FunctionProcess
+from localaws.processor import INIT_VCPUS, Processor, Share, WholeMachine, vcpus_of
 from localaws.runtime_api import RuntimeApi
 
 INIT_LIMIT_S = 10.0
@@ -23,7 +25,15 @@ _LOOK_EVERY_S = 0.01
 class Instance:
     """An execution environment. Not to be used by two threads at once; `kill` may come from any."""
 
-    def __init__(self, function: Function, tree: Tree, interpreter: Interpreter, packages: Path, folder: Path) -> None:
+    def __init__(
+        self,
+        function: Function,
+        tree: Tree,
+        interpreter: Interpreter,
+        packages: Path,
+        folder: Path,
+        processor: Processor | None = None,
+    ) -> None:
         self.function = function
         self.id = uuid.uuid4().hex
         self.last_used = 0.0
@@ -31,7 +41,9 @@ class Instance:
         self._temporary = folder / f"tmp-{self.id}"
         self._temporary.mkdir()
         self.log = logs.LogStream(folder / f"{function.name}-{self.id}.log", logs.stream_name(function, self.id))
+        self._processor = processor or WholeMachine()
         self._process: FunctionProcess | None = None
+        self._share: Share | None = None
         self._api: RuntimeApi | None = None
         self._peak_mb = 0
         self._retired = False
@@ -53,14 +65,16 @@ class Instance:
         log_offset_bytes = self.log.size_bytes
         init_ms, fault = self._initialise() if self._process is None else (None, None)
         self.log.write(f"START RequestId: {invocation.request_id} Version: {self.function.version}")
+        crowded_ms = self._crowded_ms()
         began = time.monotonic()
         fault = fault or self._run(invocation)
         duration_ms = (time.monotonic() - began) * 1000
+        crowded_ms = max(0.0, self._crowded_ms() - crowded_ms)
         if fault is not None:
             self.stop()
             if init_ms is None and not invocation.fetched:
                 return None
-        return self._conclude(invocation, fault, duration_ms, init_ms, log_offset_bytes)
+        return replace(self._conclude(invocation, fault, duration_ms, init_ms, log_offset_bytes), crowded_ms=crowded_ms)
 
     def kill(self) -> None:
         """End the process from outside, as a failing machine would; an event that it has fails with it."""
@@ -71,6 +85,7 @@ class Instance:
     def stop(self) -> None:
         """End process and server. Does nothing the second time."""
         self.kill()
+        self._release_share()
         if self._api is not None:
             self._api.close()
             self._api = None
@@ -88,21 +103,35 @@ class Instance:
             self._api.close()
         if self._process is not None:
             self._process.kill()
+        self._release_share()
         began = time.monotonic()
         self._api = RuntimeApi()
         self.log.write(logs.init_start(self.function, str(self._interpreter.path)))
         self._process = FunctionProcess(
             self._interpreter, self.function.handler, self._environment(), self._tree.task, self.log.path
         )
+        vcpus = vcpus_of(self.function.memory_mb)
+        self._share = self._processor.admit(self._process.pid, max(vcpus, INIT_VCPUS))
         if self._retired:  # by another thread, while there was no process to kill yet
             self._process.kill()
         fault = self._watch(self._process, self._api.initialised, began + limit_s)
         if fault is None and self._api.init_error is not None:
             fault = Fault(error_type_of(self._api.init_error), "", payload=self._api.init_error)
+        self._share.resize(vcpus)
         if fault is not None:
             self._process.kill()
             self.log.write(logs.init_report((time.monotonic() - began) * 1000, phase, fault))
         return fault
+
+    def _crowded_ms(self) -> float:
+        if self._process is None or self._share is None:
+            return 0.0
+        return self._process.queued_ms() - self._share.stopped_ms()
+
+    def _release_share(self) -> None:
+        if self._share is not None:
+            self._share.release()
+            self._share = None
 
     def _environment(self) -> dict[str, str]:
         assert self._api is not None

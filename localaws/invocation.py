@@ -81,6 +81,8 @@ class Result:
     init_ms: float | None
     """None when the instance was warm."""
     max_memory_mb: int
+    crowded_ms: float = 0.0
+    """How long the function's threads waited, all in all, for a processor that other programs of this machine had."""
 
     @property
     def cold_start(self) -> bool:

@@ -73,3 +73,14 @@ class FunctionProcess:
         except (OSError, ValueError, IndexError):
             pass
         return 0
+
+    def queued_ms(self) -> float:
+        """How long its threads have stood in line for a processor, added up; 0 once it has ended, or without /proc.
+
+        Source: the kernel's documentation, "Scheduler Statistics", /proc/<pid>/schedstat.
+        """
+        try:
+            tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+            return sum(int(task.read_text(encoding="ascii").split()[1]) for task in tasks) / 1e6
+        except (OSError, ValueError, IndexError):
+            return 0.0

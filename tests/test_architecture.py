@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ORDER = ("errors", "split", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine", "classifier",
-         "model_store", "contract", "parsing", "bodies", "billing", "metrics", "exchange",
-         "ab_test", "page", "schemas", "openapi", "storage", "events", "batch", "workflow", "canary", "web", "runtime", "app")  # fmt: skip
+ORDER = ("errors", "split", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine",
+         "classifier", "model_store", "contract", "parsing", "bodies", "billing", "metrics", "exchange", "ab_test",
+         "page", "schemas", "openapi", "storage", "events", "batch", "workflow", "canary", "web", "runtime",
+         "app")  # fmt: skip
 """Each may import what stands to its left."""
 FORBIDDEN = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 THIRD_PARTY = {"numpy", "PIL", "chalice"}

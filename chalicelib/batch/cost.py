@@ -10,7 +10,7 @@ SQS_REQUEST = 0.40 / 1e6
 S3_GET = 0.0004 / 1e3
 WRITE_UNIT = 0.625 / 1e6
 MEMORY_GB = 1769 / 1024
-"""What .chalice/config.json gives the functions."""
+"""What .chalice/config.json gives the worker: it waits for S3 and DynamoDB, where a faster processor is idle."""
 PICTURES_AT_ONCE, SENT_AT_ONCE = 5, 10
 """Of an invocation, as `app` has it: fewer share its fate when it is ended, more share its fee."""
 

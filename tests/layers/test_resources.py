@@ -36,7 +36,11 @@ class TestDashboard:
 
     def test_it_names_resources_that_there_are(self) -> None:
         names = set(re.findall(r"\$\{(\w+)", json.dumps(dashboard())))
-        assert names - {"AWS"} <= set(RESOURCES)
+        assert names - {"AWS", "Stage"} <= set(RESOURCES)
+        queues = {
+            r["Properties"]["QueueName"]["Fn::Sub"] for r in RESOURCES.values() if r.get("Type") == "AWS::SQS::Queue"
+        }
+        assert set(re.findall(r'"QueueName", "([^"]+)"', json.dumps(dashboard()))) <= queues
 
     def test_widgets_do_not_overlap(self) -> None:
         places = [

@@ -1,0 +1,143 @@
+"""Power tuning without an account: the packaged function with the processor that each memory size buys on Lambda.
+
+    python -m benchmarks.tune [--model NAME]... [--memory MB ...] [--repetitions N]
+
+Deploys the project into `localaws`, then runs the function with each bundle, memory size and number of threads in
+turn: a cold start and some warm requests each time. Writes tune.json and a picture for each bundle to --out. The
+processor is this machine's, not Lambda's: sizes compare with one another; milliseconds differ on Lambda.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.machine import processor
+from benchmarks.tune import bundles, deployment, measure, plan, tables
+from benchmarks.tune.outcome import BALANCE, Outcome, outcomes
+from benchmarks.tune.prices import SOURCE
+from localaws import cgroup, interpreters
+from localaws.deploy import PROJECT
+from localaws.duty_cycle import DutyCycle
+from localaws.errors import CgroupMissing, LocalAwsError
+from localaws.host import LambdaHost
+from localaws.processor import Processor
+
+BUILD = PROJECT / "build" / "tune"
+CONSOLE = Console(width=140, soft_wrap=True, highlight=False)
+
+
+def tune(options: argparse.Namespace) -> list[Outcome]:
+    """Deploy and measure; raises LocalAwsError or UnknownBundle."""
+    names = bundles.lay_out(options.model, BUILD / "project")
+    function = deployment.deploy(BUILD / "project", options.python, lambda _: None)
+    cpus = len(os.sched_getaffinity(0))
+    left_out = plan.too_large(options.memory, cpus)
+    sizes_mb = [size for size in options.memory if size not in left_out]
+    events = {
+        chosen: event
+        for name in names
+        for event in [deployment.event_with(bundles.picture_for(name))]
+        for chosen in plan.configurations(name, sizes_mb, cpus)
+    }
+    measure.go_first()
+    with LambdaHost(max_instances=1, processor=options.processor) as host:
+        measurement = measure.Measurement(host, function, deployment.configured)
+        return outcomes(measurement.run(events, _turns(options.repetitions)), left_out)
+
+
+def show(found: list[Outcome], machine: str, how: str) -> None:
+    """Tables and remarks."""
+    CONSOLE.print(f"This machine's processor, not Lambda's: {machine}. Shares by {how}; INIT has at least one vCPU.")
+    for outcome in found:
+        CONSOLE.print(tables.table(outcome, machine))
+        for remark in tables.remarks(outcome):
+            CONSOLE.print(remark)
+
+
+def write(found: list[Outcome], facts: dict[str, Any], out: Path) -> None:
+    """tune.json and the pictures."""
+    from benchmarks.tune.plot import draw  # Matplotlib takes a second to import
+
+    out.mkdir(parents=True, exist_ok=True)
+    whole = {**facts, "bundles": {outcome.bundle: outcome.as_json() for outcome in found}}
+    (out / "tune.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    for outcome in found:
+        draw(outcome, facts["machine"], out / f"tune-{outcome.bundle}.png")
+    CONSOLE.print(f"Written to {out}: tune.json, {', '.join(f'tune-{outcome.bundle}.png' for outcome in found)}")
+
+
+def find_processor() -> Processor:
+    """Cgroups where they can be made, else a duty cycle."""
+    try:
+        return cgroup.find()
+    except CgroupMissing:
+        return DutyCycle()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tune once; exit code 2 for what cannot be tuned."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.python = interpreters.find(options.python) if options.python else interpreters.preferred()
+        options.processor = find_processor()
+        found = tune(options)
+    except (LocalAwsError, bundles.UnknownBundle) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    facts = {
+        "machine": processor(),
+        "date": time.strftime("%Y-%m-%d"),
+        "python": options.python.version,
+        "shares": options.processor.name,
+        "repetitions": options.repetitions,
+        "balance": BALANCE,
+        "prices": SOURCE,
+    }
+    show(found, facts["machine"], facts["shares"])
+    write(found, facts, options.out)
+    return 0
+
+
+def _turns(repetitions: int) -> Iterable[int]:
+    return track(range(repetitions), "Measuring", console=CONSOLE, transient=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="a bundle (default: all)")
+    sizes = " ".join(map(str, plan.SIZES_MB))
+    parser.add_argument(
+        "--memory", type=_memory_mb, nargs="+", default=plan.SIZES_MB, metavar="MB", help=f"default: {sizes}"
+    )
+    parser.add_argument(
+        "--repetitions", type=_positive, default=15, metavar="N", help="cold starts of each (default 15)"
+    )
+    parser.add_argument("--python", metavar="VERSION", help="default: the first of Lambda's that is installed here")
+    parser.add_argument("--out", type=Path, default=BUILD, metavar="DIR", help="default: build/tune")
+    return parser
+
+
+def _memory_mb(text: str) -> int:
+    if not text.isdecimal() or not 128 <= int(text) <= 10240:
+        raise argparse.ArgumentTypeError(f"{text!r}: Lambda takes 128 to 10240 MB")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

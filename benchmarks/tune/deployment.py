@@ -1,0 +1,45 @@
+"""The function as it is deployed: the same zip and layers, by the same commands, and the event that it gets."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from moto.awslambda.utils import get_backend
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from benchmarks.tune.plan import Configuration
+from localaws import rest_event
+from localaws.cloud import LocalAws
+from localaws.deploy import Deployer
+from localaws.function import Function
+from localaws.host import LambdaHost
+from localaws.interpreters import Interpreter
+from localaws.moto_lambda import function_of
+
+ROUTE = rest_event.Route("tuned", "api", "/predict", "/predict", {}, "123456789012", ())
+
+
+def deploy(project: Path, python: Interpreter, say: Callable[[str], None]) -> Function:
+    """The API's function, code and layers included, as Lambda would have it; raises LocalAwsError."""
+    with LocalAws(host=LambdaHost(max_instances=1)) as cloud:
+        deployed = Deployer(cloud, python, project, say=say).deploy()
+        backend = get_backend(Function.account_id, cloud.region)
+        return function_of(backend.get_function(deployed.functions[0]), cloud.url)
+
+
+def configured(function: Function, configuration: Configuration) -> Function:
+    """The function with another memory size, model and number of threads."""
+    chosen = {"MODEL_NAME": configuration.bundle, "NUM_THREADS": str(configuration.threads)}
+    return replace(function, memory_mb=configuration.memory_mb, environment={**function.environment, **chosen})
+
+
+def event_with(picture: bytes) -> bytes:
+    """What API Gateway makes of `POST /predict` with this picture."""
+    body = json.dumps({"image": base64.b64encode(picture).decode(), "top_k": 5})
+    headers = [("User-Agent", "tune"), ("Accept", "application/json")]
+    builder = EnvironBuilder("/predict", method="POST", data=body, content_type="application/json", headers=headers)
+    with Request(builder.get_environ()) as request:
+        return json.dumps(rest_event.to_event(request, ROUTE)).encode()

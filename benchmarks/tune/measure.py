@@ -1,0 +1,119 @@
+"""Measures configurations: a cold start and some warm requests of each in turn, again and again.
+
+The requests follow one another at once. A small function that was idle begins with a whole period's quota
+and answers sooner, by an amount that hangs on the length of the period, which AWS does not state; where the
+bill matters, functions are busy, and get their share and no more.
+"""
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.tune.plan import Configuration
+from localaws.function import Function
+from localaws.host import LambdaHost
+from localaws.invocation import Result
+
+WARM_PER_TURN = 8
+
+
+@dataclass
+class Samples:
+    """Of one configuration, in ms, one item for each request or cold start."""
+
+    init_ms: list[float] = field(default_factory=list)
+    first_ms: list[float] = field(default_factory=list)
+    """The first request after INIT, which loads the model."""
+    warm_ms: list[float] = field(default_factory=list)
+    inference_ms: list[float] = field(default_factory=list)
+    """Of the warm requests: the part that the model takes, as the answer states it."""
+    disturbed_ms: list[float] = field(default_factory=list)
+    """Of the warm requests: how long they waited for a processor that other programs had, and were on their way
+    to and from the app, which a busy machine draws out, too."""
+    memory_mb: int = 0
+    unfit: str | None = None
+    """Why it cannot run so."""
+
+    @property
+    def quiet(self) -> list[int]:
+        """Indices of the warm requests that count: those of the quarter of turns that other programs disturbed least.
+
+        Of whole turns, for within one a request that is stopped spares the next one: to choose single requests
+        would be to choose those that found more of their quota.
+        """
+        turns = [range(at, at + WARM_PER_TURN) for at in range(0, len(self.warm_ms), WARM_PER_TURN)]
+        turns.sort(key=lambda turn: sum(self.disturbed_ms[index] for index in turn))
+        return [index for turn in turns[: max(1, len(turns) // 4)] for index in turn]
+
+
+Configure = Callable[[Function, Configuration], Function]
+
+
+class Measurement:
+    """Runs configurations of one function on a host that has one instance."""
+
+    def __init__(self, host: LambdaHost, function: Function, configure: Configure, seed: int = 0) -> None:
+        self._host, self._function, self._configure = host, function, configure
+        self._random = random.Random(seed)
+        self.samples: dict[Configuration, Samples] = {}
+
+    def turn(self, configuration: Configuration, event: bytes) -> None:
+        """One cold start and `WARM_PER_TURN` warm requests; a configuration that did not fit is passed over."""
+        samples = self.samples.setdefault(configuration, Samples())
+        if samples.unfit is not None:
+            return
+        self._host.stop_idle_instances()
+        function = self._configure(self._function, configuration)
+        for number in range(1 + WARM_PER_TURN):
+            result = self._host.invoke(function, event)
+            samples.memory_mb = max(samples.memory_mb, result.max_memory_mb)
+            if result.function_error is not None:
+                samples.unfit = _reason(result)
+                return
+            _keep(samples, result, first=number == 0)
+
+    def run(self, events: Mapping[Configuration, bytes], turns: Iterable[int]) -> dict[Configuration, Samples]:
+        """Every configuration once in each turn, in an order of chance."""
+        for _ in turns:
+            order = list(events)
+            self._random.shuffle(order)
+            for configuration in order:
+                self.turn(configuration, events[configuration])
+        return self.samples
+
+
+def go_first() -> None:
+    """Have this process, and none that it starts, served before all others: what stands between the function and
+    the clock must not wait for whatever else the machine does. Does nothing where that is not allowed.
+    """
+    with suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+
+
+def _keep(samples: Samples, result: Result, first: bool) -> None:
+    answer = _body(result)
+    if first:
+        assert result.init_ms is not None
+        samples.init_ms.append(result.init_ms)
+        samples.first_ms.append(result.duration_ms)
+    else:
+        samples.warm_ms.append(result.duration_ms)
+        samples.inference_ms.append(answer["timing_ms"]["inference"])
+        samples.disturbed_ms.append(result.crowded_ms + result.duration_ms - answer["timing_ms"]["total"])
+
+
+def _body(result: Result) -> Any:
+    answer: Any = result.json()
+    if answer["statusCode"] != 200:
+        raise RuntimeError(f"the function answers {answer['statusCode']}: {answer['body']}")
+    return json.loads(answer["body"])
+
+
+def _reason(result: Result) -> str:
+    if "Runtime.OutOfMemory" in result.log:
+        return f"does not fit: {result.max_memory_mb} MB were needed"
+    return str(json.loads(result.payload).get("errorMessage", "failed"))
