@@ -34,6 +34,7 @@ def remarks(outcome: Outcome) -> Iterator[str]:
     yield f"A million predictions with the way to them: {', '.join(ways)}."
     arm_usd = Cost.of(best.billed_ms, best.memory_mb, "aarch64").lambda_usd * 1e6
     yield f"On arm64 the same milliseconds would cost ${arm_usd:.2f} a million, not ${best.usd_per_million:.2f}."
+    yield "Warm figures are of the quarter of the turns that other programs on this machine disturbed least."
     yield f"Prices: {SOURCE}."
 
 
