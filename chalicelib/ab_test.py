@@ -36,7 +36,8 @@ class AbTest:
         return {**content, "experiment": {"name": self._split.experiment, "arm": arm, "fallback": fallback}}
 
     def _of_second(self, exchange: Exchange, classify: Classify) -> Body | None:
-        """None when the second model cannot answer; the log line then says why."""
+        """None when the second model cannot answer; the log line then says why, and its time counts for no span."""
+        before = dict(exchange.spans)
         try:
             return classify(self._split.second)
         except Exception as error:
@@ -44,6 +45,8 @@ class AbTest:
                 raise
             reason = f"{type(error).__name__}: {error}"
             exchange.fields.update(fallback_reason=reason, traceback=traceback.format_exc())
+            exchange.spans.clear()
+            exchange.spans.update(before)
             return None
 
     def describe(self) -> dict[str, Any]:

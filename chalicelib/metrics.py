@@ -69,8 +69,10 @@ class Meter:
         groups = [(dimensions, {name: value for name, value in values.items() if value is not None})]
         if "arm" in line:  # of an A/B test, which has two
             values["Fallbacks"] = int(line.get("fallback", False))
+            if values["Fallbacks"]:
+                values["InferenceMs"] = None  # the other arm's model took it
             arm = {"Experiment": line["experiment"], "Arm": line["arm"]}
-            groups.append((arm, {name: values[name] for name in _OF_AN_ARM if name in values}))
+            groups.append((arm, {name: values[name] for name in _OF_AN_ARM if values.get(name) is not None}))
         if status >= 400:
             groups.append(({"Code": line.get("code", str(status))}, {"Errors": 1}))
         if "cost_usd" in added:

@@ -18,6 +18,7 @@ SEND_AT_ONCE = 10
 SENDERS = 8
 _GONE = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"}
 _FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"}
+_FORBIDDEN |= {"InvalidRequest", "KMS.DisabledException", "KMS.NotFoundException"}  # its key is not to be had
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
 _REMEDIES = {
     "NoRegionError": "name a region: AWS_DEFAULT_REGION, or `aws configure`",
@@ -100,10 +101,21 @@ class Objects:
         return data
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
-        """Up to `limit` objects behind the key `after`, in the order of their keys' bytes; fewer only at the end."""
+        """Up to `limit` objects behind the key `after`, in the order of their keys' bytes; fewer only at the end.
+
+        S3 may answer with fewer than it was asked for and have more.
+        """
+        found: list[Any] = []
+        where = {"StartAfter": after}
         with translated(f"s3://{bucket}"):
-            answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
-        return [Listed(o["Key"], o["Size"], o.get("ETag", "").strip('"')) for o in answer.get("Contents", [])]
+            while True:
+                wanted = limit - len(found)
+                answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=wanted, **where)
+                found += answer.get("Contents", [])
+                if not answer.get("IsTruncated") or len(found) >= limit:
+                    break
+                where = {"ContinuationToken": answer["NextContinuationToken"]}
+        return [Listed(o["Key"], o["Size"], o.get("ETag", "").strip('"')) for o in found]
 
     def write(self, bucket: str, key: str, chunks: Iterable[bytes], content_type: str) -> None:
         """Write an object that is seen whole or not at all, holding PART_BYTES of it in memory."""

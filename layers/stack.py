@@ -40,6 +40,8 @@ def deploy_stack(cloudformation: Any, name: str, template: Template, **options: 
 def _status(cloudformation: Any, name: str) -> str | None:
     try:
         stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except cloudformation.exceptions.ClientError:
-        return None
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise PackageError(f"stack {name} cannot be looked at: {error}") from error
     return str(stacks[0]["StackStatus"]) if stacks else None

@@ -58,11 +58,10 @@ class Worker:
     def work(self, event: Event, remaining_ms: Callable[[], float]) -> dict[str, Any]:
         """The messages that are to come again, as Lambda wants them said (`ReportBatchItemFailures`)."""
         failed: dict[str, str] = {}
-        again = [record for record in event["Records"] if _comes_again(record)]
-        for record in again:
+        for record in _again(event["Records"]):
             self._answer([record], failed, remaining_ms)
             self._delete(record, failed)
-        self._answer([record for record in event["Records"] if not _comes_again(record)], failed, remaining_ms)
+        self._answer([record for record in event["Records"] if _receives(record) < 2], failed, remaining_ms)
         for message_id, reason in failed.items():
             log("message_returned", message_id=message_id, reason=reason)
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
@@ -141,5 +140,11 @@ class Worker:
             log("results_not_stored", batch=batch_id, error=str(error), traceback=traceback.format_exc())
 
 
-def _comes_again(record: Event) -> bool:
-    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)) > 1
+def _again(records: list[Event]) -> list[Event]:
+    """Those that come again, in turns from both ends: what stood behind one that ends its process is not left out."""
+    again = sorted((record for record in records if _receives(record) > 1), key=lambda record: record["messageId"])
+    return again[::-1] if again and _receives(again[0]) % 2 else again
+
+
+def _receives(record: Event) -> int:
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))

@@ -106,15 +106,15 @@ class FakeQueue:
         self.deleted.append(receipt)
 
 
-def event_of(*bodies: str, again: Collection[int] = ()) -> dict[str, Any]:
-    """The SQS event with these messages; the ids are m0, m1, ..., and those in `again` were received before."""
+def event_of(*bodies: str, again: Collection[int] = (), receives: int = 2) -> dict[str, Any]:
+    """The SQS event with these messages, m0, m1, ...; those in `again` come for the `receives`th time."""
     return {
         "Records": [
             {
                 "messageId": f"m{number}",
                 "receiptHandle": f"r{number}",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "2" if number in again else "1"},
+                "attributes": {"ApproximateReceiveCount": str(receives) if number in again else "1"},
                 "eventSource": "aws:sqs",
             }
             for number, body in enumerate(bodies)

@@ -1,6 +1,7 @@
 """The A/B test on the API, view by view. `tests/test_ab.py` has the 10,000 requests."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -161,6 +162,23 @@ class TestFallback:
         error = api.health(FakeRequest(path="/health")).body["experiment"]["error"]
         assert error == "model 'channels_int8' does not answer (RuntimeError)"
 
+    def test_the_seconds_time_is_not_the_answers(self, models_dir, monkeypatch):
+        """Or decoding would count twice, in the answer and in the metrics."""
+        api = api_with(models_dir, "channels_float,channels_int8,1")
+        seen = []
+
+        def fail(pixels, top_k, spans):
+            with spans.measure("decode"):
+                time.sleep(0.05)
+            seen.append(dict(spans))
+            raise RuntimeError("?")
+
+        monkeypatch.setattr(api._store.get("channels_int8"), "classify", fail)
+        body = api.predict(json_request({"image": b64(RED)})).body
+        assert seen[0]["decode"] >= 50
+        assert body["experiment"]["fallback"]
+        assert body["timing_ms"]["decode"] < seen[0]["decode"]
+
     def test_once_it_is_mended_the_second_answers(self, models_dir):
         api = api_with(models_dir, "channels_float,channels_int8,1")
         model = models_dir / "channels_int8" / "model.tflite"
@@ -223,6 +241,8 @@ class TestWhatIsTold:
         sums = totals(lines)
         assert [sums["Requests", "spring", arm] for arm in "AB"] == [3, 3]
         assert [sums["Fallbacks", "spring", arm] for arm in "AB"] == [0, 1]
+        own = [line["InferenceMs"] for line in lines if line["Arm"] == "B" and not line.get("fallback", True)]
+        assert len(own) == 1 and sums["InferenceMs", "spring", "B"] == pytest.approx(own[0])
         assert [sums["ClientErrors", "spring", arm] for arm in "AB"] == [0, 1]
         assert [sums["ServerErrors", "spring", arm] for arm in "AB"] == [0, 0]
         of_a = [line for line in lines if line["Arm"] == "A"]

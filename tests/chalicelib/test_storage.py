@@ -59,6 +59,19 @@ class TestObjects:
         assert [listed.key for listed in found] == sorted(KEYS, key=str.encode)
         assert found[0] == Listed(KEYS[0], 5, "827ccb0eea8a706c4c34a16891f84e7b")
 
+    def test_a_short_page_is_no_end(self):
+        """S3 may answer with fewer keys than it was asked for, or none, and have more."""
+
+        class Reluctant:
+            def list_objects_v2(self, MaxKeys, StartAfter="", ContinuationToken="0", **_):  # noqa: N803
+                at = int(ContinuationToken)
+                keys = [] if at == 1 else [f"k{at}"]
+                contents = [{"Key": key, "Size": 1} for key in keys][:MaxKeys]
+                return {"Contents": contents, "IsTruncated": at < 4, "NextContinuationToken": str(at + 1)}
+
+        assert [listed.key for listed in Objects(Reluctant()).page(BUCKET, "", "", 3)] == ["k0", "k2", "k3"]
+        assert [listed.key for listed in Objects(Reluctant()).page(BUCKET, "", "", 9)] == ["k0", "k2", "k3", "k4"]
+
     def test_what_is_not_there(self, objects):
         with pytest.raises(ObjectGone, match=f"s3://{BUCKET}/none is not there"):
             objects.read(BUCKET, "none", 1)
