@@ -1,12 +1,11 @@
 """What the converter shows: progress on standard error, the result as a table."""
 
-import atexit
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import track
@@ -14,9 +13,18 @@ from rich.table import Table
 
 from chalicelib.card import ModelCard
 
-# On a descriptor of its own, so that it can be seen while `quiet_libraries` has turned standard error away.
-console = Console(file=os.fdopen(os.dup(2), "w", buffering=1))
-atexit.register(console.file.close)
+
+class _Screen:
+    """Standard error; while `quiet_libraries` has turned that away, the descriptor that it was."""
+
+    aside: TextIO | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.aside or sys.stderr, name)
+
+
+_screen = _Screen()
+console = Console(file=cast(TextIO, _screen))
 
 
 @contextmanager
@@ -46,15 +54,16 @@ class ShownList(list[Any]):
 def quiet_libraries() -> Iterator[None]:
     """Keep TensorFlow's C++ chatter off the screen: it writes to the file descriptor, past Python."""
     sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
+    before = _screen.aside
+    with tempfile.TemporaryFile() as chatter, os.fdopen(os.dup(2), "w", buffering=1) as screen:
+        _screen.aside = before or screen
         os.dup2(chatter.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
-            os.dup2(screen, 2)
-            os.close(screen)
+            os.dup2(screen.fileno(), 2)
+            _screen.aside = before
 
 
 def result(card: ModelCard, folder: str, notes: list[str]) -> None:

@@ -152,6 +152,7 @@ class TestDrawing:
 
     def test_the_keyboard_alone(self, visit):
         page = visit.page
+        page.on("filechooser", lambda _: None)  # now, for Playwright does not wait until Chromium heeds it
         for _ in range(10):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.id") == "canvas":
