@@ -1,9 +1,9 @@
 """Moto's Step Functions, taught what the definition language has and moto has not.
 
 Its grammar knows no ItemBatcher and no EXPRESS, its CloudFormation puts state machines where its interpreter does not
-look, an execution without a name gets none, and each Lambda task makes a client of its own. Everything else of an
-execution is moto's own interpreter's. An express child runs as a standard one here: the difference is the price, and a
-limit of five minutes.
+look, a ResultWriter's paths lead into the results, an execution without a name gets none, and each Lambda task makes a
+client of its own. Everything else of an execution is moto's own interpreter's. An express child runs as a standard one
+here: the difference is the price, and a limit of five minutes.
 
 Source of ItemBatcher: AWS Step Functions developer guide, "ItemBatcher (Map)".
 """
@@ -26,6 +26,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.dist
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.resource_eval import (
     resource_eval_s3 as writer,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.result_writer_decl import ResultWriter
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
@@ -53,6 +54,7 @@ def patches(endpoint_url: str) -> Iterator[Any]:
     yield mock.patch.object(
         DistributedIterationComponent, "_map_run", _in_batches(DistributedIterationComponent._map_run)
     )
+    yield mock.patch.object(ResultWriter, "_eval_body", _of_the_input(ResultWriter._eval_body))
     yield mock.patch.object(StateMachine, "create_from_cloudformation_json", classmethod(_create))
     yield mock.patch.object(StateMachine, "update_from_cloudformation_json", classmethod(_update))
     yield mock.patch.object(
@@ -101,6 +103,16 @@ def _in_batches(map_run: Any) -> Any:
         if component.batcher is not None:
             env.stack.append(list(batches(env.stack.pop(), component.batcher, env.states.get_input())))
         map_run(component, env, eval_input)
+
+    return run
+
+
+def _of_the_input(write: Any) -> Any:
+    """A ResultWriter's paths lead into its state's input, as an ItemReader's do."""
+
+    def run(component: Any, env: Any) -> None:
+        env.stack.append(env.states.get_input())
+        write(component, env)
 
     return run
 

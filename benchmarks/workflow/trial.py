@@ -44,7 +44,7 @@ class Trial:
             self._execute(s3, states, on_groups)
             if self.execution["status"] != "SUCCEEDED":
                 return [f"the execution ended {self.execution['status']}: {self.execution.get('cause')}"]
-            self._fetch(s3)
+            self.fetch(s3)
         finally:
             s3.close()
             states.close()
@@ -77,7 +77,8 @@ class Trial:
                 return
             time.sleep(LOOK_EVERY_S)
 
-    def _fetch(self, s3: Any) -> None:
+    def fetch(self, s3: Any) -> None:
+        """The report, its page and the rows, which are there even where the execution failed for want of an answer."""
         self.report = json.loads(self._read(s3, f"{self.prefix}report.json"))
         self.page = self._read(s3, f"{self.prefix}report.html").decode()
         for key in self._keys(s3, "rows/"):

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.billing import cost_usd
+from chalicelib.errors import SecondModelError
 from chalicelib.workflow.row import Row
 from chalicelib.workflow.statistics import Share, quantile, wilson
 
 Figures = dict[str, Any]
+SECOND_FAILED = SecondModelError.__name__
+"""The reason of a fallback that is the model's own fault, picture by picture or for good."""
 _MACHINES = {"arm64": "aarch64"}
 """Lambda's names of processors that the kernel calls something else, as `billing` does."""
 
@@ -24,11 +27,13 @@ def describe(rows: Sequence[Row], memory_mb: int, architecture: str) -> Figures:
     own = [row for row in rows if is_own(row)]
     codes = Counter(str(row.error.get("Code", "unknown")) for row in rows if row.error is not None)
     failed = codes.total()
+    reasons = Counter(row.because or SECOND_FAILED for row in rows if row.error is None and row.fallback)
     return {
         "images": len(rows),
         "answered": len(rows) - failed,
         "own": len(own),
-        "fallbacks": len(rows) - failed - len(own),
+        "fallbacks": reasons.total(),
+        "fallback_reasons": dict(sorted(reasons.items())),
         "failed": failed,
         "failures": dict(sorted(codes.items())),
         "inference_ms": _times(row.inference_ms for row in own),
@@ -36,6 +41,17 @@ def describe(rows: Sequence[Row], memory_mb: int, architecture: str) -> Figures:
         "cost": _cost(rows, memory_mb, architecture),
         "accuracy": share_figures(right_of(own)),
     }
+
+
+def in_whole_groups(arm: Figures) -> int:
+    """Fallbacks for what ended a whole group, as a time-out does: they say little of any one picture."""
+    return sum(count for reason, count in arm["fallback_reasons"].items() if reason != SECOND_FAILED)
+
+
+def unanswered(arm: Figures) -> Share | None:
+    """How many its own model left unanswered, but for fallbacks in whole groups; None: there is nothing else."""
+    of = arm["images"] - in_whole_groups(arm)
+    return Share(of - arm["own"], of) if of else None
 
 
 def right_of(own: Iterable[Row]) -> Share | None:

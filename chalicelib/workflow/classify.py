@@ -1,6 +1,7 @@
 """*classify*: the pictures of one group, each by its arm's model, to the group's rows in S3."""
 
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
@@ -8,10 +9,12 @@ from typing import Any, NamedTuple
 from chalicelib.batch.answer import refusal
 from chalicelib.classifier import Classifier, Prediction
 from chalicelib.errors import ClientError, ModelError, SecondModelError, ServiceError
+from chalicelib.exchange import error_answer
 from chalicelib.model_store import ModelStore
 from chalicelib.split import Arm
 from chalicelib.storage import Objects
 from chalicelib.telemetry import Spans, log, milliseconds_since
+from chalicelib.workflow.arms import SECOND_FAILED
 from chalicelib.workflow.pictures import Picture, read_pictures
 from chalicelib.workflow.row import Row
 from chalicelib.workflow.rows import failed_rows, write_rows
@@ -20,6 +23,8 @@ from chalicelib.workflow.run import Run
 AT_ONCE = 8
 """Pictures fetched at once; so many are in memory."""
 SCORE_DIGITS = 6
+_UNFORESEEN = error_answer(RuntimeError())[1]
+"""Of a picture on which model A fails; the exception is for the log."""
 
 
 class Fetched(NamedTuple):
@@ -39,15 +44,17 @@ class GroupClassifier:
     def work(self, event: Mapping[str, Any]) -> dict[str, int]:
         """Write the rows of `event["group"]` and count them. A second time writes the same file again.
 
-        With `instead`, A answers for both arms; with `failure`, `{"Error", "Cause"}`, nothing does. Raises
-        SecondModelError where B fails for good, StorageError for what may go well another time.
+        With `instead`, A answers for both arms, and the rows say `because` of which error; with `failure`,
+        `{"Error", "Cause"}`, nothing does. Raises SecondModelError where B does not load or answer at all, ModelError
+        where A does not, StorageError for what may go well another time.
         """
         run, group = Run.from_dict(event["run"]), int(event["group"])
         pictures = read_pictures(self._objects, run, group)
         if "failure" in event:
             rows = failed_rows(run, pictures, event["failure"])
         else:
-            rows = list(self._classify(run, pictures, instead=event.get("instead", False)))
+            because = str(event.get("because", SECOND_FAILED)) if event.get("instead") else None
+            rows = list(self._classify(run, pictures, because))
         write_rows(self._objects, run, group, rows)
         counts = {
             "images": len(rows),
@@ -57,7 +64,7 @@ class GroupClassifier:
         log("group", prefix=run.prefix, group=group, **counts)
         return {"group": group, **counts}
 
-    def _classify(self, run: Run, pictures: list[Picture], instead: bool) -> Iterator[Row]:
+    def _classify(self, run: Run, pictures: list[Picture], because: str | None) -> Iterator[Row]:
         """In the order of `pictures`. Nothing is fetched meanwhile: it would be measured as the model's time."""
         with ThreadPoolExecutor(AT_ONCE) as readers:
             for start in range(0, len(pictures), AT_ONCE):
@@ -65,27 +72,30 @@ class GroupClassifier:
                 arriving = [readers.submit(self._fetch, run.bucket, picture.key) for picture in some]
                 wait(arriving)
                 for picture, arrived in zip(some, arriving, strict=True):
-                    yield self._row_or_error(run, picture, arrived, instead)
+                    yield self._row_or_error(run, picture, arrived, because)
 
-    def _row_or_error(self, run: Run, picture: Picture, arrived: "Future[Fetched]", instead: bool) -> Row:
+    def _row_or_error(self, run: Run, picture: Picture, arrived: "Future[Fetched]", because: str | None) -> Row:
         try:
-            return self._row(run, picture, arrived.result(), instead)
+            return self._row(run, picture, arrived.result(), because)
         except ClientError as error:
-            arm = run.split.arm(picture.key)
-            return Row(picture.key, arm, error=refusal(error)["error"], expected=picture.expected)
+            return _failed(run, picture, refusal(error)["error"])
 
     def _fetch(self, bucket: str, key: str) -> Fetched:
         began = time.perf_counter()
         data = self._objects.read(bucket, key, self._max_object_bytes)
         return Fetched(data, milliseconds_since(began))
 
-    def _row(self, run: Run, picture: Picture, fetched: Fetched, instead: bool) -> Row:
+    def _row(self, run: Run, picture: Picture, fetched: Fetched, because: str | None) -> Row:
+        """With a reason `because`, A answers whatever the arm."""
         arm, data = run.split.arm(picture.key), fetched.data
-        answering: Arm = "A" if instead else arm
-        best, spans = self._ask(run, answering, data)
-        shadow = None
-        if run.is_shadowed(picture.key) and not instead:
-            shadow = self._ask(run, "B" if arm == "A" else "A", data)[0].label
+        answering: Arm = arm if because is None else "A"
+        answer = self._ask(run, answering, picture.key, data)
+        if answer is None and answering == "B":
+            answering, because = "A", SECOND_FAILED
+            answer = self._ask(run, answering, picture.key, data)
+        if answer is None:
+            return _failed(run, picture, _UNFORESEEN)
+        best, spans = answer
         return Row(
             key=picture.key,
             arm=arm,
@@ -96,17 +106,26 @@ class GroupClassifier:
             inference_ms=spans["inference"],
             total_ms=round(fetched.milliseconds + sum(spans.values()), 2),
             expected=picture.expected,
-            shadow_label=shadow,
+            shadow_label=self._shadow(run, arm, picture.key, data) if because is None else None,
+            because=because if answering != arm else None,
         )
 
-    def _ask(self, run: Run, arm: Arm, data: bytes) -> tuple[Prediction, Spans]:
-        spans = Spans()
+    def _shadow(self, run: Run, arm: Arm, key: str, data: bytes) -> str | None:
+        if not run.is_shadowed(key):
+            return None
+        answer = self._ask(run, "B" if arm == "A" else "A", key, data)
+        return answer and answer[0].label
+
+    def _ask(self, run: Run, arm: Arm, key: str, data: bytes) -> tuple[Prediction, Spans] | None:
+        """None where a model that answers others fails on this picture: one is no reason to lose its whole group."""
+        model, spans = self._model(run.split.model(arm), arm), Spans()
         try:
-            return self._model(run.split.model(arm), arm).classify(data, 1, spans)[0], spans
-        except ServiceError as error:
-            if arm == "B":
-                raise SecondModelError(str(error)) from error
+            return model.classify(data, 1, spans)[0], spans
+        except ClientError:
             raise
+        except Exception:
+            log("no answer", prefix=run.prefix, key=key, arm=arm, traceback=traceback.format_exc())
+            return None
 
     def _model(self, name: str, arm: Arm) -> Classifier:
         """Loaded, and warm: its first inference would count against its arm."""
@@ -115,6 +134,14 @@ class GroupClassifier:
             if name not in self._warm:
                 model.warm()
                 self._warm.add(name)
-        except ClientError as error:  # not installed: no fault of the picture's
-            raise (SecondModelError if arm == "B" else ModelError)(str(error)) from error
+        except Exception as error:  # whatever it is, it is no fault of a picture's
+            own = isinstance(error, ClientError | ServiceError)
+            text = str(error) if own else f"model {name!r} does not answer: {type(error).__name__}"
+            if arm == "B":
+                raise SecondModelError(text if own else f"{text}: {error}") from error
+            raise ModelError(text) from error  # in the rows, which keep nothing of an engine's own text
         return model
+
+
+def _failed(run: Run, picture: Picture, error: Mapping[str, str]) -> Row:
+    return Row(picture.key, run.split.arm(picture.key), error=error, expected=picture.expected)

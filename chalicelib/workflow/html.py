@@ -44,8 +44,9 @@ def page(report: Report) -> str:
         element("title", f"A/B report: {report['experiment']}"),
         element("style", Markup(style)),
     ]
-    sections = [_verdict(report), _tiles(report), drawn(report), _table_of_arms(report), _failures(report)]
-    main = element("main", *sections, _differing(report), _notes(report))
+    sections = [_verdict(report), _tiles(report), drawn(report), _table_of_arms(report)]
+    sections += [_fallbacks(report), _failures(report), _differing(report), _notes(report)]
+    main = element("main", *sections)
     document = element("html", element("head", joined(head)), element("body", _header(report), main), lang="en")
     return f"<!doctype html>\n{document}\n"
 
@@ -96,12 +97,19 @@ def _table_of_arms(report: Report) -> Markup:
 
 
 def _failures(report: Report) -> Markup:
+    caption = "Images that no model answered, by code."
+    return _section_of("Failures", caption, ("Code", "A", "B"), _counted(report, "failures"))
+
+
+def _fallbacks(report: Report) -> Markup:
+    caption = "Images that the other model answered, by the error of the arm's own."
+    return _section_of("Fallbacks", caption, ("Error", "A", "B"), _counted(report, "fallback_reasons"))
+
+
+def _counted(report: Report, what: str) -> list[tuple[str, ...]]:
     arms = report["arms"].values()
-    rows = [
-        (code, *(f"{arm['failures'].get(code, 0):,}" for arm in arms))
-        for code in sorted({code for arm in arms for code in arm["failures"]})
-    ]
-    return _section_of("Failures", "Images that no model answered, by code.", ("Code", "A", "B"), rows)
+    names = sorted({name for arm in arms for name in arm[what]})
+    return [(name, *(f"{arm[what].get(name, 0):,}" for arm in arms)) for name in names]
 
 
 def _differing(report: Report) -> Markup:

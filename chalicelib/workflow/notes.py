@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.workflow.arms import in_whole_groups
 from chalicelib.workflow.wording import chance
 
 _FALLBACKS = (
@@ -34,6 +35,12 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     if split["misplaced"]:
         notes.insert(
             0, f"In another arm than the hash says: {split['misplaced']:,} images. Their rows come from another split."
+        )
+    in_groups = sum(in_whole_groups(arm) for arm in report["arms"].values())
+    if in_groups:
+        notes.append(
+            f"{in_groups:,} fallbacks came by whole groups, whose invocations ended early: what the verdict says of "
+            "unanswered images leaves them out."
         )
     if report["accuracy"]:
         test = f"{report['accuracy']['test']} (two-sided, {chance(report['accuracy']['p'])})"

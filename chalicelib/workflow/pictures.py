@@ -14,7 +14,8 @@ from chalicelib.workflow.run import Run
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """Of a group's files. 500 keys of 1,024 bytes, each written as six characters, are 3 MB."""
-MAX_LABELS_BYTES = 256 * 1024 * 1024
+MAX_LABELS_BYTES = 64 * 1024 * 1024
+"""Some 600,000 lines of a hundred bytes: they are held in memory whole, and as text, and as a dict."""
 
 Labels = Mapping[str, str]
 

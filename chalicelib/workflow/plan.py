@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from chalicelib.errors import ObjectGone
+from chalicelib.errors import InvalidRequest, ObjectGone
 from chalicelib.events import is_folder
 from chalicelib.model_store import ModelStore
 from chalicelib.storage import Objects
 from chalicelib.telemetry import log
-from chalicelib.workflow.experiment import FOLDERS, Experiment, parse
+from chalicelib.workflow.experiment import FOLDERS, MAX_GROUP, Experiment, parse
 from chalicelib.workflow.pictures import Labels, Picture, labelled, read_labels, write_pictures
 from chalicelib.workflow.run import OUTPUT, Run
 
@@ -26,6 +26,8 @@ FEW_GROUPS = 5
 MARGIN_MS = 20_000
 """With less time left than this the rest is left to another invocation; a page takes about a second."""
 WRITERS = 8
+MAX_GROUPS = 100_000
+"""Of an execution: 20 million pictures in groups of 200. A prefix that was meant otherwise is not paid for."""
 
 MORE, FEW, MANY = "more", "few", "many"
 """What comes next."""
@@ -66,7 +68,7 @@ class Planner:
         else:
             experiment = parse(state)
             run, listing = _begin(experiment, event["execution"])
-            self._store.get(run.split.first)  # without model A there is nothing to fall back on
+            self._store.get(run.split.first).warm()  # without model A there is nothing to fall back on
             if experiment.images is not None:
                 listing, done = self._add(run, listing, experiment.images), True
             else:
@@ -78,7 +80,7 @@ class Planner:
         labels = read_labels(self._objects, listing.labels)
         while True:
             found = self._objects.page(listing.bucket, listing.prefix, listing.after, self._page)
-            keys = [f.key for f in found if not is_folder(f.key, f.size_bytes) and not f.key.startswith(OUTPUT)]
+            keys = [f.key for f in found if not is_folder(f.key, f.size_bytes) and not _is_besides(f.key, listing)]
             listing = self._write(run, listing, [labelled(k, labels, listing.labels == FOLDERS) for k in keys])
             if len(found) < self._page:
                 return listing, True
@@ -92,6 +94,11 @@ class Planner:
 
     def _write(self, run: Run, listing: Listing, pictures: list[Picture]) -> Listing:
         groups = [pictures[start : start + listing.group] for start in range(0, len(pictures), listing.group)]
+        if listing.groups + len(groups) > MAX_GROUPS:
+            raise InvalidRequest(
+                f"the pictures come to more than {MAX_GROUPS:,} groups of {listing.group}: "
+                f'give a larger "group", up to {MAX_GROUP}, or a narrower "source"'
+            )
         numbered = list(enumerate(groups, listing.groups))
         with ThreadPoolExecutor(WRITERS) as writers:
             list(writers.map(lambda one: write_pictures(self._objects, run, *one), numbered))
@@ -109,6 +116,12 @@ class Planner:
         self._objects.write(run.bucket, run.manifest_key, [manifest.encode()], "application/json")
         where = {"bucket": run.bucket, "key": run.manifest_key, "results": f"{run.prefix}map"}
         return {**answer, "next": MANY, "manifest": where}
+
+
+def _is_besides(key: str, listing: Listing) -> bool:
+    """Whether it is no picture: what executions wrote, and the file of the labels."""
+    labels = f"s3://{listing.bucket}/{key}" == listing.labels
+    return labels or key.startswith(OUTPUT)
 
 
 def _begin(experiment: Experiment, execution: str) -> tuple[Run, Listing]:

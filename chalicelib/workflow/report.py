@@ -11,12 +11,14 @@ for its latency nor for the agreement. What no model could answer is a failure, 
           p: exact binomial, each key dealt independently; misplaced: rows in another arm than the hash says
       "arms": {"A": arm, "B": arm},
           arm: {"images", "answered", "own", "fallbacks", "failed", "failures": {code: count},
+                "fallback_reasons": {name of the error: count},
                 "inference_ms" and "total_ms": {"p50", "p95", "of"} or null, own answers only,
                 "cost": {"usd", "usd_per_million", "of"} or null, Lambda's price of total_ms alone,
                 "accuracy": share or null}    images = own + fallbacks + failed
       "agreement": share and "differing": [{"key", "A", "B", "expected"}], at most ten; or null without shadow answers,
       "accuracy": {"difference", "low", "high", "test", "p", "z"}, B less A; or null without labels in both arms,
-      "reliability": {"test", "p", "z"}, of the shares that the own models did not answer; or null,
+      "reliability": {"test", "p", "z"}, of the shares that the own models did not answer; or null.
+          Fallbacks for another reason than SecondModelError come by whole groups, and are left out,
       "latency": {"inference_ratio", "total_ratio"}, B's median in A's; null where one is not known,
       "assumed": {"memory_mb", "architecture", "prices_of", "confidence", "alpha", "power", "margin"}
     }
@@ -121,8 +123,8 @@ def _accuracy(of_arm: Mapping[str, Sequence[Row]]) -> Figures | None:
 
 
 def _reliability(described: Mapping[str, Figures]) -> Figures | None:
-    a, b = (Share(arm["images"] - arm["own"], arm["images"]) for arm in described.values())
-    return _test(a, b) if a.of and b.of else None
+    a, b = (arms.unanswered(arm) for arm in described.values())
+    return _test(a, b) if a and b else None
 
 
 def _test(a: Share, b: Share) -> Figures:

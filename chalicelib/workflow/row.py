@@ -28,6 +28,8 @@ class Row:
     """The label that the picture should get, where it is known."""
     shadow_label: str | None = None
     """What the other arm's model said, on the sample that both classify."""
+    because: str | None = None
+    """Of a fallback: the name of the error for which the arm's own model did not answer."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without what is not known."""

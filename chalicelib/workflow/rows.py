@@ -24,10 +24,10 @@ def write_rows(objects: Objects, run: Run, group: int, rows: Iterable[Row]) -> N
     objects.write(run.bucket, run.rows_key(group), lines, "application/x-ndjson")
 
 
-def read_all_rows(objects: Objects, run: Run, groups: int) -> Iterator[Row]:
-    """Every picture's row, group by group; where a group has none, errors for its pictures."""
+def read_all_rows(objects: Objects, run: Run, groups: int, lost: Mapping[str, Any] = LOST) -> Iterator[Row]:
+    """Every picture's row, group by group; where a group has none, `lost`, `{"Error", "Cause"}`, for its pictures."""
     with ThreadPoolExecutor(READERS) as readers:
-        for rows in readers.map(lambda group: _read(objects, run, group), range(groups)):
+        for rows in readers.map(lambda group: _read(objects, run, group, lost), range(groups)):
             yield from rows
 
 
@@ -37,11 +37,11 @@ def failed_rows(run: Run, pictures: Iterable[Picture], failure: Mapping[str, Any
     return [Row(p.key, run.split.arm(p.key), error=error, expected=p.expected) for p in pictures]
 
 
-def _read(objects: Objects, run: Run, group: int) -> list[Row]:
+def _read(objects: Objects, run: Run, group: int, lost: Mapping[str, Any]) -> list[Row]:
     try:
         text = objects.read(run.bucket, run.rows_key(group), MAX_FILE_BYTES)
     except ObjectGone:
-        return failed_rows(run, read_pictures(objects, run, group), LOST)
+        return failed_rows(run, read_pictures(objects, run, group), lost)
     return [Row.from_dict(json.loads(line)) for line in text.splitlines()]
 
 

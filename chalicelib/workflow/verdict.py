@@ -4,12 +4,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.workflow.statistics import images_needed
+from chalicelib.workflow.arms import unanswered
+from chalicelib.workflow.statistics import Share, images_needed
 from chalicelib.workflow.wording import chance, percent
 
 ALPHA, POWER = 0.05, 0.8
 MARGIN = 0.02
 """Accuracies that are surely closer than this count as the same: two points."""
+
+_FOREIGN_LABELS = (
+    "none of the expected labels was ever answered: are they the model's labels? Accuracies say nothing here"
+)
 
 Verdict = dict[str, Any]
 
@@ -17,13 +22,19 @@ Verdict = dict[str, Any]
 def judge(report: Mapping[str, Any]) -> Verdict:
     """`{"kind", "text", "more_images"}` for the other figures of a report.
 
-    `kind` is "same", "better" or "worse" (B's accuracy), "more_data", "undecided", "unlabelled" or "no_answer";
-    `more_images` is about how many more there must be for "more_data", else None.
+    `kind` is "same", "better" or "worse" (B's accuracy), "more_data", "undecided", "unlabelled", "foreign_labels" (no
+    answer is any picture's label) or "no_answer"; `more_images` is about how many more there must be for "more_data",
+    else None.
     """
     silent = [arm for arm in ("A", "B") if not report["arms"][arm]["own"]]
     if silent:
         return _verdict("no_answer", _no_answer(report, silent[0]))
-    kind, finding, more = _by_accuracy(report) if report["accuracy"] else ("unlabelled", _unlabelled(report), None)
+    if not report["accuracy"]:
+        kind, finding, more = "unlabelled", _unlabelled(report), None
+    elif not any(report["arms"][arm]["accuracy"]["hits"] for arm in ("A", "B")):
+        kind, finding, more = "foreign_labels", _FOREIGN_LABELS, None
+    else:
+        kind, finding, more = _by_accuracy(report)
     return _verdict(kind, ", ".join([finding, *_besides(report)]), more)
 
 
@@ -83,11 +94,15 @@ def _besides(report: Mapping[str, Any]) -> list[str]:
             f"and B answers in {ratio:.2f} of A's time" if ratio <= 1 else f"and B takes {ratio:.2f} times as long"
         )
     if report["reliability"]["p"] < ALPHA:
-        left = {name: percent(1 - arm["own"] / arm["images"]) for name, arm in report["arms"].items()}
+        left = {name: percent(share and share.value) for name, share in _unanswered(report).items()}
         said.append(f"while B's own model leaves {left['B']} of its images unanswered, A's {left['A']}")
     if not report["split"]["within_chance"]:
         said.append(f"but the split is further off than chance explains ({chance(report['split']['p'])})")
     return said
+
+
+def _unanswered(report: Mapping[str, Any]) -> dict[str, Share | None]:
+    return {name: unanswered(arm) for name, arm in report["arms"].items()}
 
 
 def _no_answer(report: Mapping[str, Any], arm: str) -> str:

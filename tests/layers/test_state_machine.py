@@ -43,9 +43,17 @@ def test_what_the_definition_leaves_open_is_filled_in(template, definition):
     assert set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"])) == set(machine["DefinitionSubstitutions"])
 
 
+def test_an_alarm_tells_of_each_end_that_is_none(template):
+    alarms = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    assert {alarm["MetricName"] for alarm in alarms} == {"ExecutionsFailed", "ExecutionsTimedOut"}
+    assert {alarm["Namespace"] for alarm in alarms} == {"AWS/States"}
+    assert all(alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "Workflow"}}] for alarm in alarms)
+
+
 def test_each_template_has_it_once(template, definition):
     own = {name for name in template["Resources"] if name.startswith(PREFIX)}
-    assert own == set(template["Resources"]) == {"Workflow", "WorkflowRole", "WorkflowLog", "WorkflowFailedAlarm"}
+    alarms = {"WorkflowFailedAlarm", "WorkflowTimedOutAlarm"}
+    assert own == set(template["Resources"]) == {"Workflow", "WorkflowRole", "WorkflowLog"} | alarms
     assert not own & set(backing_template(ROOT / RESOURCES, "prod")["Resources"])
     merged = merge_template(ROOT / RESOURCES, X86_64, [], "prod")["Resources"]
     assert own <= set(merged)

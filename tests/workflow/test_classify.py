@@ -99,6 +99,8 @@ class TestSecondModel:
         of_b = [row for row in rows if row["arm"] == "B"]
         assert counts["fallbacks"] == len(of_b) > 0
         assert all(row["fallback"] and row["model"] == "digits" for row in of_b)
+        assert {row["because"] for row in of_b} == {"SecondModelError"}
+        assert not any("because" in row for row in rows if row["arm"] == "A")
         assert not any(row.get("fallback") or "shadow_label" in row for row in rows if row["arm"] == "A")
 
     @pytest.mark.parametrize("name", ["absent", "corrupt"])
@@ -110,6 +112,87 @@ class TestSecondModel:
     def test_it_is_not_asked_for_where_it_has_no_picture(self, corrupt, run, pictures):
         run = replace(run, split=Split("e", "digits", "absent", 0.0), shadow=0.0)
         assert corrupt.work(event(run))["fallbacks"] == 0
+
+    def test_the_reason_is_in_the_rows(self, classifier, objects, run, pictures):
+        classifier.work(event(run, instead=True, because="Sandbox.Timedout"))
+        rows = rows_of(objects, run)
+        assert {(row["arm"], row.get("because")) for row in rows} == {("A", None), ("B", "Sandbox.Timedout")}
+
+
+class Fragile:
+    """A model that answers, but for some inferences; warming is the first one."""
+
+    def __init__(self, model, failure, fails):
+        self._model, self._failure, self._fails, self.inferences = model, failure, fails, 0
+
+    def warm(self):
+        self._infer()
+        self._model.warm()
+
+    def classify(self, data, top_k, spans):
+        self._infer()
+        return self._model.classify(data, top_k, spans)
+
+    def _infer(self):
+        self.inferences += 1
+        if self.inferences in self._fails:
+            raise self._failure
+
+
+class FragileStore:
+    """Model `digits` under its own name and, with failures, as `fragile`."""
+
+    def __init__(self, store, failure, fails):
+        self._store = store
+        self._fragile = Fragile(store.get("digits"), failure, fails)
+
+    def get(self, name):
+        return self._fragile if name == "fragile" else self._store.get(name)
+
+
+FAILURES = [RuntimeError("secret: engine at 0x7f"), ModelError("answers with values that are not numbers")]
+EVERY, FIRST, FIFTH = range(1, 1000), range(1, 2), range(5, 6)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=["engine", "nan"])
+class TestUnforeseen:
+    @pytest.fixture
+    def fragile(self, store, objects, failure):
+        return lambda fails: GroupClassifier(FragileStore(store, failure, fails), objects, 1_000_000)
+
+    @pytest.mark.parametrize("fails", [EVERY, FIRST], ids=["every", "first"])
+    def test_a_second_model_that_does_not_answer_at_all(self, fragile, objects, run, pictures, fails, failure):
+        run = with_second(run, "fragile")
+        with pytest.raises(SecondModelError, match=str(failure)):
+            fragile(fails).work(event(run))
+        assert run.rows_key(4) not in objects.kept
+
+    def test_one_picture_of_the_second_falls_back(self, fragile, objects, run, pictures):
+        run = replace(with_second(run, "fragile"), shadow=0.0)
+        assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 1}
+        of_b = [row for row in rows_of(objects, run) if row["arm"] == "B"]
+        assert [(n, row["model"], row["because"]) for n, row in enumerate(of_b) if row["fallback"]] == [
+            (3, "digits", "SecondModelError")
+        ]
+
+    def test_one_shadow_answer_is_missing(self, fragile, objects, run, pictures):
+        run = replace(run, split=Split("e", "digits", "fragile", 0.0), shadow=1.0)
+        assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 0}
+        assert [n for n, row in enumerate(rows_of(objects, run)) if "shadow_label" not in row] == [3]
+
+    def test_one_picture_of_the_first_is_an_error(self, fragile, objects, run, pictures, capsys, failure):
+        run = replace(run, split=Split("e", "fragile", "digits", 0.0), shadow=0.0)
+        assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 1, "fallbacks": 0}
+        rows = rows_of(objects, run)
+        assert [n for n, row in enumerate(rows) if "error" in row] == [3]
+        assert rows[3]["error"] == {"Code": "InternalServerError", "Message": "An internal server error occurred."}
+        assert type(failure).__name__ in capsys.readouterr().out
+
+    def test_a_first_model_that_does_not_answer_at_all_fails_the_group(self, fragile, run, pictures):
+        run = replace(run, split=Split("e", "fragile", "digits", 0.5))
+        with pytest.raises(ModelError) as raised:
+            fragile(EVERY).work(event(run))
+        assert "secret" not in str(raised.value)
 
 
 class TestFailure:

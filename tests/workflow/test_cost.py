@@ -1,4 +1,4 @@
-"""The transitions cost less than the inference: the arithmetic that the README shows, from the definition."""
+"""The transitions cost less than the inference: the arithmetic that docs/workflow.md shows, from the definition."""
 
 import pytest
 

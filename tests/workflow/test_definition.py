@@ -1,12 +1,14 @@
 """The definition itself: a linter's word, and the rules that no linter knows."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chalicelib import errors
+from chalicelib.workflow.finish import MEMORY_MB
 from layers.package import RESOURCES
 from layers.state_machine import FUNCTIONS, state_machine_template
 from tests.conftest import ROOT
@@ -19,8 +21,11 @@ LAMBDA_ERRORS = {
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
 }
-ENDED = {"States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"}
+BUSY = "Lambda.TooManyRequestsException"
+ENDED = {"States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"}
 EXPRESS_LIMIT_S = 300
+MAX_CALLS = 20
+"""At once, of the thousand that an account has, or of the ten of a new one, which makes the others wait."""
 ARNS = {name: f"arn:aws:lambda:eu-west-1:123456789012:function:slimception-dev-{name.lower()}" for name in FUNCTIONS}
 
 
@@ -89,6 +94,12 @@ class TestTasks:
             for stage in config["stages"].values():
                 assert state["TimeoutSeconds"] > stage["lambda_functions"][function]["lambda_timeout"]
 
+    def test_what_classifies_has_the_memory_that_the_report_prices(self):
+        config = json.loads((ROOT / ".chalice/config.json").read_text())
+        for stage in config["stages"].values():
+            sizes = {stage["lambda_functions"][name]["lambda_memory_size"] for name in ("classify", "report")}
+            assert sizes == {MEMORY_MB}
+
     def test_each_retries_what_may_pass_with_backoff_and_jitter(self, tasks):
         for name, state in tasks.items():
             retried = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
@@ -97,6 +108,11 @@ class TestTasks:
                 assert retrier["JitterStrategy"] == "FULL"
                 assert retrier["BackoffRate"] > 1 and retrier["MaxDelaySeconds"] > retrier["IntervalSeconds"]
                 assert retrier["MaxAttempts"] > 0
+
+    def test_throttling_is_waited_out_for_longest(self, tasks):
+        for state in tasks.values():
+            busy = longest_wait_s(retrier_of(state, BUSY))
+            assert all(busy > longest_wait_s(r) for r in state["Retry"] if BUSY not in r["ErrorEquals"])
 
     def test_what_is_permanent_is_not_retried(self, tasks):
         permanent = {leaf.__name__ for leaf in leaves(errors.SlimceptionError)} - {"StorageError"}
@@ -129,16 +145,49 @@ class TestGroups:
         states = definition["States"]["Few"]["ItemProcessor"]["States"]
         total_s = states["Record the failure"]["TimeoutSeconds"]
         for name in ("Classify", "With A instead"):
-            (ended,) = [r for r in states[name]["Retry"] if "Sandbox.Timedout" in r["ErrorEquals"]]
+            ended = retrier_of(states[name], "Sandbox.Timedout")
             total_s += (1 + ended["MaxAttempts"]) * states[name]["TimeoutSeconds"]
             total_s += ended["MaxAttempts"] * ended["MaxDelaySeconds"]
-        assert total_s < EXPRESS_LIMIT_S
+        assert total_s * waves(definition["States"]["Many"]) < EXPRESS_LIMIT_S
+
+    def test_a_group_that_is_refused_throughout_is_recorded_within_an_express_execution(self, definition):
+        """Every wait to its longest, before it is given up and again before the record of it."""
+        states = definition["States"]["Few"]["ItemProcessor"]["States"]
+        total_s = states["Record the failure"]["TimeoutSeconds"]
+        for name in ("Classify", "Record the failure"):
+            total_s += longest_wait_s(retrier_of(states[name], BUSY))
+        assert total_s * waves(definition["States"]["Many"]) < EXPRESS_LIMIT_S
+
+    def test_only_so_many_calls_are_made_at_once(self, definition):
+        many, few = definition["States"]["Many"], definition["States"]["Few"]
+        inner = many["ItemProcessor"]["States"]["Batch"]
+        assert many["MaxConcurrency"] * inner["MaxConcurrency"] <= MAX_CALLS
+        assert few["MaxConcurrency"] <= MAX_CALLS
 
     def test_many_are_express_and_go_in_batches(self, definition):
         many = definition["States"]["Many"]
         assert many["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
         assert many["ItemBatcher"]["MaxItemsPerBatch"] > 1
         assert many["ToleratedFailurePercentage"] == 100
+
+
+def retrier_of(state: States, error: str) -> States:
+    """The one that takes the error."""
+    (found,) = [retrier for retrier in state["Retry"] if error in retrier["ErrorEquals"]]
+    return found
+
+
+def longest_wait_s(retrier: States) -> float:
+    """Of all its tries, without the jitter that shortens them."""
+    waits = (retrier["IntervalSeconds"] * retrier["BackoffRate"] ** n for n in range(retrier["MaxAttempts"]))
+    return sum(min(wait, retrier["MaxDelaySeconds"]) for wait in waits)
+
+
+def waves(many: States) -> int:
+    """How many rounds of groups a child makes, one after the other."""
+    return math.ceil(
+        many["ItemBatcher"]["MaxItemsPerBatch"] / many["ItemProcessor"]["States"]["Batch"]["MaxConcurrency"]
+    )
 
 
 def leaves(cls: type) -> Iterator[type]:

@@ -119,6 +119,7 @@ def test_a_second_model_that_fails(cloud, try_out, second, count):
     assert of_b and all(row["fallback"] and row["model"] == FIRST for row in of_b)
     assert trial.report["counts"]["fallbacks"] == trial.report["arms"]["B"]["fallbacks"] == len(of_b)
     assert trial.report["counts"]["answered"] == count
+    assert trial.report["arms"]["B"]["fallback_reasons"] == {"SecondModelError": len(of_b)}
     assert not any(row.get("fallback") for row in trial.rows if row["arm"] == "A")
 
 
@@ -127,6 +128,7 @@ def test_a_second_model_that_always_takes_too_long(cloud, try_out):
     trial = try_out()
     assert trial.report["counts"]["fallbacks"] == trial.report["arms"]["B"]["images"] > 0
     assert trial.report["counts"]["failed"] == 0
+    assert set(trial.report["arms"]["B"]["fallback_reasons"]) == {"Sandbox.Timedout"}
 
 
 def test_pictures_that_are_none(try_out):
@@ -169,6 +171,25 @@ def test_a_group_that_fails_is_recorded_and_the_others_go_on(cloud, try_out, ref
     assert failures_of(trial) == {code: INPUT["group"]}
     assert trial.report["counts"]["images"] == count
     assert trial.report["counts"]["answered"] == count - INPUT["group"]
+
+
+def test_a_map_that_cannot_begin_is_told_and_fails(cloud, try_out):
+    """The list of groups cannot be read: no group runs, and the report says why, not that nothing was recorded."""
+
+    def refuse(environ: Mapping[str, Any]) -> Response | None:
+        its = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].endswith("/groups.json")
+        return Response(FORBIDDEN, 403) if its else None
+
+    cloud.refuse(refuse)
+    trial = trial_of(cloud, MANY)
+    assert len(trial.run()) == 1
+    assert (trial.execution["status"], trial.execution["error"]) == ("FAILED", "NothingAnswered")
+    assert f"none of {MANY} pictures was answered" in trial.execution["cause"]
+    s3 = cloud.client("s3")
+    trial.fetch(s3)
+    s3.close()
+    assert failures_of(trial).total() == MANY == trial.report["counts"]["failed"]
+    assert "GroupFailed" not in failures_of(trial)
 
 
 def test_it_can_be_deployed_again(cloud):

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden
 from chalicelib.workflow.classify import GroupClassifier
-from chalicelib.workflow.finish import Reporter
+from chalicelib.workflow.finish import NothingAnswered, Reporter
 from chalicelib.workflow.pictures import Picture, write_pictures
 from tests.workflow.conftest import SEVEN
 
@@ -24,7 +24,7 @@ def event(objects, store, run):
         write_pictures(objects, run, group, [Picture(key, "7") for key in keys])
         if group < 2:
             GroupClassifier(store, objects, 1_000_000).work({"run": run.to_dict(), "group": group})
-    return {"run": run.to_dict(), "images": 30, "groups": 3}
+    return {"state": {"run": run.to_dict(), "listing": {"images": 30, "groups": 3}}}
 
 
 def test_every_picture_is_counted_once(reporter, objects, event):
@@ -37,6 +37,28 @@ def test_every_picture_is_counted_once(reporter, objects, event):
     failures = [report["arms"][arm]["failures"] for arm in ("A", "B")]
     assert sum(found.get("GroupFailed", 0) for found in failures) == 10
     assert b"<html" in objects.kept["workflows/e/x/report.html"]
+
+
+def test_why_the_map_failed_stands_for_what_was_not_recorded(reporter, objects, event):
+    event["state"]["failure"] = {"Error": "States.ItemReaderFailed", "Cause": "Access Denied"}
+    assert reporter.report(event)["counts"]["answered"] == 20
+    report = json.loads(objects.kept["workflows/e/x/report.json"])
+    failures = [report["arms"][arm]["failures"] for arm in ("A", "B")]
+    assert sum(found["States.ItemReaderFailed"] for found in failures) == 10
+    assert not any("GroupFailed" in found for found in failures)
+
+
+@pytest.mark.parametrize("failure", [None, {"Error": "States.ItemReaderFailed", "Cause": "Access Denied"}])
+def test_where_nothing_was_answered_the_report_is_written_and_the_execution_fails(reporter, objects, event, failure):
+    for group in range(2):
+        del objects.kept[f"workflows/e/x/rows/{group:06}.jsonl"]
+    if failure:
+        event["state"]["failure"] = failure
+    with pytest.raises(NothingAnswered, match="none of 30 pictures was answered") as raised:
+        reporter.report(event)
+    assert ("States.ItemReaderFailed" in str(raised.value)) == bool(failure)
+    assert str(raised.value).endswith("s3://pictures/workflows/e/x/report.html")
+    assert {"workflows/e/x/report.json", "workflows/e/x/report.html"} <= set(objects.kept)
 
 
 def test_a_bucket_that_refuses_once(reporter, objects, event):

@@ -1,5 +1,6 @@
 """The report's page: what it says, that nothing gets out of its place, and how it looks in a browser."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -24,6 +25,11 @@ REPORTS: dict[str, Any] = {
     "nothing": lambda: report([]),
     "one arm": lambda: report(in_arm("A", 3, label="7", expected="7", total_ms=0.0, inference_ms=0.0)),
     "only failures": lambda: report(in_arm("A", 3, error=BROKEN) + in_arm("B", 3, error=BROKEN)),
+    "foreign labels": lambda: report(dataclasses.replace(row, expected="n01440764") for row in rows(300)),
+    "in groups": lambda: report(
+        dataclasses.replace(row, because="Sandbox.Timedout" if row.fallback else None)
+        for row in rows(900, fallbacks=0.2)
+    ),
     "nasty": lambda: nasty(),
 }
 
@@ -101,7 +107,15 @@ class TestPage:
         assert "UnprocessableEntityError" in shown and "digits/" in shown
         assert "Cold starts" in shown and "Wilson" in shown
 
-    @pytest.mark.parametrize(("name", "tone"), [("all", "bad"), ("same", "good"), ("few", "open"), ("nothing", "bad")])
+    def test_fallbacks_in_whole_groups_are_told_apart(self):
+        assert "Sandbox.Timedout" in page(REPORTS["in groups"]())
+        assert "fallbacks came by whole groups" in page(REPORTS["in groups"]())
+        assert "came by whole groups" not in page(REPORTS["all"]())
+
+    @pytest.mark.parametrize(
+        ("name", "tone"),
+        [("all", "bad"), ("same", "good"), ("few", "open"), ("nothing", "bad"), ("foreign labels", "open")],
+    )
     def test_the_verdicts_tone(self, name, tone):
         assert f'class="verdict {tone}"' in page(REPORTS[name]())
 

@@ -2,9 +2,13 @@ import json
 
 import pytest
 
-from chalicelib.errors import InvalidRequest, ObjectGone, StorageError, UnknownModel
+from chalicelib.config import Settings
+from chalicelib.errors import InvalidRequest, ModelError, ObjectGone, StorageError, UnknownModel
+from chalicelib.model_store import ModelStore
+from chalicelib.workflow import plan
 from chalicelib.workflow.plan import FEW_GROUPS, Planner
 from chalicelib.workflow.run import Run
+from tests.bundles import write_bundle
 
 INPUT = {"experiment": "e", "models": ["digits", "second"], "source": "s3://pictures/in/", "group": 3}
 FOREVER = lambda: 1e9  # noqa: E731
@@ -121,6 +125,29 @@ def test_what_no_second_try_mends(planner, objects):
     for state in (None, 5, [], "listing"):
         with pytest.raises(InvalidRequest):
             planner.plan({"execution": "x", "state": state}, FOREVER)
+
+
+def test_a_first_model_that_does_not_answer(objects, tmp_path):
+    write_bundle(tmp_path, "not_a_number")
+    planner = Planner(ModelStore(Settings(model_dirs=(tmp_path,), num_threads=1)), objects)
+    put(objects, 1)
+    with pytest.raises(ModelError, match="values that are not numbers"):
+        begin(planner, models=["not_a_number", "digits"])
+    assert not any(key.startswith("workflows/") for key in objects.kept)
+
+
+def test_the_file_of_labels_is_no_picture(planner, objects):
+    keys = put(objects, 2)
+    objects.kept["in/labels.csv"] = b"key,label\nin/000.png,7\n"
+    answer = begin(planner, labels="s3://pictures/in/labels.csv")
+    assert keys_of(objects, answer) == [keys]
+
+
+def test_too_many_groups(planner, objects, monkeypatch):
+    put(objects, 40)
+    monkeypatch.setattr(plan, "MAX_GROUPS", 4)
+    with pytest.raises(InvalidRequest, match='more than 4 groups of 3: give a larger "group", up to 500, or a narrow'):
+        begin(planner)
 
 
 def test_the_second_model_need_not_be_there(planner, objects):

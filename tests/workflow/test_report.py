@@ -105,6 +105,13 @@ class TestCounts:
             assert (arm["images"], arm["own"], arm["accuracy"]["hits"]) == (1, 1, 1)
         assert report([failed, fallback])["arms"]["B"]["fallbacks"] == 1
 
+    def test_fallbacks_by_reason(self):
+        given = in_arm("B", 9, label="7", fallback=True)
+        given = [dataclasses.replace(row, because=None if n < 2 else "Sandbox.Timedout") for n, row in enumerate(given)]
+        arms = report(given)["arms"]
+        assert arms["B"]["fallback_reasons"] == {"Sandbox.Timedout": 7, "SecondModelError": 2}
+        assert (arms["B"]["fallbacks"], arms["A"]["fallback_reasons"]) == (9, {})
+
     def test_no_rows_at_all(self):
         made = report([])
         assert made["counts"] == {"images": 0, "answered": 0, "failed": 0, "fallbacks": 0, "duplicates": 0}
@@ -243,6 +250,21 @@ class TestVerdict:
         text = report(rows(8000, fallbacks=0.1))["verdict"]["text"]
         assert "while B's own model leaves " in text and "A's 0.0%" in text
         assert "leaves" not in report(rows(8000, broken=0.02))["verdict"]["text"]
+
+    def test_fallbacks_in_whole_groups_say_nothing_of_the_model(self):
+        given = [
+            dataclasses.replace(row, because="States.Timeout" if row.fallback else None)
+            for row in rows(8000, fallbacks=0.1)
+        ]
+        made = report(given)
+        assert made["arms"]["B"]["fallbacks"] > 100 and made["reliability"]["p"] == 1
+        assert "leaves" not in made["verdict"]["text"]
+
+    def test_labels_that_no_model_answers(self):
+        made = report([dataclasses.replace(row, expected=f"n0{row.expected}") for row in rows(400)])
+        assert made["verdict"]["kind"] == "foreign_labels" and made["verdict"]["more_images"] is None
+        says = "None of the expected labels was ever answered: are they the model's labels? "
+        assert made["verdict"]["text"].startswith(says)
 
     def test_enough_images_and_yet_no_verdict(self):
         given = [row for arm, right in (("A", 1470), ("B", 1455)) for row in self.of_which(arm, 1500, right)]
