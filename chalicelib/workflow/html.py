@@ -93,7 +93,9 @@ def _tile(name: str, value: str, besides: str) -> Markup:
 
 def _table_of_arms(report: Report) -> Markup:
     rows = [(name, *(say(arm) for arm in report["arms"].values())) for name, say in _LINES.items()]
-    return element("section", element("h2", "All figures"), _table(_OF_WHAT, ("Figure", "A", "B"), rows))
+    return element(
+        "section", element("h2", "All figures"), _table(_OF_WHAT, ("Figure", "A", "B"), rows), class_="figures"
+    )
 
 
 def _failures(report: Report) -> Markup:
