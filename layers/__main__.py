@@ -5,7 +5,7 @@ Exit code 0 good, 1 check failed, 2 error.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -47,34 +47,27 @@ def check_command(options: argparse.Namespace) -> int:
 def publish_command(options: argparse.Namespace) -> int:
     """Publish, name the layers in the stage's configuration, make the queues that `chalice deploy` will look for."""
     wanted = _target_to_build(options)
-    for line in publish.publish(wanted, options.out, options.project, options.stage, options.bucket):
-        CONSOLE.print(line, markup=False)
+    _tell(publish.publish(wanted, options.out, options.project, options.stage, options.bucket))
     return backing_command(options) if (options.project / package.RESOURCES).is_file() else 0
 
 
 def package_command(options: argparse.Namespace) -> int:
     """Write a template and its artefacts."""
     wanted = _target_to_build(options)
-    for line in package.package(wanted, options.out, options.project, options.stage, options.package, options.picture):
-        CONSOLE.print(line, markup=False)
-    return 0
+    return _tell(package.package(wanted, options.out, options.project, options.stage, options.package, options.picture))
 
 
 def backing_command(options: argparse.Namespace) -> int:
     """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
     app_name = read_config(options.project, options.stage)["app_name"]
     resources = options.project / package.RESOURCES
-    for line in backing.deploy_backing(backing.client("cloudformation"), resources, app_name, options.stage):
-        CONSOLE.print(line, markup=False)
-    return 0
+    return _tell(backing.deploy_backing(backing.client("cloudformation"), resources, app_name, options.stage))
 
 
 def mappings_command(options: argparse.Namespace) -> int:
     """Complete the worker's event source mapping; after `chalice deploy`."""
     app_name = read_config(options.project, options.stage)["app_name"]
-    for line in backing.complete_mappings(backing.client("lambda"), app_name, options.stage, options.concurrency):
-        CONSOLE.print(line, markup=False)
-    return 0
+    return _tell(backing.complete_mappings(backing.client("lambda"), app_name, options.stage, options.concurrency))
 
 
 def workflow_command(options: argparse.Namespace) -> int:
@@ -82,18 +75,14 @@ def workflow_command(options: argparse.Namespace) -> int:
     app_name = read_config(options.project, options.stage)["app_name"]
     clients = backing.client("cloudformation"), backing.client("lambda")
     resources = options.project / package.RESOURCES
-    for line in state_machine.deploy_state_machine(*clients, resources, app_name, options.stage):
-        CONSOLE.print(line, markup=False)
-    return 0
+    return _tell(state_machine.deploy_state_machine(*clients, resources, app_name, options.stage))
 
 
 def watching_command(options: argparse.Namespace) -> int:
     """Make a stage's alarms and dashboard; after `chalice deploy`."""
     app_name = read_config(options.project, options.stage)["app_name"]
     resources = options.project / package.RESOURCES
-    for line in watching.deploy_watching(backing.client("cloudformation"), resources, app_name, options.stage):
-        CONSOLE.print(line, markup=False)
-    return 0
+    return _tell(watching.deploy_watching(backing.client("cloudformation"), resources, app_name, options.stage))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,6 +99,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: AWS: {error}", file=sys.stderr)
         return 2
+
+
+def _tell(lines: Iterable[str]) -> int:
+    """Each step as it is done."""
+    for line in lines:
+        CONSOLE.print(line, markup=False)
+    return 0
 
 
 def _show(reports: list[check.Report]) -> int:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import imports_of
+
 ROOT = Path(__file__).parent.parent
 ORDER = ("errors", "split", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine",
          "classifier", "model_store", "contract", "parsing", "bodies", "billing", "metrics", "exchange", "ab_test",
@@ -19,18 +21,6 @@ SERVED = [ROOT / "app.py", *sorted(path for path in (ROOT / "chalicelib").glob("
 
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imports_of(path: Path) -> list[str]:
-    """Every module that is imported, at the top or within a function, as a dotted name."""
-    found = []
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: relative import"
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
 
 
 def own_imports(path: Path) -> set[str]:

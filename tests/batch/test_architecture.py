@@ -1,26 +1,15 @@
 """The package's own rules: imports point one way, and nothing of the command line is imported on Lambda."""
 
-import ast
-
 import pytest
 
 from tests.batch.conftest import ROOT
+from tests.sources import imports_of
 
 SERVED = ("record", "answer", "cost", "table", "finish", "listing", "worker", "service", "parts")
 COMMAND_LINE = ("files", "processes", "folder", "progress", "remote", "__main__")
 ORDER = (*SERVED, *COMMAND_LINE)
 """Each may import what stands to its left."""
 MODULES = sorted(path for path in (ROOT / "chalicelib" / "batch").glob("*.py") if path.name != "__init__.py")
-
-
-def imports_of(path):
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
 
 
 def test_every_module_has_its_place():

@@ -1,10 +1,9 @@
 """The package's own rules: imports point one way, and only some modules know moto."""
 
-import ast
-
 import pytest
 
 from localaws.deploy import PROJECT
+from tests.sources import imports_of
 
 ORDER = ("errors", "function", "invocation", "layout", "interpreters", "packages", "environment", "logs",
          "process", "processor", "cgroup", "duty_cycle", "runtime_api", "instance", "pool", "host",
@@ -23,16 +22,6 @@ WITH_MOTO = {
     "endpoint",
 }
 MODULES = sorted(path for path in (PROJECT / "localaws").glob("*.py") if path.name != "__init__.py")
-
-
-def imports_of(path):
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
 
 
 def test_every_module_has_its_place():

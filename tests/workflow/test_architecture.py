@@ -1,27 +1,16 @@
 """The package's own rules: no circle of imports, nothing of AWS or of the edge, and importing the app costs little."""
 
-import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.sources import imports_of
 
 MODULES = sorted(path for path in (ROOT / "chalicelib" / "workflow").glob("*.py") if path.name != "__init__.py")
 EDGE = {"web", "runtime", "canary", "page", "openapi"}
-
-
-def imports_of(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
 
 
 def test_no_imports_go_in_a_circle():
