@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.batch_proof import pictures
+from benchmarks.batch_pictures import pictures
 from localaws.deploy import PROJECT
 
 DIFFERENT = 2_000

@@ -8,7 +8,6 @@ the serial answer. Exit code 0 when all of it held.
 """
 
 import argparse
-import io
 import json
 import random
 import sys
@@ -22,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.batch_pictures import PREFIX, pictures
 from chalicelib.batch.answer import answer
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.events import ImageRef
@@ -32,10 +32,8 @@ from localaws.cloud import LocalAws
 from localaws.deploy import PROJECT, Deployer, Deployment
 from localaws.host import LambdaHost
 
-PREFIX = "pictures of digits+100%/"
 TIMEOUTS_S = {"worker": 12, "lister": 12}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
-BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
 KILL_EVERY_S = (4.0, 8.0)
 PICTURES_BETWEEN_KILLS = 350
 """At least: on a machine that is slow, or busy with something else, as many invocations survive as on a fast one.
@@ -62,7 +60,7 @@ class Proof:
         bucket = self._upload()
         expected = self._serial()
         began = time.monotonic()
-        told = _post(f"{deployed.url}batches", {"source": f"s3://{bucket}/{PREFIX}"})
+        told = _ask(f"{deployed.url}batches", {"source": f"s3://{bucket}/{PREFIX}"})
         self._say(f"batch {told['id']}: {told['state']}")
         ended = threading.Event()
         helpers = [
@@ -80,7 +78,7 @@ class Proof:
         wall_s = time.monotonic() - began
         self._say(f"{told['state']} after {wall_s:.0f} s, {self.duplicates} delivered twice, {self.kills} killed")
         self._drain()
-        return self._judge(told, _get(f"{deployed.url}batches/{told['id']}"), bucket, expected)
+        return self._judge(told, _ask(f"{deployed.url}batches/{told['id']}"), bucket, expected)
 
     def _upload(self) -> str:
         s3 = self._cloud.client("s3")
@@ -121,7 +119,7 @@ class Proof:
         deadline, shown = time.monotonic() + LIMIT_S, 0.0
         while time.monotonic() < deadline:
             try:
-                told = _get(f"{deployed.url}batches/{batch_id}")
+                told = _ask(f"{deployed.url}batches/{batch_id}")
             except OSError:  # the instance that was to tell was killed: a 502
                 continue
             self._done = told["done"]
@@ -171,31 +169,6 @@ class Proof:
         return [line for line, held in checks.items() if not held]
 
 
-def pictures(count: int, seed: random.Random) -> dict[str, bytes]:
-    """Key to content: scans of digits, each of its own brightness and place, and one in a hundred that is none."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    scans = (load_digits().images * 15.9).astype("uint8")
-    made: dict[str, bytes] = {}
-    for number in range(count):
-        key = f"{PREFIX}{number:05} ü.png"
-        if number % 100 == 50:
-            made[key] = BROKEN[number // 100 % len(BROKEN)]
-            continue
-        image = Image.new("L", (24, 24))
-        scan = Image.fromarray(scans[number % len(scans)]).resize((16, 16)).point(_brighter(seed.uniform(0.7, 1.0)))
-        image.paste(scan, (seed.randint(2, 6), seed.randint(2, 6)))
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        made[key] = file.getvalue()
-    return made
-
-
-def _brighter(factor: float) -> Callable[[int], float]:
-    return lambda value: value * factor
-
-
 def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S) -> Deployment:
     """Deploy the stage dev of this very tree, with shorter time-outs."""
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
@@ -217,14 +190,10 @@ def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S
     return deployed
 
 
-def _get(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=60) as response:
-        told: dict[str, Any] = json.load(response)
-    return told
-
-
-def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """POST where there is a body, else GET."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as response:
         told: dict[str, Any] = json.load(response)
     return told

@@ -24,6 +24,15 @@ class Prediction:
     label: str
     score: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """As every answer and result has it."""
+        return {"index": self.index, "label": self.label, "score": rounded(self.score)}
+
+
+def rounded(score: float) -> float:
+    """To what is worth telling of a score."""
+    return round(score, 6)
+
 
 class Classifier:
     """One interpreter and what its card says. Safe to share between threads.

@@ -10,7 +10,7 @@ from chalice import CORSConfig, Response
 from chalicelib import errors
 from chalicelib.batch.parts import Parts
 from chalicelib.bodies import Request, image_body, json_body
-from chalicelib.classifier import Classifier, Prediction
+from chalicelib.classifier import Classifier
 from chalicelib.config import Settings
 from chalicelib.exchange import Body, Document, Exchange
 from chalicelib.metrics import Meter
@@ -144,7 +144,7 @@ class Api:
             except errors.ClientError as error:
                 raise type(error)(f'"instances"[{number}]: {error}' if wanted.is_batch else str(error)) from error
         self._note(exchange, classifier)
-        predictions = [_shape(answer) for answer in answers]
+        predictions = [[prediction.to_dict() for prediction in answer] for answer in answers]
         return {"model": classifier.card.summary(), "predictions": predictions if wanted.is_batch else predictions[0]}
 
     def _answer(self, request: Request, view: Callable[[Exchange], Body | Document]) -> Response:
@@ -175,7 +175,3 @@ def _ab_test(settings: Settings, store: ModelStore) -> "AbTest | None":
     from chalicelib.ab_test import AbTest
 
     return AbTest(settings.ab_test, store)
-
-
-def _shape(answer: list[Prediction]) -> list[Body]:
-    return [{"index": p.index, "label": p.label, "score": round(p.score, 6)} for p in answer]

@@ -59,30 +59,30 @@ def package_command(options: argparse.Namespace) -> int:
 
 def backing_command(options: argparse.Namespace) -> int:
     """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
-    app_name = read_config(options.project, options.stage)["app_name"]
-    resources = options.project / package.RESOURCES
-    return _tell(backing.deploy_backing(backing.client("cloudformation"), resources, app_name, options.stage))
+    return _tell(backing.deploy_backing(backing.client("cloudformation"), *_deployed(options)))
 
 
 def mappings_command(options: argparse.Namespace) -> int:
     """Complete the worker's event source mapping; after `chalice deploy`."""
-    app_name = read_config(options.project, options.stage)["app_name"]
-    return _tell(backing.complete_mappings(backing.client("lambda"), app_name, options.stage, options.concurrency))
+    _, app_name, stage = _deployed(options)
+    return _tell(backing.complete_mappings(backing.client("lambda"), app_name, stage, options.concurrency))
 
 
 def workflow_command(options: argparse.Namespace) -> int:
     """Make the state machine of a stage; after `chalice deploy`."""
-    app_name = read_config(options.project, options.stage)["app_name"]
-    clients = backing.client("cloudformation"), backing.client("lambda")
-    resources = options.project / package.RESOURCES
-    return _tell(state_machine.deploy_state_machine(*clients, resources, app_name, options.stage))
+    cloudformation, functions = backing.client("cloudformation"), backing.client("lambda")
+    return _tell(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
 
 
 def watching_command(options: argparse.Namespace) -> int:
     """Make a stage's alarms and dashboard; after `chalice deploy`."""
+    return _tell(watching.deploy_watching(backing.client("cloudformation"), *_deployed(options)))
+
+
+def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
+    """resources.json, the app's name and the stage."""
     app_name = read_config(options.project, options.stage)["app_name"]
-    resources = options.project / package.RESOURCES
-    return _tell(watching.deploy_watching(backing.client("cloudformation"), resources, app_name, options.stage))
+    return options.project / package.RESOURCES, app_name, options.stage
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -146,6 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     deployed.add_argument(
         "--project", type=Path, default=PROJECT, help="folder of app.py and .chalice (default this one)"
     )
+    staged = argparse.ArgumentParser(add_help=False, parents=[deployed])
+    staged.add_argument("--stage", required=True)
     local = argparse.ArgumentParser(add_help=False)
     local.add_argument("--local", action="store_true", help="for this machine's own Python; not for Lambda")
     default = PICTURE if PICTURE.is_file() else None
@@ -159,9 +161,8 @@ def _parser() -> argparse.ArgumentParser:
     check_parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="folder, zip, wheel, shared object")
     check_parser.set_defaults(command=check_command)
     publish_parser = commands.add_parser(
-        "publish", parents=[shared, local, deployed], help="publish the layers for a stage"
+        "publish", parents=[shared, local, staged], help="publish the layers for a stage"
     )
-    publish_parser.add_argument("--stage", required=True)
     publish_parser.add_argument("--bucket", help="S3 bucket for layers of more than 50 MB")
     publish_parser.set_defaults(command=publish_command)
     package_parser = commands.add_parser(
@@ -170,19 +171,15 @@ def _parser() -> argparse.ArgumentParser:
     package_parser.add_argument("--stage", default="dev", help="default dev")
     package_parser.add_argument("--package", type=Path, default=PACKAGE, help="folder to fill (default build/package)")
     package_parser.set_defaults(command=package_command)
-    backing_parser = commands.add_parser("backing", parents=[deployed], help="make a stage's queues, table and bucket")
-    backing_parser.add_argument("--stage", required=True)
-    backing_parser.set_defaults(command=backing_command)
-    mappings_parser = commands.add_parser("mappings", parents=[deployed], help="complete what `chalice deploy` maps")
-    mappings_parser.add_argument("--stage", required=True)
+    for name, command, text in (
+        ("backing", backing_command, "make a stage's queues, table and bucket"),
+        ("workflow", workflow_command, "make a stage's state machine"),
+        ("watching", watching_command, "make a stage's alarms and dashboard"),
+    ):
+        commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)
+    mappings_parser = commands.add_parser("mappings", parents=[staged], help="complete what `chalice deploy` maps")
     mappings_parser.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
     mappings_parser.set_defaults(command=mappings_command)
-    workflow_parser = commands.add_parser("workflow", parents=[deployed], help="make a stage's state machine")
-    workflow_parser.add_argument("--stage", required=True)
-    workflow_parser.set_defaults(command=workflow_command)
-    watching_parser = commands.add_parser("watching", parents=[deployed], help="make a stage's alarms and dashboard")
-    watching_parser.add_argument("--stage", required=True)
-    watching_parser.set_defaults(command=watching_command)
     return parser
 
 

@@ -13,25 +13,24 @@ from typing import Any
 
 from layers.errors import PackageError
 from layers.resources import Template, read_resources
-from layers.stack import deploy_stack, used_parameters
+from layers.stack import cut_out, deploy_stack
 from layers.state_machine import PREFIX
 
 WORKER = "Worker"
 
 
 def backing_template(resources: Path, stage: str) -> Template:
-    """The resources that need no function, with the parameters and conditions that they use."""
+    """The resources that need no function."""
     template = read_resources(resources)
     found = template["Resources"]
     functions = "|".join(name for name, resource in found.items() if "Type" not in resource)
     of_functions = re.compile(rf'"(?:Ref|Fn::GetAtt)": \[?"(?:{functions})"|\$\{{(?:{functions})[.}}]')
-    template["Resources"] = {
+    kept = {
         name: resource
         for name, resource in found.items()
         if "Type" in resource and not name.startswith(PREFIX) and not of_functions.search(json.dumps(resource))
     }
-    template["Parameters"]["Stage"]["Default"] = stage
-    return used_parameters(template)
+    return cut_out(template, kept, stage)
 
 
 def deploy_backing(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:

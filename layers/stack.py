@@ -1,4 +1,4 @@
-"""A CloudFormation stack made from a template: created or updated, waited for, told of."""
+"""A CloudFormation stack: cut out of the whole template, created or updated, waited for, told of."""
 
 import json
 from collections.abc import Iterator
@@ -10,15 +10,21 @@ from layers.resources import Template
 _CHANGED_EVERY_S, _LOOKS = 2, 150
 
 
-def used_parameters(template: Template) -> Template:
-    """The template without the parameters and conditions that nothing in it uses, which CloudFormation refuses."""
-    resources = json.dumps(template["Resources"])
-    template["Conditions"] = {n: c for n, c in template.get("Conditions", {}).items() if f'"{n}"' in resources}
-    used = resources + json.dumps(template["Conditions"])
-    template["Parameters"] = {
+def cut_out(template: Template, resources: Template, stage: str) -> Template:
+    """The template of a stage with these resources alone, and the conditions, parameters and outputs that go with them.
+
+    CloudFormation refuses what refers to nothing.
+    """
+    text = json.dumps(resources)
+    conditions = {name: c for name, c in template.get("Conditions", {}).items() if f'"{name}"' in text}
+    used = text + json.dumps(conditions)
+    parameters = {
         name: p for name, p in template.get("Parameters", {}).items() if f'"{name}"' in used or f"${{{name}}}" in used
     }
-    return template
+    parameters["Stage"]["Default"] = stage
+    outputs = {name: o for name, o in template.get("Outputs", {}).items() if o["Value"]["Ref"] in resources}
+    cut = {"Parameters": parameters, "Conditions": conditions, "Resources": resources}
+    return {**cut, "Outputs": outputs} if outputs else cut
 
 
 def deploy_stack(cloudformation: Any, name: str, template: Template, **options: Any) -> Iterator[str]:

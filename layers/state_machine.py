@@ -10,7 +10,7 @@ from typing import Any
 
 from layers.errors import PackageError
 from layers.resources import Template, read_resources
-from layers.stack import deploy_stack, used_parameters
+from layers.stack import cut_out, deploy_stack
 
 PREFIX = "Workflow"
 """What the logical ids of the state machine and of all that it alone needs begin with."""
@@ -23,10 +23,7 @@ def state_machine_template(resources: Path, stage: str, arns: dict[str, str]) ->
     text = json.dumps({name: r for name, r in template["Resources"].items() if name.startswith(PREFIX)})
     for name, arn in arns.items():
         text = text.replace(json.dumps({"Fn::GetAtt": [name, "Arn"]}), json.dumps(arn))
-    template["Resources"] = json.loads(text)
-    template["Parameters"]["Stage"]["Default"] = stage
-    template.pop("Outputs", None)
-    return used_parameters(template)
+    return cut_out(template, json.loads(text), stage)
 
 
 def deploy_state_machine(

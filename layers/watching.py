@@ -11,7 +11,7 @@ from typing import Any
 
 from layers.backing import backing_template
 from layers.resources import Template, read_resources
-from layers.stack import deploy_stack, used_parameters
+from layers.stack import cut_out, deploy_stack
 from layers.state_machine import PREFIX
 from layers.template import FUNCTION
 
@@ -34,10 +34,7 @@ def watching_template(resources: Path, app_name: str, stage: str) -> Template:
     for name, function in names.items():
         text = text.replace(json.dumps({"Ref": name}), json.dumps(function))
         text = re.sub(rf"\$\{{{name}\}}", function, text)
-    template["Resources"] = json.loads(text)
-    template["Parameters"]["Stage"]["Default"] = stage
-    template.pop("Outputs", None)
-    return used_parameters(template)
+    return cut_out(template, json.loads(text), stage)
 
 
 def deploy_watching(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:

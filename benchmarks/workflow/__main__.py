@@ -25,8 +25,6 @@ from benchmarks.workflow.trial import Trial, pictures
 from localaws import interpreters
 from localaws.cloud import LocalAws
 from localaws.deploy import PROJECT
-from localaws.errors import PythonMissing
-from localaws.interpreters import Interpreter
 
 OUT = PROJECT / "build" / "workflow"
 SECOND_WHEN = {MISSING: ABSENT, B_CORRUPT: CORRUPT}
@@ -37,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run it once."""
     options = _parser().parse_args(arguments)
     began = time.monotonic()
-    python = _python()
+    python = interpreters.preferred()
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch, FaultyHost(options.instances) as host:
         host.fault = options.fail
         with LocalAws(host=host) as cloud:
@@ -106,14 +104,6 @@ def _latency(found: dict[str, float] | None) -> str:
 
 def _share(found: dict[str, float] | None) -> str:
     return f"{found['share']:.1%}" if found else "-"
-
-
-def _python() -> Interpreter:
-    """Lambda's default Python where it is installed, else this program's own."""
-    try:
-        return interpreters.find("3.13")
-    except PythonMissing:
-        return interpreters.own()
 
 
 def _parser() -> argparse.ArgumentParser:

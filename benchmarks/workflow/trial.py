@@ -1,6 +1,5 @@
 """One execution of the deployed state machine, from pictures in a bucket to a report that is checked."""
 
-import io
 import json
 import random
 import time
@@ -9,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks import digit_scans
 from chalicelib.split import Split
 from localaws.cloud import LocalAws
 
@@ -123,18 +123,11 @@ class Trial:
 
 def pictures(count: int, seed: int, broken: bool = False) -> dict[str, bytes]:
     """`<digit>/<number>.png` to scans of digits, each in its own place; with `broken`, one in twenty is none."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    scans, chance = load_digits(), random.Random(seed)
+    scans, chance = digit_scans.load(), random.Random(seed)
     made = {}
     for number in range(count):
         which = number % len(scans.target)
-        image = Image.new("L", (24, 24))
-        scan = Image.fromarray((scans.images[which] * 15.9).astype("uint8")).resize((16, 16))
-        image.paste(scan, (chance.randint(2, 6), chance.randint(2, 6)))
-        file = io.BytesIO()
-        image.save(file, "PNG")
+        picture = digit_scans.png(scans.images[which], chance)  # a broken one has its place, too
         is_broken = broken and number % BROKEN_EVERY == BROKEN_EVERY // 2
-        made[f"{scans.target[which]}/{number:05}.png"] = b"no picture at all" if is_broken else file.getvalue()
+        made[f"{scans.target[which]}/{number:05}.png"] = b"no picture at all" if is_broken else picture
     return made

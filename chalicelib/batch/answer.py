@@ -23,7 +23,7 @@ def answer(store: ModelStore, read: Callable[[], bytes], model: str | None = Non
         best = classifier.classify(data, check_top_k(top_k, len(classifier.labels)), Spans())
     except ClientError as error:
         return refusal(error)
-    predictions = [{"index": p.index, "label": p.label, "score": round(p.score, 6)} for p in best]
+    predictions = [prediction.to_dict() for prediction in best]
     return {"model": {"name": classifier.card.name, "version": classifier.card.version}, "predictions": predictions}
 
 

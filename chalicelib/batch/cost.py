@@ -1,11 +1,11 @@
 """What a batch costs on AWS, estimated from its counts.
 
 List prices of us-east-1 in US dollars, x86_64, without the free tier; other regions differ. Sources: the price lists
-of AWS Lambda, Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026.
+of Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026; AWS Lambda's stand in `billing`.
 """
 
-GB_SECOND = 0.0000166667
-LAMBDA_REQUEST = 0.20 / 1e6
+from chalicelib.billing import USD_PER_GB_SECOND, USD_PER_REQUEST
+
 SQS_REQUEST = 0.40 / 1e6
 S3_GET = 0.0004 / 1e3
 WRITE_UNIT = 0.625 / 1e6
@@ -19,7 +19,7 @@ def estimate(pictures: int, busy_ms: float) -> dict[str, float]:
     """US dollars by service for `pictures` that kept workers busy for `busy_ms` in all."""
     invocations = pictures / PICTURES_AT_ONCE
     costs = {
-        "lambda_usd": busy_ms / 1000 * MEMORY_GB * GB_SECOND + invocations * LAMBDA_REQUEST,
+        "lambda_usd": busy_ms / 1000 * MEMORY_GB * USD_PER_GB_SECOND["x86_64"] + invocations * USD_PER_REQUEST,
         "sqs_usd": (pictures / SENT_AT_ONCE + 2 * invocations) * SQS_REQUEST,  # sent; received and deleted
         "s3_usd": pictures * S3_GET,
         "dynamodb_usd": 2 * (pictures + invocations) * WRITE_UNIT,  # a transaction writes twice

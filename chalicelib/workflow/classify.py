@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from chalicelib.batch.answer import refusal
-from chalicelib.classifier import Classifier, Prediction
+from chalicelib.classifier import Classifier, Prediction, rounded
 from chalicelib.errors import ClientError, ModelError, SecondModelError, ServiceError
 from chalicelib.exchange import error_answer
 from chalicelib.model_store import ModelStore
@@ -17,12 +17,11 @@ from chalicelib.telemetry import Spans, log, milliseconds_since
 from chalicelib.workflow.arms import SECOND_FAILED
 from chalicelib.workflow.pictures import Picture, read_pictures
 from chalicelib.workflow.row import Row
-from chalicelib.workflow.rows import failed_rows, write_rows
+from chalicelib.workflow.rows import failed_row, failed_rows, write_rows
 from chalicelib.workflow.run import Run
 
 AT_ONCE = 8
 """Pictures fetched at once; so many are in memory."""
-SCORE_DIGITS = 6
 _UNFORESEEN = error_answer(RuntimeError())[1]
 """Of a picture on which model A fails; the exception is for the log."""
 
@@ -78,7 +77,7 @@ class GroupClassifier:
         try:
             return self._row(run, picture, arrived.result(), because)
         except ClientError as error:
-            return _failed(run, picture, refusal(error)["error"])
+            return failed_row(run, picture, refusal(error)["error"])
 
     def _fetch(self, bucket: str, key: str) -> Fetched:
         began = time.perf_counter()
@@ -94,14 +93,14 @@ class GroupClassifier:
             answering, because = "A", SECOND_FAILED
             answer = self._ask(run, answering, picture.key, data)
         if answer is None:
-            return _failed(run, picture, _UNFORESEEN)
+            return failed_row(run, picture, _UNFORESEEN)
         best, spans = answer
         return Row(
             key=picture.key,
             arm=arm,
             model=run.split.model(answering),
             label=best.label,
-            score=round(best.score, SCORE_DIGITS),
+            score=rounded(best.score),
             fallback=answering != arm,
             inference_ms=spans["inference"],
             total_ms=round(fetched.milliseconds + sum(spans.values()), 2),
@@ -141,7 +140,3 @@ class GroupClassifier:
                 raise SecondModelError(text if own else f"{text}: {error}") from error
             raise ModelError(text) from error  # in the rows, which keep nothing of an engine's own text
         return model
-
-
-def _failed(run: Run, picture: Picture, error: Mapping[str, str]) -> Row:
-    return Row(picture.key, run.split.arm(picture.key), error=error, expected=picture.expected)

@@ -34,7 +34,12 @@ def read_all_rows(objects: Objects, run: Run, groups: int, lost: Mapping[str, An
 def failed_rows(run: Run, pictures: Iterable[Picture], failure: Mapping[str, Any]) -> list[Row]:
     """A row with the error for each picture of a group that failed as Step Functions says: `{"Error", "Cause"}`."""
     error = {"Code": str(failure.get("Error")), "Message": _message(failure.get("Cause"))}
-    return [Row(p.key, run.split.arm(p.key), error=error, expected=p.expected) for p in pictures]
+    return [failed_row(run, picture, error) for picture in pictures]
+
+
+def failed_row(run: Run, picture: Picture, error: Mapping[str, str]) -> Row:
+    """The row of a picture that no model answered; `error` is `{"Code", "Message"}`."""
+    return Row(picture.key, run.split.arm(picture.key), error=error, expected=picture.expected)
 
 
 def _read(objects: Objects, run: Run, group: int, lost: Mapping[str, Any]) -> list[Row]:

@@ -15,6 +15,7 @@ from chalicelib.batch.parts import Parts
 from chalicelib.config import Settings
 from chalicelib.model_store import ModelStore
 from localaws.errors import DeployFailed
+from tests.clients import clients_of
 from tests.localaws.conftest import cloud, runtime_packages  # noqa: F401 - fixtures
 
 LIMIT_S = 60
@@ -33,10 +34,8 @@ def deployed(cloud):  # noqa: F811
 
 @pytest.fixture(scope="module")
 def aws(cloud, deployed):  # noqa: F811
-    made: dict[str, Any] = {}
-    yield lambda service: made.setdefault(service, cloud.client(service))
-    for client in made.values():
-        client.close()
+    with clients_of(cloud) as clients:
+        yield clients
 
 
 @pytest.fixture(scope="module")

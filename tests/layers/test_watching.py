@@ -1,7 +1,6 @@
 """Alarms on functions and the dashboard, as a stack of its own after `chalice deploy`."""
 
 import json
-from contextlib import suppress
 
 import boto3
 import pytest
@@ -13,6 +12,7 @@ from layers.template import merge_template
 from layers.watching import WATCHING, deploy_watching, watching_template
 from tests.conftest import ROOT
 from tests.layers.conftest import X86_64
+from tests.templates import errors_in
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,7 @@ def test_it_names_the_functions_as_chalice_does(template):
 
 
 def test_it_is_a_template(template):
-    cfnlint = pytest.importorskip("cfnlint.api")
-    found = []
-    with suppress(SystemExit):
-        found = cfnlint.lint_all(json.dumps(template))
-    assert [str(match) for match in found if match.rule.id[0] == "E"] == []
+    assert errors_in(template) == []
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS..CloudWatch")  # moto makes a stack, and no alarms in it

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from localaws.moto_state_machines import batches
+from tests.clients import clients_of
 
 READER = {
     "Resource": "arn:aws:states:::s3:getObject",
@@ -35,10 +36,8 @@ MAP = {
 
 @pytest.fixture
 def client(cloud):
-    made = {}
-    yield lambda service: made.setdefault(service, cloud.client(service))
-    for one in made.values():
-        one.close()
+    with clients_of(cloud) as clients:
+        yield clients
 
 
 def template_of(definition, answer="forty-two"):

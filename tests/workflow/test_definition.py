@@ -12,6 +12,7 @@ from chalicelib.workflow.finish import MEMORY_MB
 from layers.package import RESOURCES
 from layers.state_machine import FUNCTIONS, state_machine_template
 from tests.conftest import ROOT
+from tests.templates import errors_in
 
 States = dict[str, Any]
 LAMBDA_ERRORS = {
@@ -59,12 +60,6 @@ def targets(state: States) -> set[str]:
     return {part["Next"] for part in named if "Next" in part} | ({state["Default"]} if "Default" in state else set())
 
 
-def lint(template: States) -> list[str]:
-    cfnlint = pytest.importorskip("cfnlint.api")
-    found = cfnlint.lint_all(json.dumps(template))
-    return [f"{match.rule.id} {match.message}" for match in found if match.rule.id[0] == "E"]
-
-
 def test_every_state_is_reached_and_every_target_is_there(definition):
     for machine in machines(definition):
         states = machine["States"]
@@ -73,7 +68,7 @@ def test_every_state_is_reached_and_every_target_is_there(definition):
 
 
 def test_cfn_lint_finds_nothing():
-    assert lint(state_machine_template(ROOT / RESOURCES, "dev", ARNS)) == []
+    assert errors_in(state_machine_template(ROOT / RESOURCES, "dev", ARNS)) == []
 
 
 @pytest.mark.parametrize("damage", ["StartAt", "States"])
@@ -83,7 +78,7 @@ def test_cfn_lint_looks_into_it(damage):
     definition = json.loads(properties["DefinitionString"])
     del definition["States"]["Many"]["ItemProcessor"][damage]
     properties["DefinitionString"] = json.dumps(definition)
-    assert lint(template) == [f"E3601 '{damage}' is a required property at 'States/Many/ItemProcessor'"]
+    assert errors_in(template) == [f"E3601 '{damage}' is a required property at 'States/Many/ItemProcessor'"]
 
 
 class TestTasks:

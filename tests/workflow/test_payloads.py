@@ -23,6 +23,7 @@ from localaws.function import Function
 from localaws.host import LambdaHost
 from localaws.invocation import Result
 from localaws.moto_state_machines import batches
+from tests.clients import clients_of
 from tests.conftest import ROOT
 
 IMAGES, PAGES_IN_TIME = 100_000, 40
@@ -67,10 +68,8 @@ def cloud() -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="module")
 def client(cloud) -> Iterator[Callable[[str], Any]]:
-    made: dict[str, Any] = {}
-    yield lambda service: made.setdefault(service, cloud.client(service))
-    for one in made.values():
-        one.close()
+    with clients_of(cloud) as clients:
+        yield clients
 
 
 @pytest.fixture(scope="module")
