@@ -1,8 +1,8 @@
 """Throughput of the local folder mode, one process against two, in one run.
 
-python -m benchmarks.batch_folder [--pictures 16000]
+python -m benchmarks.batch_folder [--pictures 16000] [--rounds 5]
 
-Of the whole command, so that the start of its processes, half a second, weighs little only where there is enough to do.
+Of the whole command, so that its start, a third of a second, weighs little only where there is enough to do.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.batch_pictures import pictures
+from benchmarks.machine import processor
 from localaws.deploy import PROJECT
 
 DIFFERENT = 2_000
@@ -51,21 +52,25 @@ def lay_out(folder: Path, count: int) -> None:
 
 
 def main() -> int:
-    """Print both, and what the second gains."""
+    """Print each round, the medians, and what the second process gains."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch_folder", description=__doc__)
     parser.add_argument("--pictures", type=int, default=16_000, metavar="N")
-    count = parser.parse_args().pictures
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    options = parser.parse_args()
+    count = options.pictures
+    print(f"{count} pictures, {processor()}")
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         folder = Path(scratch, "pictures")
         folder.mkdir()
         lay_out(folder, count)
         took: dict[int, list[float]] = {1: [], 2: []}
-        for _ in range(3):  # in turns, so that what else the machine does meets both
-            for processes in took:
+        for turn in range(options.rounds):  # in turns, so that what else the machine does meets both
+            for processes in (1, 2) if turn % 2 else (2, 1):
                 took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes))
+            print(f"  1 process {took[1][-1]:.2f} s, 2 processes {took[2][-1]:.2f} s", flush=True)
         same = Path(scratch, "1.jsonl").read_bytes() == Path(scratch, "2.jsonl").read_bytes()
     one, two = (statistics.median(values) for values in took.values())
-    print(f"{count} pictures: 1 process {count / one:.0f}/s, 2 processes {count / two:.0f}/s, {one / two:.2f} times")
+    print(f"medians: 1 process {count / one:.0f}/s, 2 processes {count / two:.0f}/s, {one / two:.2f} times")
     print("the same file" if same else "the files differ")
     return 0 if same else 1
 

@@ -11,17 +11,17 @@ Exit code 0 good, 1 the batch failed, 2 error, 130 interrupted.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chalicelib.batch import folder, remote
-from chalicelib.batch.parts import Parts
-from chalicelib.batch.processes import Job
 from chalicelib.batch.progress import Progress
-from chalicelib.config import Settings
+from chalicelib.config import Settings, default_threads
 from chalicelib.errors import InvalidRequest, SlimceptionError
+
+if TYPE_CHECKING:
+    from chalicelib.batch.parts import Parts
 
 COMMANDS = ("run", "watch", "dead", "redrive")
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 def run_on_aws(options: argparse.Namespace) -> int:
     """Start a batch and watch it."""
-    parts = remote.parts_of(options.stage, Settings.from_env())
+    parts = _parts(options)
     told = parts.service.start(options.source, options.model, options.top_k, options.out)
     print(f"batch {told['id']}; watch it again with: python -m chalicelib.batch watch {told['id']}", file=sys.stderr)
     return _watch(parts, told["id"])
@@ -41,10 +41,18 @@ def run_on_aws(options: argparse.Namespace) -> int:
 
 def watch(options: argparse.Namespace) -> int:
     """Watch a batch."""
-    return _watch(remote.parts_of(options.stage, Settings.from_env()), options.id)
+    return _watch(_parts(options), options.id)
 
 
-def _watch(parts: Parts, batch_id: str) -> int:
+def _parts(options: argparse.Namespace) -> "Parts":
+    from chalicelib.batch import remote
+
+    return remote.parts_of(options.stage, Settings.from_env())
+
+
+def _watch(parts: "Parts", batch_id: str) -> int:
+    from chalicelib.batch import remote
+
     progress = Progress()
     told = remote.watch(parts, batch_id, progress.show)
     progress.show(told["done"], told["total"], told["failed"], last=True)
@@ -54,6 +62,9 @@ def _watch(parts: Parts, batch_id: str) -> int:
 
 def run_here(options: argparse.Namespace) -> int:
     """Classify a folder."""
+    from chalicelib.batch import folder
+    from chalicelib.batch.job import Job
+
     source = Path(options.source)
     if not source.is_dir():
         raise InvalidRequest(f"{options.source} is no folder, and no s3://bucket/prefix")
@@ -68,14 +79,18 @@ def run_here(options: argparse.Namespace) -> int:
 
 def dead(options: argparse.Namespace) -> int:
     """List the dead letters, a line of JSON each."""
-    for letter in remote.dead_letters(remote.parts_of(options.stage, Settings.from_env())):
+    from chalicelib.batch import remote
+
+    for letter in remote.dead_letters(_parts(options)):
         print(json.dumps(letter))
     return 0
 
 
 def redrive(options: argparse.Namespace) -> int:
     """Send the dead letters back."""
-    print(f"{remote.redrive(remote.parts_of(options.stage, Settings.from_env()))} message(s) sent round again")
+    from chalicelib.batch import remote
+
+    print(f"{remote.redrive(_parts(options))} message(s) sent round again")
     return 0
 
 
@@ -109,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     run_parser.add_argument("--model", metavar="NAME", help="an installed model (default: as the API)")
     run_parser.add_argument("--top-k", type=_at_least_one, metavar="N", help="labels for each picture (default 5)")
     run_parser.add_argument(
-        "--processes", type=_at_least_one, default=os.cpu_count() or 1, metavar="N", help="for a folder"
+        "--processes", type=_at_least_one, default=default_threads(None), metavar="N", help="for a folder"
     )
     run_parser.set_defaults(command=run)
     watch_parser = commands.add_parser("watch", parents=[staged], help="watch a batch on AWS until it ends")

@@ -6,53 +6,66 @@ whether or not the run was interrupted.
 """
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from chalicelib.batch.files import Line, Row, write
-from chalicelib.batch.processes import Job, classified, loaded
+from chalicelib.batch.job import Job
+from chalicelib.batch.processes import Processes
 from chalicelib.batch.record import canonical
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest
-from chalicelib.model_store import ModelStore
-from chalicelib.parsing import check_top_k
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 Show = Callable[[int, int, int], None]
 
 
 def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
-    """Classify every picture below the folder; raises InvalidRequest, UnknownModel or ServiceError.
+    """Classify every picture below the folder; raises InvalidRequest, UnknownModel, ServiceError or OSError.
 
     Interrupted, it leaves the journal, and the next run does the rest. Returns the counts.
     """
-    keys = list_pictures(job)
-    if not keys:
-        raise InvalidRequest(f"{job.folder} holds no picture ({', '.join(sorted(SUFFIXES))})")
-    classifier = loaded(ModelStore(settings), job.model)  # in this process, so that an error is told once and at once
-    card, _ = classifier.card, check_top_k(job.top_k, len(classifier.labels))
-    head = {"folder": str(job.folder.resolve()), "model": card.name, "version": card.version, "top_k": job.top_k}
-    known = _resume(job, head)
-    lines = {key: known[key] for key in keys if key in known}
-    with open(job.journal, "a", encoding="utf-8") as journal:
-        failed = sum(line.failed for line in lines.values())
-        show(len(lines), len(keys), failed)
-        for done in classified(job, settings, [key for key in keys if key not in lines]):
-            lines.update((line.key, line) for line in done)
-            failed += sum(line.failed for line in done)
-            journal.writelines(line.text for line in done)
-            journal.flush()
+    with Processes(job, settings) as processes:
+        keys = sorted(list_pictures(job.folder))
+        if not keys:
+            raise InvalidRequest(f"{job.folder} holds no picture ({', '.join(SUFFIXES)})")
+        model, version = processes.model()
+        head = {"folder": str(job.folder.resolve()), "model": model, "version": version, "top_k": job.top_k}
+        known = _resume(job, head)
+        lines = {key: known[key] for key in keys if key in known}
+        with open(job.journal, "a", encoding="utf-8") as journal:
+            failed = sum(line.failed for line in lines.values())
             show(len(lines), len(keys), failed)
+            for done in processes.classified([key for key in keys if key not in lines]):
+                lines.update((line.key, line) for line in done)
+                failed += sum(line.failed for line in done)
+                journal.writelines(line.text for line in done)
+                journal.flush()
+                show(len(lines), len(keys), failed)
     write(job.out, [lines[key] for key in keys])
     job.journal.unlink()
     return {"total": len(lines), "failed": failed}
 
 
-def list_pictures(job: Job) -> list[str]:
-    """Paths below the folder, with `/` between their parts, in order; hidden ones are left out."""
-    found = (path.relative_to(job.folder) for path in job.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    visible = (path for path in found if not any(part.startswith(".") for part in path.parts))
-    return sorted(path.as_posix() for path in visible if (job.folder / path).is_file())
+def list_pictures(folder: Path) -> Iterator[str]:
+    """Paths below the folder, with `/` between their parts; hidden ones, and folders that are links, are left out.
+
+    Raises OSError for a folder that may not be read.
+    """
+    below = [""]
+    while below:
+        above = below.pop()
+        with os.scandir(folder / above) as entries:
+            for entry in entries:
+                path = above + entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(f"{path}/")
+                elif path.lower().endswith(SUFFIXES) and entry.is_file():
+                    yield path
 
 
 def _resume(job: Job, head: Row) -> dict[str, Line]:

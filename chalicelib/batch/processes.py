@@ -1,117 +1,158 @@
-"""Several processes that classify files, each with a model of its own."""
+"""Several processes that classify a folder's files: starts them, hands out the keys, gathers the lines.
 
-import os
+This side imports neither numpy nor an engine, and talks through one pipe to each process, without threads: what it
+does not spend, the processes have. It also knows what a process had when it ended, killed for want of memory, say.
+"""
+
 import signal
-import threading
-import time
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
+from itertools import chain
 from multiprocessing import get_context
-from pathlib import Path
-from typing import NamedTuple
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Self
 
-from chalicelib.batch.answer import answer, refusal
-from chalicelib.batch.files import Line, Row
-from chalicelib.classifier import Classifier
+from chalicelib.batch.files import Line
+from chalicelib.batch.job import Job, Loaded
 from chalicelib.config import Settings
-from chalicelib.errors import ObjectForbidden, ServiceError
-from chalicelib.model_store import ModelStore
-from chalicelib.storage import too_large
+from chalicelib.errors import ServiceError
 
-CHUNK = 32
-"""Files handed to a process at once; a few chunks wait for each process, so that none idles."""
-AHEAD = 4
-
-
-class Job(NamedTuple):
-    """What is to be done; the same job again resumes."""
-
-    folder: Path
-    out: Path
-    processes: int
-    model: str | None = None
-    top_k: int | None = None
-
-    @property
-    def journal(self) -> Path:
-        """Where answers are kept until all are there."""
-        return self.out.with_name(f"{self.out.name}.partial")
+LONGEST = 32
+"""Keys that are handed over at once where there are many; to wait for the next ones takes a few of a thousand parts."""
+SHARES = 4
+"""What is left is handed over in this many chunks to each process, or in more."""
+TRIES = 3
+"""As many as the queue on AWS gives a message."""
+GRACE_S = 5
+_context = get_context("spawn")
 
 
-def classified(job: Job, settings: Settings, keys: list[str]) -> Iterator[list[Line]]:
-    """The lines of each chunk, as they come."""
-    chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
-    single = replace(settings, num_threads=1)  # one process for each processor is faster than threads in one
-    pool = ProcessPoolExecutor(job.processes, get_context("spawn"), _begin, (single, job, os.getpid()))
-    running: set[Future[list[Line]]] = set()
-    try:
-        for chunk in chunks:
-            running.add(pool.submit(_classify, chunk))
-            if len(running) >= AHEAD * job.processes:
-                ready, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in ready)
-        while running:
-            ready, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in ready)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+class Processes:
+    """The first one starts at once, and loads the model while the folder is listed; the others when there is work."""
+
+    def __init__(self, job: Job, settings: Settings) -> None:
+        self._job, self._settings = job, settings
+        self._live = [_Process(job, settings)]
+        self._ended_with: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for process in self._live:
+            process.end()
+
+    def model(self) -> Loaded:
+        """Wait for the first one; raises InvalidRequest, UnknownModel or ServiceError."""
+        first = self._live[0]
+        try:
+            while not first.loaded:
+                first.receive()
+        except EOFError:
+            raise ServiceError(f"a process ended while it loaded the model ({first.end_of_its_own()})") from None
+        return first.loaded
+
+    def classified(self, keys: list[str]) -> Iterator[list[Line]]:
+        """The lines of each chunk, as they come. A chunk whose process ends goes to a new one, a key at a time.
+
+        Raises ServiceError for a model that fails, and for a key that ended its process again and again.
+        """
+        todo = chunks(keys, self._job.processes)
+        while len(self._live) < min(self._job.processes, len(keys)):
+            self._live.append(_Process(self._job, self._settings))
+        for process in self._live:
+            process.give(next(todo, []))
+        while busy := {process.connection: process for process in self._live if process.chunk}:
+            for connection in wait(list(busy)):
+                process = busy[connection]  # type: ignore[index]
+                try:
+                    yield process.receive()
+                except EOFError:
+                    todo = chain(self._lost(process), todo)
+                    self._live[self._live.index(process)] = process = _Process(self._job, self._settings)
+                if not process.chunk:
+                    process.give(next(todo, []))
+
+    def _lost(self, process: "_Process") -> list[list[str]]:
+        """The chunk of a process that ended, in pieces; raises ServiceError."""
+        how, chunk = process.end_of_its_own(), process.chunk
+        self._ended_with.update(chunk)
+        if self._ended_with[chunk[0]] == TRIES:
+            raise ServiceError(
+                f"{chunk[0]} ended its process {TRIES} times ({how}): take it out of the folder, or leave each process "
+                "more memory with fewer --processes; the same command then goes on"
+            )
+        return [[key] for key in chunk]
 
 
-class _Process(NamedTuple):
-    """What a process of the pool keeps between its chunks."""
+class _Process:
+    """One of them. It has one chunk at most: a second one might not fit into the pipe, and both sides would wait."""
 
-    store: ModelStore
-    job: Job
-    max_bytes: int
+    def __init__(self, job: Job, settings: Settings) -> None:
+        self.connection, theirs = _context.Pipe()
+        self._process = _context.Process(target=_serve, args=(theirs, job, settings), daemon=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is this side's to handle
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()  # so that the end of the process is the end of the pipe
+        self.chunk: list[str] = []
+        self.loaded: Loaded | None = None
+
+    def give(self, keys: list[str]) -> None:
+        """Hand a chunk over, if there is anything in it."""
+        self.chunk = keys
+        if keys:
+            with suppress(BrokenPipeError):  # `receive` will meet the end
+                self.connection.send(keys)
+
+    def receive(self) -> list[Line]:
+        """What it says next: the lines of its chunk, or none when it has loaded its model.
+
+        Raises EOFError when it has ended, and what it could not answer.
+        """
+        try:
+            said: Loaded | list[Line] | Exception = self.connection.recv()
+        except ConnectionResetError:
+            raise EOFError from None
+        if isinstance(said, Exception):
+            raise said
+        if isinstance(said, Loaded):
+            self.loaded = said
+            return []
+        self.chunk = []
+        return said
+
+    def end(self) -> None:
+        """End it, whatever it is at."""
+        self._process.terminate()
+        self._process.join()
+        self.connection.close()
+
+    def end_of_its_own(self) -> str:
+        """How it ended, once its end of the pipe has."""
+        self._process.join(GRACE_S)
+        self.end()
+        code = self._process.exitcode or 0
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-_process: _Process | None = None
+def chunks(keys: list[str], processes: int) -> Iterator[list[str]]:
+    """The keys in order, in runs that grow shorter towards the end, so that no process ends long before the others.
+
+    Source: C. Polychronopoulos, D. Kuck, "Guided self-scheduling", 1987.
+    """
+    start = 0
+    while left := len(keys) - start:
+        length = max(1, min(LONGEST, left // (SHARES * processes)))
+        yield keys[start : start + length]
+        start += length
 
 
-def _begin(settings: Settings, job: Job, parent: int) -> None:
-    """In a new process: Ctrl-C is the parent's to handle, and a process whose parent was killed ends itself."""
-    global _process
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    store = ModelStore(settings)
-    with suppress(ServiceError):  # the first picture will meet it again, where it is told
-        loaded(store, job.model)
-    _process = _Process(store, job, settings.max_object_bytes)
+def _serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> None:
+    from chalicelib.batch.child import serve  # and all that classifying needs
 
-
-def loaded(store: ModelStore, model: str | None) -> Classifier:
-    """The model, without the line that the engine writes past Python, into the progress bar; raises as `store.get`."""
-    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        return store.get(model)
-    finally:
-        os.dup2(shown, 2)
-        os.close(shown)
-        os.close(nowhere)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _classify(keys: list[str]) -> list[Line]:
-    if _process is None:
-        raise ServiceError("the process was not begun")
-    store, job, max_bytes = _process
-    return [Line.of({"key": key, **_answer(store, job, key, max_bytes)}) for key in keys]
-
-
-def _answer(store: ModelStore, job: Job, key: str, max_bytes: int) -> Row:
-    path = job.folder / key
-    try:
-        size_bytes = path.stat().st_size
-        if size_bytes > max_bytes:
-            return refusal(too_large(size_bytes, max_bytes))
-        return answer(store, path.read_bytes, job.model, job.top_k)
-    except OSError as error:
-        return refusal(ObjectForbidden(f"{key} cannot be read ({error.strerror})"))
+    serve(connection, job, settings)

@@ -6,7 +6,7 @@ from tests.batch.conftest import ROOT
 from tests.sources import imports_of
 
 SERVED = ("record", "answer", "cost", "table", "finish", "listing", "worker", "service", "parts")
-COMMAND_LINE = ("files", "processes", "folder", "progress", "remote", "__main__")
+COMMAND_LINE = ("files", "job", "child", "processes", "folder", "progress", "remote", "__main__")
 ORDER = (*SERVED, *COMMAND_LINE)
 """Each may import what stands to its left."""
 MODULES = sorted(path for path in (ROOT / "chalicelib" / "batch").glob("*.py") if path.name != "__init__.py")

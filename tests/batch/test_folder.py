@@ -50,12 +50,12 @@ def rows_of(path: Path) -> list[dict]:
 def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, capfd):
     out = tmp_path / "out.jsonl"
     assert run(folder, "--out", out, "--processes", 2, "--top-k", 2) == 0
+    shown = capfd.readouterr()
     rows = {row.pop("key"): row for row in rows_of(out)}
     assert list(rows) == sorted(NAMES)
     contents = {"sub/text.png": b"no picture", "empty.png": b""}
     for name, row in rows.items():
         assert row == answer(digits, lambda name=name: contents.get(name, seven), top_k=2)
-    shown = capfd.readouterr()
     assert "6 pictures, 2 of them with an error" in shown.out
     assert "6/6" in shown.err and "failed=2" in shown.err and "INFO" not in shown.err
     assert not list(tmp_path.glob("*part*"))
