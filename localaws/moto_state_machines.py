@@ -34,7 +34,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfun
 
 from localaws.environment import CREDENTIALS
 
-BATCHER = "ItemBatcher"
+BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
 MAX_INPUT_BYTES = 256 * 1024
 """Of a child's input, whatever MaxInputBytesPerBatch says."""
@@ -78,12 +78,17 @@ def _parser(parse: Any) -> Any:
 
 
 def _taken_out(states: Definition) -> dict[str, Definition]:
-    """Each Map's ItemBatcher by the state's name, which is unique in a state machine."""
+    """Each Map's ItemBatcher by the state's name, which is unique in a state machine.
+
+    Moto tolerates every failure, and warns where it is told how many: not where it is told to tolerate all.
+    """
     found: dict[str, Definition] = {}
     for name, state in states.items():
         processor = state.get("ItemProcessor", {})
         if BATCHER in state:
             found[name] = state.pop(BATCHER)
+        if state.get(TOLERATED) == 100:
+            del state[TOLERATED]
         if processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS":
             processor["ProcessorConfig"]["ExecutionType"] = "STANDARD"
         found |= _taken_out(processor.get("States", {}))

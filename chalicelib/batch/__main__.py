@@ -53,9 +53,8 @@ def _parts(options: argparse.Namespace) -> "Parts":
 def _watch(parts: "Parts", batch_id: str) -> int:
     from chalicelib.batch import remote
 
-    progress = Progress()
-    told = remote.watch(parts, batch_id, progress.show)
-    progress.show(told["done"], told["total"], told["failed"], last=True)
+    with Progress() as progress:
+        told = remote.watch(parts, batch_id, progress.show)
     print(json.dumps(told, indent=2))
     return 0 if told["state"] == "complete" else 1
 
@@ -70,9 +69,8 @@ def run_here(options: argparse.Namespace) -> int:
         raise InvalidRequest(f"{options.source} is no folder, and no s3://bucket/prefix")
     out = Path(options.out or "results.jsonl")
     job = Job(source, out, options.processes, options.model, options.top_k)
-    progress = Progress()
-    counts = folder.run(job, Settings.from_env(), progress.show)
-    progress.show(counts["total"], counts["total"], counts["failed"], last=True)
+    with Progress() as progress:
+        counts = folder.run(job, Settings.from_env(), progress.show)
     print(f"{out}: {counts['total']} pictures, {counts['failed']} of them with an error")
     return 0
 

@@ -1,27 +1,36 @@
 """The command line's progress bar."""
 
 import sys
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 EVERY_S, EVERY_LINE_S = 0.2, 5.0
 
 
 class Progress:
-    """Shows what is done of a total that may become known later: in place on a terminal, else a line now and then."""
+    """Shows what is done of a total that may become known later: in place on a terminal, else a line now and then.
+
+    Leaving it draws the last state and ends the line, so that what is said next, an error too, has its own.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._bar: Any = None
 
-    def show(self, done: int, total: int | None, failed: int, last: bool = False) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, done: int, total: int | None, failed: int) -> None:
         """Draw, unless it was drawn a moment ago. What is done at the first look is no merit of this run."""
         if self._bar is None:
             self._bar = self._begin(done, total)
         self._bar.total = total
         self._bar.set_postfix({"failed": failed} if failed else {}, refresh=False)
         self._bar.update(done - self._bar.n)
-        if last:
-            self._bar.close()
 
     def _begin(self, done: int, total: int | None) -> Any:
         from tqdm import tqdm

@@ -85,7 +85,7 @@ class Table:
 
     def results(self, batch_id: str) -> Iterator[Result]:
         """Every result, in the order of the keys' bytes."""
-        for item in self._query(f"result {batch_id}"):
+        for item in self._query(f"result {batch_id}", ("key", "answer", "etag", "ms")):
             etag = item.get("etag", {}).get("S")
             yield Result(item["key"]["S"], json.loads(item["answer"]["S"]), etag, float(item["ms"]["N"]))
 
@@ -165,13 +165,16 @@ class Table:
                 return False
         return True
 
-    def _query(self, partition: str) -> Iterator[Any]:
+    def _query(self, partition: str, attributes: Sequence[str] = ()) -> Iterator[Any]:
+        """The items of a partition, with only some of their attributes where those are named."""
+        names = {f"#{name}": name for name in attributes}
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="#id = :id",
-            ExpressionAttributeNames=_ID,
+            ExpressionAttributeNames={**_ID, **names},
             ExpressionAttributeValues={":id": {"S": partition}},
             ConsistentRead=True,
+            **({"ProjectionExpression": ", ".join(names)} if names else {}),
         )
         with translated(f"table {self._name}"):
             for page in pages:

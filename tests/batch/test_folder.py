@@ -159,10 +159,18 @@ def commands():
 
 def test_progress():
     stream = io.StringIO()
-    progress = Progress(stream)
-    progress.show(5, None, 0)
-    progress.show(30, 60, 2)
-    progress.show(60, 60, 2, last=True)
+    with Progress(stream) as progress:
+        progress.show(5, None, 0)
+        progress.show(30, 60, 2)
+        progress.show(60, 60, 2)
     assert "5 pictures" in stream.getvalue()
     last = stream.getvalue().splitlines()[-1]
     assert "100%" in last and "60/60" in last and "failed=2" in last
+
+
+def test_progress_that_is_broken_off_ends_its_line():
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:
+        progress.show(5, 60, 0)
+        raise KeyboardInterrupt
+    assert "5/60" in stream.getvalue() and stream.getvalue().endswith("\n")

@@ -71,8 +71,13 @@ def execute(client):
     stacks.delete_stack(StackName="batched")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def bucket(cloud):
+    with clients_of(cloud) as clients:
+        clients("s3").create_bucket(Bucket="lists")
+
+
 def test_items_come_in_batches_with_what_they_share(client, execute):
-    client("s3").create_bucket(Bucket="lists")
     client("s3").put_object(Bucket="lists", Key="seven.json", Body=json.dumps([{"n": n} for n in range(7)]))
     found = execute({"StartAt": "Map", "States": {"Map": MAP}}, {"list": "seven.json", "shared": "x"})
     assert [len(batch) for batch in found] == [3, 3, 1]
@@ -83,6 +88,14 @@ def test_what_a_definition_leaves_open_is_filled_in_and_filled_in_anew(execute):
     definition = {"StartAt": "Say", "States": {"Say": {"Type": "Pass", "Result": {"it is": "${Answer}"}, "End": True}}}
     assert execute(definition, {}) == {"it is": "forty-two"}
     assert execute(definition, {}, answer="another") == {"it is": "another"}
+
+
+@pytest.mark.parametrize(("percentage", "warned"), [(100.0, False), (5.5, True)])
+def test_only_a_limit_of_failures_that_is_not_kept_is_warned_of(client, execute, caplog, percentage, warned):
+    client("s3").put_object(Bucket="lists", Key="two.json", Body="[1, 2]")
+    some = {**MAP, "ToleratedFailurePercentage": percentage}
+    execute({"StartAt": "Map", "States": {"Map": some}}, {"list": "two.json", "shared": "x"})
+    assert ("ToleratedFailure" in caplog.text) is warned
 
 
 @pytest.mark.parametrize(
