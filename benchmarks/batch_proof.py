@@ -26,7 +26,7 @@ from chalicelib.batch.answer import answer
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.events import ImageRef
 from chalicelib.model_store import ModelStore
-from chalicelib.storage import Queue
+from chalicelib.queues import Queue
 from localaws import interpreters, project
 from localaws.cloud import LocalAws
 from localaws.deploy import PROJECT, Deployer, Deployment

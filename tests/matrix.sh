@@ -21,8 +21,8 @@ make_venv() { # make_venv DIR PYTHON PIP_ARGUMENTS...
 }
 
 served_tests() { # served_tests VENV
-  local others=(batch benchmarks convert layers localaws chalicelib/test_storage.py test_docs.py test_readme.py
-    test_troubleshooting.py test_worked_example.py)
+  local others=(batch benchmarks convert layers localaws chalicelib/test_aws.py chalicelib/test_queues.py
+    chalicelib/test_storage.py test_docs.py test_readme.py test_troubleshooting.py test_worked_example.py)
   "$1/bin/python" -m pytest -q tests "${others[@]/#/--ignore=tests/}"
 }
 

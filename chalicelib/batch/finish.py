@@ -50,7 +50,7 @@ class Summary:
 
 
 def write_files(objects: Objects, table: Table, batch: Batch) -> None:
-    """Write both; raises what `storage.translated` raises. Memory grows by one number for each picture."""
+    """Write both; raises what `aws.translated` raises. Memory grows by one number for each picture."""
     summary = Summary()
     rows = (result.row() for result in summary.watch(table.results(batch.id)))
     objects.write(batch.output_bucket, batch.output(RESULTS), json_lines(rows), "application/x-ndjson")

@@ -14,7 +14,8 @@ from chalicelib.batch.record import LISTING, Batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import ClientError, InvalidRequest, ObjectGone, UnknownBatch
 from chalicelib.events import ImageRef, is_folder
-from chalicelib.storage import Listed, Objects, Queue
+from chalicelib.queues import Queue
+from chalicelib.storage import Listed, Objects
 from chalicelib.telemetry import log
 
 PAGE = 100

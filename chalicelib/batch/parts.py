@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from chalicelib.batch.service import Service
     from chalicelib.batch.table import Table
     from chalicelib.batch.worker import Worker
-    from chalicelib.storage import Objects, Queue
+    from chalicelib.queues import Queue
+    from chalicelib.storage import Objects
 
 PICTURES, LISTINGS, DEAD_LETTERS, TABLE = "pictures", "listings", "dead-letters", "batches"
 """What follows the stage's prefix in the names of queues and table."""
@@ -62,7 +63,7 @@ class Parts:
 
     def queue(self, what: str) -> "Queue":
         """One of the queues."""
-        from chalicelib.storage import Queue
+        from chalicelib.queues import Queue
 
         return Queue(self._client("sqs"), self._name(what))
 
@@ -74,6 +75,6 @@ class Parts:
         return f"{self._settings.batch_prefix}-{what}"
 
     def _client(self, service: str) -> Any:
-        from chalicelib.storage import client
+        from chalicelib.aws import client
 
         return client(service)

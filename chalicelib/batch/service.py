@@ -9,7 +9,7 @@ from chalicelib.batch.listing import list_message
 from chalicelib.batch.record import INCOMING, OUTPUT, Batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import InvalidRequest, UnknownBatch
-from chalicelib.storage import Queue
+from chalicelib.queues import Queue
 
 _S3_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^\x00]{0,900}))?")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")

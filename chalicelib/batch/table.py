@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from chalicelib.aws import translated
 from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, Result, canonical
 from chalicelib.errors import StorageError
-from chalicelib.storage import translated
 
 COUNTS = 16
 KEPT_DAYS = 30

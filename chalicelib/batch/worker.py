@@ -21,7 +21,8 @@ from chalicelib.batch.table import Table
 from chalicelib.errors import StorageError
 from chalicelib.events import ImageRef
 from chalicelib.model_store import ModelStore
-from chalicelib.storage import Objects, Queue, too_large
+from chalicelib.queues import Queue
+from chalicelib.storage import Objects, too_large
 from chalicelib.telemetry import log, milliseconds_since
 
 READERS = 4

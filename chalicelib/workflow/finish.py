@@ -29,7 +29,7 @@ class Reporter:
         """Write both files and tell where they lie; twice is harmless.
 
         `event["state"]` is what *plan* returned, and as `failure`, `{"Error", "Cause"}`, why the Map over the groups
-        ended early. Raises what `storage.translated` raises, and NothingAnswered, with both files written.
+        ended early. Raises what `aws.translated` raises, and NothingAnswered, with both files written.
         """
         from chalicelib.workflow import html, report
 

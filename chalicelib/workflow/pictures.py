@@ -28,7 +28,7 @@ class Picture(NamedTuple):
 
 
 def write_pictures(objects: Objects, run: Run, group: int, pictures: Iterable[Picture]) -> None:
-    """Write the file of a group; raises what `storage.translated` raises."""
+    """Write the file of a group; raises what `aws.translated` raises."""
     rows = ({name: value for name, value in picture._asdict().items() if value is not None} for picture in pictures)
     objects.write(run.bucket, run.pictures_key(group), json_lines(rows), "application/x-ndjson")
 
@@ -50,7 +50,7 @@ def read_labels(objects: Objects, where: str | None) -> Labels | None:
     """Key to label, of a CSV file with a line `key,label` first or of JSON Lines with `key` and `label`.
 
     None where labels are not known, or are the folders' names. Raises InvalidRequest, and what
-    `storage.translated` raises.
+    `aws.translated` raises.
     """
     if where is None or where == FOLDERS:
         return None

@@ -19,7 +19,7 @@ _MESSAGE_CHARACTERS = 200
 
 
 def write_rows(objects: Objects, run: Run, group: int, rows: Iterable[Row]) -> None:
-    """Write a group's rows, whole or not at all; raises what `storage.translated` raises."""
+    """Write a group's rows, whole or not at all; raises what `aws.translated` raises."""
     lines = json_lines(row.to_dict() for row in rows)
     objects.write(run.bucket, run.rows_key(group), lines, "application/x-ndjson")
 

@@ -1,13 +1,11 @@
-"""S3 and SQS, over moto; their failures, each in its one kind."""
+"""S3 over moto."""
 
 import io
-import json
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, NoCredentialsError
 
-from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, PayloadTooLarge, StorageError
-from chalicelib.storage import PART_BYTES, Listed, Objects, Queue, client, translated
+from chalicelib.errors import ObjectGone, PayloadTooLarge, StorageError
+from chalicelib.storage import PART_BYTES, Listed, Objects
 from tests.batch.conftest import BUCKET, aws  # noqa: F401
 
 KEYS = ["in/a b.png", "in/a%.png", "in/a+b.png", "in/ä.png", "in/日本/🐈.png", "in/" + "x" * 1021]
@@ -22,12 +20,6 @@ def s3(aws):  # noqa: F811
 @pytest.fixture
 def objects(s3):
     return Objects(s3)
-
-
-@pytest.fixture
-def sqs(aws):  # noqa: F811
-    aws("sqs").create_queue(QueueName="pictures")
-    return aws("sqs")
 
 
 class TestObjects:
@@ -96,82 +88,3 @@ class TestObjects:
             objects.write(BUCKET, "out.jsonl", chunks(), "text/x")
         assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
         assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
-
-
-class TestQueue:
-    def test_every_message_arrives(self, sqs):
-        queue = Queue(sqs, "pictures")
-        queue.send([json.dumps({"n": n}) for n in range(95)])
-        queue.send([])
-        found = []
-        while messages := queue.receive(60):
-            for message in messages:
-                queue.delete(message["ReceiptHandle"])
-                found.append(json.loads(message["Body"])["n"])
-        assert sorted(found) == list(range(95))
-
-    @pytest.mark.parametrize(("refusals", "lost"), [(2, False), (3, True)])
-    def test_a_refused_message_is_sent_again(self, refusals, lost):
-        stub = Refusing(refusals)
-        try:
-            Queue(stub, "pictures").send(["a", "b"])
-        except StorageError as error:
-            assert lost and "refused 1 of 2" in str(error)
-        else:
-            assert not lost
-        assert stub.sent[:2] == [["a", "b"], ["b"]]
-
-    def test_a_queue_that_is_not_there(self, sqs):
-        with pytest.raises(StorageError, match=r"queue none: AWS.SimpleQueueService.NonExistentQueue"):
-            Queue(sqs, "none").send(["a"])
-
-
-class Refusing:
-    def __init__(self, times):
-        self.times, self.sent = times, []
-
-    def get_queue_url(self, QueueName):  # noqa: N803
-        return {"QueueUrl": QueueName}
-
-    def send_message_batch(self, QueueUrl, Entries):  # noqa: N803
-        self.sent.append([entry["MessageBody"] for entry in Entries])
-        self.times -= 1
-        return {"Failed": [{"Id": "1"}]} if self.times >= 0 else {}
-
-
-def client_error(code):
-    return ClientError({"Error": {"Code": code, "Message": "secret"}}, "GetObject")
-
-
-@pytest.mark.parametrize(
-    ("raised", "kind"),
-    [
-        (client_error("NoSuchKey"), ObjectGone),
-        (client_error("NoSuchBucket"), ObjectGone),
-        (client_error("AccessDenied"), ObjectForbidden),
-        (client_error("InvalidObjectState"), ObjectForbidden),
-        (client_error("PermanentRedirect"), InvalidRequest),
-        (client_error("AuthorizationHeaderMalformed"), InvalidRequest),
-        (client_error("SlowDown"), StorageError),
-        (client_error("ProvisionedThroughputExceededException"), StorageError),
-        (client_error("ExpiredToken"), StorageError),
-        (EndpointConnectionError(endpoint_url="https://s3"), StorageError),
-        (IncompleteReadError(actual_bytes=1, expected_bytes=2), StorageError),
-        (NoCredentialsError(), StorageError),
-        (ConnectionResetError(), StorageError),
-    ],
-    ids=lambda value: str(value)[:60],
-)
-def test_a_failure_is_of_one_kind(raised, kind):
-    with pytest.raises(kind, match=r"^s3://b/k") as caught, translated("s3://b/k"):
-        raise raised
-    assert type(caught.value) is kind
-    assert "secret" not in str(caught.value)
-
-
-def test_no_region_is_said(monkeypatch):
-    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(StorageError, match="sqs: NoRegionError"):
-        client("sqs")
