@@ -54,7 +54,7 @@ def _watch(parts: "Parts", batch_id: str) -> int:
     from chalicelib.batch import remote
 
     with Progress() as progress:
-        told = remote.watch(parts, batch_id, progress.show)
+        told = remote.watch(parts, batch_id, progress.show, progress.say)
     print(json.dumps(told, indent=2))
     return 0 if told["state"] == "complete" else 1
 

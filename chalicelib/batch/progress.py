@@ -32,6 +32,13 @@ class Progress:
         self._bar.set_postfix({"failed": failed} if failed else {}, refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def say(self, line: str) -> None:
+        """A line of its own, above the bar."""
+        if self._bar is None:
+            print(line, file=self._stream)
+        else:
+            self._bar.write(line, file=self._stream)
+
     def _begin(self, done: int, total: int | None) -> Any:
         from tqdm import tqdm
 

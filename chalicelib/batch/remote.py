@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from chalicelib.batch.listing import parse
 from chalicelib.batch.parts import DEAD_LETTERS, LISTINGS, PICTURES, Parts
 from chalicelib.config import Settings
-from chalicelib.errors import InvalidRequest, StorageError
+from chalicelib.errors import InvalidRequest, SlimceptionError, StorageError
 from chalicelib.model_store import ModelStore
 
 LOOK_EVERY_S = 1.0
+QUIET_LOOKS = 60
 HIDDEN_S = 60
 """For this long a dead letter that is looked at is hidden from others."""
 
 Show = Callable[[int, int | None, int], None]
+Say = Callable[[str], None]
 Told = dict[str, Any]
 
 
@@ -25,9 +28,12 @@ def parts_of(stage: str, settings: Settings) -> Parts:
     return Parts(stage_settings, ModelStore(stage_settings))
 
 
-def watch(parts: Parts, batch_id: str, show: Show, wait: Callable[[float], None] = time.sleep) -> Told:
-    """Show a batch's progress until it ends; raises UnknownBatch. A look that fails is tried again."""
-    failures = 0
+def watch(parts: Parts, batch_id: str, show: Show, say: Say, wait: Callable[[float], None] = time.sleep) -> Told:
+    """Show a batch's progress until it ends; raises UnknownBatch. A look that fails is tried again.
+
+    While nothing moves it says, now and then, if there are dead letters: the batch may be waiting for those.
+    """
+    failures, quiet, done = 0, 0, -1
     while True:
         try:
             told, failures = parts.service.describe(batch_id), 0
@@ -39,7 +45,20 @@ def watch(parts: Parts, batch_id: str, show: Show, wait: Callable[[float], None]
             show(told["done"], told["total"], told["failed"])
             if told["state"] in ("complete", "failed"):
                 return told
+            quiet, done = (quiet + 1 if told["done"] == done else 0), told["done"]
+            if quiet and quiet % QUIET_LOOKS == 0:
+                _say_dead(parts, say)
         wait(LOOK_EVERY_S)
+
+
+def _say_dead(parts: Parts, say: Say) -> None:
+    with suppress(SlimceptionError):  # whoever may look at a batch need not be allowed to look at queues
+        waiting = parts.queue(DEAD_LETTERS).length()
+        if waiting:
+            say(
+                f"{waiting} message(s) failed three times and wait in the dead-letter queue, perhaps of this batch: "
+                "`python -m chalicelib.batch dead` lists them, `redrive` sends them round again"
+            )
 
 
 def dead_letters(parts: Parts) -> Iterator[Told]:

@@ -168,6 +168,15 @@ def test_progress():
     assert "100%" in last and "60/60" in last and "failed=2" in last
 
 
+def test_a_line_beside_progress():
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        progress.say("before")
+        progress.show(5, 60, 0)
+        progress.say("during")
+    assert "before\n" in stream.getvalue() and "during\n" in stream.getvalue()
+
+
 def test_progress_that_is_broken_off_ends_its_line():
     stream = io.StringIO()
     with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:

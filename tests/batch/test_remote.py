@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from chalicelib.batch.listing import finish_message
 from chalicelib.batch.parts import Parts
 from chalicelib.batch.record import Result
 from chalicelib.config import Settings
-from chalicelib.errors import StorageError, UnknownBatch
+from chalicelib.errors import ObjectForbidden, StorageError, UnknownBatch
 from chalicelib.events import ImageRef
 from chalicelib.model_store import ModelStore
+from chalicelib.queues import Queue
 from tests.batch.conftest import BUCKET, KEYS, ROOT
 
 PICTURE = ImageRef(BUCKET, "in/a b.png", batch="b1").to_message()
@@ -77,7 +79,7 @@ def test_a_batch_is_watched_to_its_end(parts):
         else:
             parts.table.complete(batch)
 
-    ended = remote.watch(parts, told["id"], lambda *counts: seen.append(counts), go_on)
+    ended = remote.watch(parts, told["id"], lambda *counts: seen.append(counts), pytest.fail, go_on)
     assert (ended["state"], ended["done"], ended["failed"]) == ("complete", 1, 1)
     assert seen == [(0, None, 0), (0, 1, 0), (1, 1, 1), (1, 1, 1)]
 
@@ -91,13 +93,49 @@ def test_a_look_that_fails_is_tried_again_but_not_for_ever(parts, monkeypatch):
 
     monkeypatch.setattr(parts.service, "describe", fail)
     with pytest.raises(StorageError):
-        remote.watch(parts, told["id"], lambda *_: None, waits.append)
+        remote.watch(parts, told["id"], lambda *_: None, pytest.fail, waits.append)
     assert len(waits) == 5
+
+
+@pytest.fixture
+def stalled(parts) -> Callable[[int], Any]:
+    """Starts a batch that moves no more and fails after some looks; returns what was said meanwhile."""
+    told = parts.service.start(f"s3://{BUCKET}/in/")
+
+    def watch(looks: int) -> list[str]:
+        said: list[str] = []
+        left = iter(range(looks, 0, -1))
+
+        def go_on(_: float) -> None:
+            if next(left) == 1:
+                parts.table.fail(parts.table.get(told["id"]), {"Code": "NotFoundError", "Message": ""})
+
+        assert remote.watch(parts, told["id"], lambda *_: None, said.append, go_on)["state"] == "failed"
+        return said
+
+    return watch
+
+
+@pytest.mark.parametrize(("dead", "lines"), [(2, 2), (0, 0)])
+def test_a_batch_that_waits_for_dead_letters_says_so(parts, stalled, dead, lines):
+    """It would wait for ever, and nobody would know why. Said again now and then, but not at each look."""
+    parts.queue("dead-letters").send([PICTURE] * dead)
+    said = stalled(2 * remote.QUIET_LOOKS + 9)
+    assert len(said) == lines
+    assert all(line.startswith("2 message(s) failed three times") and "redrive" in line for line in said)
+
+
+def test_who_may_not_look_at_queues_watches_all_the_same(stalled, monkeypatch):
+    def refuse(_: Queue) -> int:
+        raise ObjectForbidden("queue slimception-dev-dead-letters may not be used")
+
+    monkeypatch.setattr(Queue, "length", refuse)
+    assert stalled(remote.QUIET_LOOKS + 9) == []
 
 
 def test_an_unknown_id(parts):
     with pytest.raises(UnknownBatch):
-        remote.watch(parts, "none", lambda *_: None)
+        remote.watch(parts, "none", lambda *_: None, pytest.fail)
 
 
 class TestCommands:
@@ -127,7 +165,7 @@ class TestCommands:
 
         monkeypatch.setattr(parts.service, "start", remember)
         watch = remote.watch
-        monkeypatch.setattr(remote, "watch", lambda p, i, show: watch(p, i, show, fail))
+        monkeypatch.setattr(remote, "watch", lambda p, i, show, say: watch(p, i, show, say, fail))
         assert command_line.main([f"s3://{BUCKET}/in/"]) == 1
         shown = capsys.readouterr()
         assert json.loads(shown.out)["error"]["Code"] == "NotFoundError"
