@@ -12,7 +12,7 @@ from chalicelib.batch.files import Line
 from chalicelib.batch.job import Job, Loaded
 from chalicelib.classifier import Classifier
 from chalicelib.config import Settings
-from chalicelib.errors import ObjectForbidden, SlimceptionError
+from chalicelib.errors import ObjectForbidden, ServiceError, SlimceptionError
 from chalicelib.model_store import ModelStore
 from chalicelib.parsing import check_top_k
 from chalicelib.storage import too_large
@@ -44,6 +44,8 @@ def _answer(store: ModelStore, job: Job, key: str, settings: Settings) -> Answer
         return answer(store, path.read_bytes, job.model, job.top_k)
     except OSError as error:
         return refusal(ObjectForbidden(f"{key} cannot be read ({error.strerror})"))
+    except ServiceError as error:
+        raise ServiceError(f"{key}: {error}") from error
 
 
 def _loaded(store: ModelStore, model: str | None) -> Classifier:

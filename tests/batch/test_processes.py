@@ -19,6 +19,8 @@ from chalicelib.batch.processes import LONGEST, Processes, chunks
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import InvalidRequest, ModelError, ServiceError, UnknownModel
 from tests.batch.conftest import ROOT
+from tests.bundles import write_bundle
+from tests.pictures import encode, plain
 
 NAMES = [f"{number:02}.png" for number in range(40)]
 SETTINGS = Settings(model_dirs=(EMBEDDED_MODELS,))
@@ -126,6 +128,16 @@ def test_what_cannot_be_loaded_is_told_before_anything_is_begun(folder, tmp_path
     settings = SETTINGS if asked else Settings(model_dirs=(tmp_path,))
     with Processes(job_of(folder, **asked), settings) as processes, pytest.raises(error):
         processes.model()
+
+
+def test_a_model_that_fails_names_the_picture(folder, tmp_path):
+    write_bundle(tmp_path / "models", "not_a_number")
+    (folder / "07.png").write_bytes(encode(plain((255, 0, 0))))  # the others are bright, and answered
+    settings = Settings(model_dirs=(tmp_path / "models",))
+    with Processes(job_of(folder, 1), settings) as processes:
+        processes.model()
+        with pytest.raises(ServiceError, match=r"^07\.png: model 'not_a_number' answers with values that are not numb"):
+            list(processes.classified(NAMES))
 
 
 def test_ctrl_c_while_processes_start_is_one_line(folder):
