@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from moto.dynamodb.models import Table
 
 TABLE = "t"
 
@@ -77,3 +78,64 @@ def test_writers_at_once_lose_nothing(dynamodb):
     assert len(sorts(dynamodb)) == 30 + 90 + 1
     item = dynamodb.get_item(TableName=TABLE, Key={"id": {"S": "a"}, "sort": {"S": "count"}})["Item"]
     assert item["n"] == {"N": "90"}
+
+
+def keys_of(dynamodb, condition: str, values: dict, **options) -> list[str]:
+    found = dynamodb.query(
+        TableName=TABLE, KeyConditionExpression=condition, ExpressionAttributeValues=values, **options
+    )
+    return [item["sort"]["S"] for item in found["Items"]]
+
+
+def test_a_query_reads_its_own_partition_only(dynamodb, monkeypatch):
+    for partition, sort in [("a", "2"), ("a", "1"), ("b", "3"), ("c", "4")]:
+        dynamodb.put_item(TableName=TABLE, Item={"id": {"S": partition}, "sort": {"S": sort}})
+    read = []
+    all_items = Table.all_items
+    monkeypatch.setattr(Table, "all_items", lambda table: read.append(len(found := all_items(table))) or found)
+    assert keys_of(dynamodb, "id = :id", {":id": {"S": "a"}}) == ["1", "2"]
+    assert keys_of(dynamodb, "id = :id AND sort > :s", {":id": {"S": "a"}, ":s": {"S": "1"}}) == ["2"]
+    assert read == [2, 2]
+    assert keys_of(dynamodb, "id = :id", {":id": {"S": "nothing"}}) == []
+    assert sorts(dynamodb) == ["1", "2", "3", "4"]
+
+
+def test_a_query_of_an_index_reads_every_partition(dynamodb):
+    dynamodb.update_table(
+        TableName=TABLE,
+        AttributeDefinitions=[{"AttributeName": "sort", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "by-sort",
+                    "KeySchema": [{"AttributeName": "sort", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            }
+        ],
+    )
+    for partition in ("a", "b"):
+        dynamodb.put_item(TableName=TABLE, Item={"id": {"S": partition}, "sort": {"S": "same"}})
+    assert keys_of(dynamodb, "sort = :s", {":s": {"S": "same"}}, IndexName="by-sort") == ["same", "same"]
+
+
+def test_queries_while_others_write(dynamodb):
+    """Without the lock a dictionary changes its size while it is read."""
+    ended = threading.Event()
+
+    def write(writer: int) -> None:
+        number = 0
+        while not ended.is_set():
+            dynamodb.put_item(TableName=TABLE, Item={"id": {"S": "a"}, "sort": {"S": f"{writer} {number}"}})
+            number += 1
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        counts = [len(keys_of(dynamodb, "id = :id", {":id": {"S": "a"}})) for _ in range(60)]
+    finally:
+        ended.set()
+        for writer in writers:
+            writer.join()
+    assert counts == sorted(counts)
