@@ -32,7 +32,7 @@ from localaws.cloud import LocalAws
 from localaws.deploy import PROJECT, Deployer, Deployment
 from localaws.host import LambdaHost
 
-TIMEOUTS_S = {"worker": 12, "lister": 12}
+TIMEOUTS_S = {"worker": 12, "lister": 20}
 """Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
 KILL_EVERY_S = (4.0, 8.0)
 PICTURES_BETWEEN_KILLS = 350
