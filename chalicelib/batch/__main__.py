@@ -122,7 +122,11 @@ def _parser() -> argparse.ArgumentParser:
     run_parser.add_argument("--model", metavar="NAME", help="an installed model (default: as the API)")
     run_parser.add_argument("--top-k", type=_at_least_one, metavar="N", help="labels for each picture (default 5)")
     run_parser.add_argument(
-        "--processes", type=_at_least_one, default=default_threads(None), metavar="N", help="for a folder"
+        "--processes",
+        type=_at_least_one,
+        default=default_threads(None),
+        metavar="N",
+        help="for a folder (default: one for each processor, %(default)s here)",
     )
     run_parser.set_defaults(command=run)
     watch_parser = commands.add_parser("watch", parents=[staged], help="watch a batch on AWS until it ends")
