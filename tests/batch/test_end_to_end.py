@@ -146,8 +146,11 @@ def test_a_source_without_pictures(ask, bucket, source, message):
     assert ended["error"]["Code"] == "NotFoundError" and message in ended["error"]["Message"]
 
 
-def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven):
-    """Every message fails three times and waits in the dead-letter queue; sent round again, all are answered."""
+def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven, monkeypatch):
+    """Every message fails three times and waits in the dead-letter queue, as whoever watches is told; sent round again,
+    all are answered.
+    """
+    monkeypatch.setattr(remote, "QUIET_LOOKS", 1)
     for number in range(12):
         aws("s3").put_object(Bucket=bucket, Key=f"while/{number}.png", Body=seven)
     variables = aws("lambda").get_function_configuration(FunctionName=WORKER)["Environment"]["Variables"]
@@ -165,12 +168,23 @@ def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven):
         wait_for(dead)
         waiting = ask(f"batches/{told['id']}")[1]
         assert (waiting["state"], waiting["total"], waiting["done"]) == ("running", 12, 0)
-        aws("lambda").update_function_configuration(FunctionName=WORKER, Environment={"Variables": variables})
-        assert remote.redrive(parts) == 12
+        said, deadline = [], time.monotonic() + LIMIT_S
+
+        def mend(line: str) -> None:
+            said.append(line)
+            visible_after(aws, "pictures", 24)
+            aws("lambda").update_function_configuration(FunctionName=WORKER, Environment={"Variables": variables})
+            assert remote.redrive(parts) == 12
+
+        def wait(_: float) -> None:
+            assert time.monotonic() < deadline, "never completes"
+            time.sleep(0.2)
+
+        ended = remote.watch(parts, told["id"], lambda *_: None, mend, wait)
     finally:
         visible_after(aws, "pictures", 24)
-    ended = wait_for(lambda: (t := ask(f"batches/{told['id']}")[1])["state"] == "complete" and t)
-    assert (ended["done"], ended["failed"]) == (12, 0)
+    assert [line.partition(" ")[0] for line in said] == ["12"]
+    assert (ended["state"], ended["done"], ended["failed"]) == ("complete", 12, 0)
 
 
 def test_ten_times_twenty_pictures_with_duplicates_and_kills(cloud, deployed, monkeypatch):  # noqa: F811
