@@ -31,7 +31,7 @@ def serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> N
             connection.send([Line.of({"key": key, **_answer(store, job, key, settings)}) for key in keys])
     except SlimceptionError as error:
         connection.send(error)
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         pass
 
 

@@ -106,7 +106,7 @@ class _Process:
         """Hand a chunk over, if there is anything in it."""
         self.chunk = keys
         if keys:
-            with suppress(BrokenPipeError):  # `receive` will meet the end
+            with suppress(ConnectionError):  # `receive` will meet the end
                 self.connection.send(keys)
 
     def receive(self) -> list[Line]:
@@ -116,7 +116,7 @@ class _Process:
         """
         try:
             said: Loaded | list[Line] | Exception = self.connection.recv()
-        except ConnectionResetError:
+        except ConnectionError:
             raise EOFError from None
         if isinstance(said, Exception):
             raise said

@@ -159,13 +159,7 @@ def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven, 
     visible_after(aws, "pictures", 1)
     try:
         _, told = ask("batches", {"source": f"s3://{bucket}/while/"})
-        url = aws("sqs").get_queue_url(QueueName="slimception-dev-dead-letters")["QueueUrl"]
-
-        def dead() -> bool:
-            counts = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-            return int(counts["ApproximateNumberOfMessages"]) == 12
-
-        wait_for(dead)
+        wait_for(lambda: parts.queue("dead-letters").length() == 12)
         waiting = ask(f"batches/{told['id']}")[1]
         assert (waiting["state"], waiting["total"], waiting["done"]) == ("running", 12, 0)
         said, deadline = [], time.monotonic() + LIMIT_S
