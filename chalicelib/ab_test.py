@@ -5,8 +5,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from chalicelib.billing import customer_of
 from chalicelib.bodies import Request
+from chalicelib.customers import customer_of
 from chalicelib.errors import ClientError, ServiceError, UnknownModel
 from chalicelib.exchange import Body, Exchange
 from chalicelib.model_store import ModelStore

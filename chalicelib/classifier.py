@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from chalicelib import images
 from chalicelib.engine import Engine
-from chalicelib.errors import ModelError
+from chalicelib.errors import InvalidRequest, ModelError, shown
 from chalicelib.preprocessing import InputEncoder, dequantize
 from chalicelib.registry import Bundle
 from chalicelib.telemetry import Spans, cold_start, milliseconds_since
+
+DEFAULT_TOP_K = 5
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Prediction:
 def rounded(score: float) -> float:
     """To what is worth telling of a score."""
     return round(score, 6)
+
+
+def check_top_k(top_k: int | None, classes: int) -> int:
+    """The number of labels to answer with, for a model that has `classes`; raises InvalidRequest."""
+    if top_k is not None and top_k > classes:
+        raise InvalidRequest(f'"top_k" is {shown(top_k)}: this model has {classes} classes')
+    return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
 
 
 class Classifier:

@@ -6,9 +6,11 @@ Fields are JSON Schema 2020-12; `fits` knows the keywords that are used here.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from chalicelib.classifier import DEFAULT_TOP_K
+from chalicelib.s3_url import S3_PATTERN
+
 Schema = dict[str, Any]
 
-DEFAULT_TOP_K = 5
 MAX_INSTANCES = 32
 _SPACE, _CHARACTER = r"[ \t\r\n\f\v]*", r"[A-Za-z0-9+/_-]"
 BASE64_PATTERN = (
@@ -16,8 +18,6 @@ BASE64_PATTERN = (
     rf"{_SPACE}(?:(?:{_CHARACTER}{_SPACE}){{4}})*(?:{_CHARACTER}{_SPACE}){{2,4}}(?:={_SPACE}){{0,2}}$"
 )
 """What `parsing.decode_base64` takes. It decodes instead of matching, which takes 200 times as long."""
-
-S3_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\x00]{0,900})?$"
 
 
 class Field(NamedTuple):

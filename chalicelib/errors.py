@@ -1,4 +1,7 @@
-"""One tree of exceptions for the served code. No HTTP here: `exchange` maps each leaf to its status."""
+"""One tree of exceptions for the served code. No HTTP here: `statuses` maps each leaf to its status."""
+
+import json
+from typing import Any
 
 
 class SlimceptionError(Exception):
@@ -67,3 +70,14 @@ class EngineError(ServiceError):
 
 class StorageError(ServiceError):
     """S3, SQS or DynamoDB gives no answer, or one that may be another later: throttled, cut off, timed out."""
+
+
+def shown(value: Any) -> str:
+    """A value as a message may show it: what it is, and short."""
+    if isinstance(value, dict | list):
+        return f"a JSON {'object' if isinstance(value, dict) else 'list'} of {len(value)}"
+    try:
+        text = json.dumps(value)
+    except ValueError:  # Python refuses to print integers of more than 4,300 digits
+        return "a very large number"
+    return text if len(text) <= 60 else text[:60] + "..."

@@ -6,32 +6,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from chalicelib import errors
 from chalicelib.bodies import Request
 from chalicelib.metrics import Meter
+from chalicelib.statuses import error_answer
 from chalicelib.telemetry import Spans, log, milliseconds_since, server_timing
-
-STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
-    errors.InvalidRequest: (400, "BadRequestError"),
-    errors.ObjectForbidden: (403, "ForbiddenError"),
-    errors.UnknownModel: (404, "NotFoundError"),
-    errors.UnknownBatch: (404, "NotFoundError"),
-    errors.ObjectGone: (404, "NotFoundError"),
-    errors.PayloadTooLarge: (413, "PayloadTooLargeError"),
-    errors.ImageTooLarge: (413, "PayloadTooLargeError"),
-    errors.UnsupportedImage: (415, "UnsupportedMediaTypeError"),
-    errors.UndecodableImage: (422, "UnprocessableEntityError"),
-    errors.ConfigError: (503, "ServiceUnavailableError"),
-    errors.ModelError: (503, "ServiceUnavailableError"),
-    errors.SecondModelError: (503, "ServiceUnavailableError"),
-    errors.EngineError: (503, "ServiceUnavailableError"),
-    errors.StorageError: (503, "ServiceUnavailableError"),
-}
-UNEXPECTED = (500, "InternalServerError")
-"""What every other exception becomes."""
-_UNAVAILABLE = "The model cannot be served at the moment; GET /health tells why."
-_BUSY = "S3, SQS or DynamoDB cannot be used at the moment; try again."
-_INTERNAL = "An internal server error occurred."
 
 Body = dict[str, Any]
 
@@ -86,11 +64,3 @@ class Exchange:
     def _headers(self) -> dict[str, str]:
         timing = {"Server-Timing": server_timing(self.spans)} if self.spans else {}
         return {"X-Request-Id": self.id, **timing}
-
-
-def error_answer(error: Exception) -> tuple[int, Body]:
-    """Status and body in Chalice's own shape; nothing of a 5xx's exception is shown."""
-    status, code = STATUS[type(error)] if isinstance(error, errors.SlimceptionError) else UNEXPECTED
-    unavailable = _BUSY if isinstance(error, errors.StorageError) else _UNAVAILABLE
-    message = str(error) if status < 500 else unavailable if status == 503 else _INTERNAL
-    return status, {"Code": code, "Message": message}

@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.billing import cost_usd, customer_of
 from chalicelib.bodies import Request
 from chalicelib.config import Settings
+from chalicelib.customers import customer_of
+from chalicelib.pricing import cost_usd
 from chalicelib.telemetry import cold_start
 
 NO_MODEL = "none"
@@ -37,7 +38,7 @@ class Meter:
     """Makes of what a log line says the line's metrics and its cost.
 
     Each combination of dimension values is a metric that costs money: routes and models are those that
-    exist, codes those of the contract, customers those that `billing` lets through.
+    exist, codes those of the contract, customers those that `customers` lets through.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from chalicelib import schemas
 from chalicelib.bodies import BINARY_TYPES
 from chalicelib.contract import BATCH, QUERY, SERVING, SINGLE, Schema, object_schema
-from chalicelib.exchange import STATUS, UNEXPECTED, Document
+from chalicelib.exchange import Document
+from chalicelib.statuses import STATUS, UNEXPECTED
 
 API_VERSION = "0.1.0"
 PATH = "/openapi.json"

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 from chalicelib.contract import (
     BATCH,
-    DEFAULT_TOP_K,
     IMAGE,
     INSTANCE,
     INSTANCES,
@@ -23,7 +22,7 @@ from chalicelib.contract import (
     Field,
     fits,
 )
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import InvalidRequest, shown
 
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\f\v"
@@ -90,13 +89,6 @@ def parse_top_k(fields: dict[str, Any]) -> int | None:
     return int(_check('"top_k"', fields["top_k"], TOP_K)) if "top_k" in fields else None
 
 
-def check_top_k(top_k: int | None, classes: int) -> int:
-    """The number of labels to answer with, for a model that has `classes`; raises InvalidRequest."""
-    if top_k is not None and top_k > classes:
-        raise InvalidRequest(f'"top_k" is {_shown(top_k)}: this model has {classes} classes')
-    return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
-
-
 def parse_model(fields: dict[str, Any]) -> str | None:
     """A model's name, or None where the field is absent."""
     return str(_check('"model"', fields["model"], MODEL)) if "model" in fields else None
@@ -141,7 +133,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON ({len(body)} bytes received)") from error
     if not isinstance(fields, dict):
-        raise InvalidRequest(f"the body is {_shown(fields)}: expected a JSON object")
+        raise InvalidRequest(f"the body is {shown(fields)}: expected a JSON object")
     return fields
 
 
@@ -152,22 +144,11 @@ def _refuse_constant(name: str) -> NoReturn:
 def _check(name: str, value: Any, field: Field) -> Any:
     """`value` when it fits its field; raises InvalidRequest."""
     if not fits(value, field.schema):
-        raise InvalidRequest(f"{name} is {_shown(value)}: expected {field.expected}")
+        raise InvalidRequest(f"{name} is {shown(value)}: expected {field.expected}")
     return value
 
 
 def _refuse_unknown(fields: dict[str, Any], known: Mapping[str, Field]) -> None:
     unknown = [name for name in fields if name not in known]
     if unknown:
-        raise InvalidRequest(f"unknown field {_shown(unknown[0])}: expected {', '.join(known)}")
-
-
-def _shown(value: Any) -> str:
-    """A value as a message may show it: what it is, and short."""
-    if isinstance(value, dict | list):
-        return f"a JSON {'object' if isinstance(value, dict) else 'list'} of {len(value)}"
-    try:
-        text = json.dumps(value)
-    except ValueError:  # Python refuses to print integers of more than 4,300 digits
-        return "a very large number"
-    return text if len(text) <= 60 else text[:60] + "..."
+        raise InvalidRequest(f"unknown field {shown(unknown[0])}: expected {', '.join(known)}")

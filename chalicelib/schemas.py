@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.card import COLORS, SCORES
 from chalicelib.contract import Schema
-from chalicelib.exchange import STATUS, UNEXPECTED
+from chalicelib.statuses import STATUS, UNEXPECTED
 
 STRING: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}

@@ -10,12 +10,12 @@ from chalice import CORSConfig, Response
 from chalicelib import errors
 from chalicelib.batch.parts import Parts
 from chalicelib.bodies import Request, image_body, json_body
-from chalicelib.classifier import Classifier
+from chalicelib.classifier import Classifier, check_top_k
 from chalicelib.config import Settings
 from chalicelib.exchange import Body, Document, Exchange
 from chalicelib.metrics import Meter
 from chalicelib.model_store import ModelStore
-from chalicelib.parsing import PredictRequest, check_top_k, parse_batch, parse_image_query, parse_predict
+from chalicelib.parsing import PredictRequest, parse_batch, parse_image_query, parse_predict
 from chalicelib.telemetry import cold_start
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from tests.sources import imports_of
 
 ROOT = Path(__file__).parent.parent
-ORDER = ("errors", "split", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine",
-         "classifier", "model_store", "contract", "parsing", "bodies", "billing", "metrics", "exchange", "ab_test",
+ORDER = ("errors", "statuses", "pricing", "s3_url", "split", "config", "telemetry", "card", "registry", "images", "preprocessing", "engine",
+         "classifier", "model_store", "contract", "parsing", "bodies", "customers", "metrics", "exchange", "ab_test",
          "page", "schemas", "openapi", "aws", "storage", "queues", "events", "batch", "workflow", "canary", "web",
          "runtime", "app")  # fmt: skip
 """Each may import what stands to its left."""

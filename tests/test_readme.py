@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from chalice.test import Client
 
-from chalicelib.billing import cost_usd
 from chalicelib.config import EMBEDDED_MODELS, MEMORY_MB_PER_VCPU, Settings
-from chalicelib.exchange import STATUS
+from chalicelib.pricing import cost_usd
+from chalicelib.statuses import STATUS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

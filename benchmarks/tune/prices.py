@@ -1,8 +1,8 @@
-"""What a prediction costs on AWS, in US dollars: Lambda's prices are `chalicelib.billing`'s, the others stand here."""
+"""What a prediction costs on AWS, in US dollars: Lambda's prices are `chalicelib.pricing`'s, the others stand here."""
 
 from dataclasses import dataclass
 
-from chalicelib.billing import PRICES_OF, USD_PER_REQUEST, compute_usd
+from chalicelib.pricing import PRICES_OF, USD_PER_REQUEST, compute_usd
 
 SOURCE = f"list prices of us-east-1, on demand, first tier, without the free tier, {PRICES_OF}"
 USD_PER_CALL = {"REST API": 3.50 / 1_000_000, "HTTP API": 1.00 / 1_000_000, "function URL": 0.0}

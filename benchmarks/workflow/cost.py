@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib import billing
+from chalicelib import pricing
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import FEW_GROUPS
 
@@ -40,7 +40,7 @@ def estimate(images: int, image_ms: float, group: int = GROUP, architecture: str
     """The cost for `images` of which each takes `image_ms`, in groups of `group`."""
     groups = math.ceil(images / group)
     group_ms = min(group, images) * image_ms
-    inference_usd = groups * billing.cost_usd(group_ms, MEMORY_MB, architecture)
+    inference_usd = groups * pricing.cost_usd(group_ms, MEMORY_MB, architecture)
     states = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
     besides = len(set(states) - {"Few", "Many"}) + 1  # each of the others once, and one of the two Maps
     if groups <= FEW_GROUPS:

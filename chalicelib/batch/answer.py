@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from chalicelib.classifier import check_top_k
 from chalicelib.errors import ClientError
-from chalicelib.exchange import error_answer
 from chalicelib.model_store import ModelStore
-from chalicelib.parsing import check_top_k
+from chalicelib.statuses import refusal
 from chalicelib.telemetry import Spans
 
 Answer = dict[str, Any]
@@ -25,8 +25,3 @@ def answer(store: ModelStore, read: Callable[[], bytes], model: str | None = Non
         return refusal(error)
     predictions = [prediction.to_dict() for prediction in best]
     return {"model": {"name": classifier.card.name, "version": classifier.card.version}, "predictions": predictions}
-
-
-def refusal(error: ClientError) -> Answer:
-    """The answer that stands for an error, with the Code and the Message that HTTP would give."""
-    return {"error": error_answer(error)[1]}

@@ -7,14 +7,14 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
-from chalicelib.batch.answer import Answer, answer, refusal
+from chalicelib.batch.answer import Answer, answer
 from chalicelib.batch.files import Line
 from chalicelib.batch.job import Job, Loaded
-from chalicelib.classifier import Classifier
+from chalicelib.classifier import Classifier, check_top_k
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden, ServiceError, SlimceptionError
 from chalicelib.model_store import ModelStore
-from chalicelib.parsing import check_top_k
+from chalicelib.statuses import refusal
 from chalicelib.storage import too_large
 
 

@@ -1,10 +1,10 @@
 """What a batch costs on AWS, estimated from its counts.
 
 List prices of us-east-1 in US dollars, x86_64, without the free tier; other regions differ. Sources: the price lists
-of Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026; AWS Lambda's stand in `billing`.
+of Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026; AWS Lambda's stand in `pricing`.
 """
 
-from chalicelib.billing import USD_PER_GB_SECOND, USD_PER_REQUEST
+from chalicelib.pricing import USD_PER_GB_SECOND, USD_PER_REQUEST
 
 SQS_REQUEST = 0.40 / 1e6
 S3_GET = 0.0004 / 1e3

@@ -4,17 +4,17 @@ Where it stands is kept in the table, not in a message: killed, repeated or run 
 queued again, which is harmless, but are counted once.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.batch.answer import refusal
 from chalicelib.batch.finish import write_files
+from chalicelib.batch.messages import list_message, read_message
 from chalicelib.batch.record import LISTING, Batch
 from chalicelib.batch.table import Table
-from chalicelib.errors import ClientError, InvalidRequest, ObjectGone, UnknownBatch
+from chalicelib.errors import ClientError, ObjectGone, UnknownBatch
 from chalicelib.events import ImageRef, is_folder
 from chalicelib.queues import Queue
+from chalicelib.statuses import refusal
 from chalicelib.storage import Listed, Objects
 from chalicelib.telemetry import log
 
@@ -42,7 +42,7 @@ class Lister:
     def work(self, event: Mapping[str, Any], remaining_ms: Callable[[], float]) -> None:
         """Do what one message says; what it raises sends the message back to the queue."""
         for record in event["Records"]:
-            do, batch_id = parse(record["body"])
+            do, batch_id = read_message(record["body"])
             if do == "list":
                 self.list(batch_id, remaining_ms)
             self.finish(batch_id)
@@ -90,28 +90,6 @@ class Lister:
         if batch is None:
             raise UnknownBatch(f"no batch is called {batch_id!r}")
         return batch
-
-
-def list_message(batch_id: str) -> str:
-    """What asks for a batch's keys, or for the rest of them."""
-    return json.dumps({"do": "list", "batch": batch_id})
-
-
-def finish_message(batch_id: str) -> str:
-    """What asks for a batch's files."""
-    return json.dumps({"do": "finish", "batch": batch_id})
-
-
-def parse(body: str) -> tuple[str, str]:
-    """`list` or `finish`, and the batch's id; raises InvalidRequest."""
-    try:
-        message = json.loads(body)
-        do, batch_id = message["do"], message["batch"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidRequest("the message asks for nothing that is known") from error
-    if do not in ("list", "finish") or not isinstance(batch_id, str):
-        raise InvalidRequest("the message asks for nothing that is known")
-    return do, batch_id
 
 
 def _ref(batch: Batch, listed: Listed) -> ImageRef:

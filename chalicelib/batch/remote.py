@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.batch.listing import parse
+from chalicelib.batch.messages import read_message
 from chalicelib.batch.parts import DEAD_LETTERS, LISTINGS, PICTURES, Parts
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest, SlimceptionError, StorageError
@@ -86,7 +86,7 @@ def redrive(parts: Parts) -> int:
 
 def _queue_of(body: str) -> str:
     try:
-        parse(body)
+        read_message(body)
     except InvalidRequest:
         return PICTURES
     return LISTINGS

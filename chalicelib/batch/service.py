@@ -5,13 +5,13 @@ import time
 import uuid
 from typing import Any
 
-from chalicelib.batch.listing import list_message
+from chalicelib.batch.messages import list_message
 from chalicelib.batch.record import INCOMING, OUTPUT, Batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import InvalidRequest, UnknownBatch
 from chalicelib.queues import Queue
+from chalicelib.s3_url import parse_s3_url
 
-_S3_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^\x00]{0,900}))?")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
@@ -45,14 +45,6 @@ class Service:
         if batch is None:
             raise UnknownBatch(f"no batch is called {batch_id[:100]!r}: POST /batches starts one and tells its id")
         return batch.describe()
-
-
-def parse_s3_url(text: str, field: str) -> tuple[str, str]:
-    """Bucket and prefix of `s3://bucket/prefix`, the prefix as it is, nothing decoded; raises InvalidRequest."""
-    match = _S3_URL.fullmatch(text)
-    if not match:
-        raise InvalidRequest(f'"{field}" is {text[:100]!r}: expected s3://bucket/prefix')
-    return match[1], match[2] or ""
 
 
 def check_no_loop(bucket: str, prefix: str, output_bucket: str, output_prefix: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from chalicelib import events
 from chalicelib.batch.answer import answer
-from chalicelib.batch.listing import finish_message
+from chalicelib.batch.messages import finish_message
 from chalicelib.batch.record import Result, open_batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import StorageError

@@ -5,16 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chalicelib.billing import cost_usd
 from chalicelib.errors import SecondModelError
+from chalicelib.pricing import cost_usd
 from chalicelib.workflow.row import Row
 from chalicelib.workflow.statistics import Share, quantile, wilson
 
 Figures = dict[str, Any]
 SECOND_FAILED = SecondModelError.__name__
 """The reason of a fallback that is the model's own fault, picture by picture or for good."""
-_MACHINES = {"arm64": "aarch64"}
-"""Lambda's names of processors that the kernel calls something else, as `billing` does."""
 
 
 def is_own(row: Row) -> bool:
@@ -88,8 +86,7 @@ def _times(values: Iterable[float | None]) -> Figures | None:
 
 def _cost(rows: Iterable[Row], memory_mb: int, architecture: str) -> Figures | None:
     """The whole arm's, fallbacks and failures too, where a time is known."""
-    machine = _MACHINES.get(architecture, architecture)
-    costs = [cost_usd(row.total_ms, memory_mb, machine) for row in rows if row.total_ms is not None]
+    costs = [cost_usd(row.total_ms, memory_mb, architecture) for row in rows if row.total_ms is not None]
     if not costs:
         return None
     usd = math.fsum(costs)  # exact, so that the order of rows does not show

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
-from chalicelib.batch.answer import refusal
 from chalicelib.classifier import Classifier, Prediction, rounded
 from chalicelib.errors import ClientError, ModelError, SecondModelError, ServiceError
-from chalicelib.exchange import error_answer
 from chalicelib.model_store import ModelStore
 from chalicelib.split import Arm
+from chalicelib.statuses import INTERNAL, UNEXPECTED, refusal
 from chalicelib.storage import Objects
 from chalicelib.telemetry import Spans, log, milliseconds_since
 from chalicelib.workflow.arms import SECOND_FAILED
@@ -22,7 +21,7 @@ from chalicelib.workflow.run import Run
 
 AT_ONCE = 8
 """Pictures fetched at once; so many are in memory."""
-_UNFORESEEN = error_answer(RuntimeError())[1]
+_UNFORESEEN = {"Code": UNEXPECTED[1], "Message": INTERNAL}
 """Of a picture on which model A fails; the exception is for the log."""
 
 

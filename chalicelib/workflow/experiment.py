@@ -1,13 +1,12 @@
 """The input of an execution to checked values. Every refusal says what came and what is accepted."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.batch.service import parse_s3_url
-from chalicelib.errors import InvalidRequest
+from chalicelib.errors import InvalidRequest, shown
+from chalicelib.s3_url import parse_s3_url
 from chalicelib.split import Split
 
 FOLDERS = "folders"
@@ -36,11 +35,11 @@ class Experiment:
 def parse(fields: Any) -> Experiment:
     """Check the input; raises InvalidRequest."""
     if not isinstance(fields, Mapping):
-        raise InvalidRequest(f"the input is {_shown(fields)}: expected a JSON object")
+        raise InvalidRequest(f"the input is {shown(fields)}: expected a JSON object")
     values = {name: _checked(name, fields) for name in _FIELDS}
     unknown = [name for name in fields if name not in _FIELDS]
     if unknown:
-        raise InvalidRequest(f"unknown field {_shown(unknown[0])}: expected {', '.join(_FIELDS)}")
+        raise InvalidRequest(f"unknown field {shown(unknown[0])}: expected {', '.join(_FIELDS)}")
     bucket, prefix = parse_s3_url(values["source"], "source")
     if values["labels"] not in (None, FOLDERS):
         parse_s3_url(values["labels"], "labels")
@@ -105,10 +104,5 @@ def _checked(name: str, fields: Mapping[str, Any]) -> Any:
             raise InvalidRequest(f'the field "{name}" is missing: expected {expected}')
         return default
     if not fits(fields[name]):
-        raise InvalidRequest(f'"{name}" is {_shown(fields[name])}: expected {expected}')
+        raise InvalidRequest(f'"{name}" is {shown(fields[name])}: expected {expected}')
     return fields[name]
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:60] + "..."

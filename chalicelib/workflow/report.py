@@ -30,7 +30,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.billing import PRICES_OF
+from chalicelib.pricing import PRICES_OF
 from chalicelib.split import Split
 from chalicelib.workflow import arms, statistics, verdict
 from chalicelib.workflow.arms import Figures, is_own, rounded

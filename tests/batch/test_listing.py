@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib import events
 from chalicelib.batch.finish import Summary
-from chalicelib.batch.listing import Lister, finish_message, list_message, parse
+from chalicelib.batch.listing import Lister
+from chalicelib.batch.messages import finish_message, list_message, read_message
 from chalicelib.batch.record import Batch, Result
 from chalicelib.batch.service import Service
 from chalicelib.errors import InvalidRequest, ObjectForbidden, StorageError, UnknownBatch
@@ -154,7 +155,7 @@ class TestRefusals:
     @pytest.mark.parametrize("body", ["", "{}", "[]", '{"do": "list"}', '{"do": "eat", "batch": "b"}', "[" * 5000])
     def test_a_message_of_unknown_form(self, body):
         with pytest.raises(InvalidRequest):
-            parse(body)
+            read_message(body)
 
     def test_an_unknown_batch(self):
         with pytest.raises(UnknownBatch):

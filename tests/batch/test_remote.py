@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.batch import __main__ as command_line
 from chalicelib.batch import remote
-from chalicelib.batch.listing import finish_message
+from chalicelib.batch.messages import finish_message
 from chalicelib.batch.parts import Parts
 from chalicelib.batch.record import Result
 from chalicelib.config import Settings

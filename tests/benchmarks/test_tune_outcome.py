@@ -14,7 +14,7 @@ from benchmarks.tune.plan import SIZES_MB, Configuration, configurations, too_la
 from benchmarks.tune.plot import draw
 from benchmarks.tune.prices import USD_PER_CALL, Cost
 from benchmarks.tune.tables import remarks, table
-from chalicelib.billing import cost_usd
+from chalicelib.pricing import cost_usd
 from localaws.deploy import PROJECT
 from tests.benchmarks.outcomes import samples
 

@@ -4,10 +4,11 @@ from collections import defaultdict
 
 import pytest
 
-from chalicelib.billing import OTHERS, cost_usd
 from chalicelib.config import Settings
+from chalicelib.customers import OTHERS
 from chalicelib.metrics import UNITS
 from chalicelib.model_store import ModelStore
+from chalicelib.pricing import cost_usd
 from chalicelib.web import Api
 from tests.bundles import write_bundle
 from tests.pictures import RED

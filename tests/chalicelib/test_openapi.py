@@ -8,8 +8,8 @@ import pytest
 import app
 from chalicelib import openapi
 from chalicelib.card import InputSpec, ModelCard, OutputSpec
-from chalicelib.exchange import STATUS, UNEXPECTED
 from chalicelib.schemas import COMPONENTS
+from chalicelib.statuses import STATUS, UNEXPECTED
 from tests.bundles import card_fields, write_bundle
 from tests.test_app import ROOT
 

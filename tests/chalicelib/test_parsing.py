@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.classifier import check_top_k
 from chalicelib.contract import MAX_INSTANCES
 from chalicelib.errors import InvalidRequest
 from chalicelib.parsing import (
     PredictRequest,
-    check_top_k,
     decode_base64,
     parse_image_query,
     parse_predict,

@@ -9,8 +9,8 @@ import pytest
 from chalicelib import errors
 from chalicelib.bodies import BINARY_TYPES
 from chalicelib.config import Settings
-from chalicelib.exchange import STATUS, error_answer
 from chalicelib.model_store import ModelStore
+from chalicelib.statuses import STATUS, error_answer
 from chalicelib.web import Api
 from tests.bundles import DAMAGES, write_bundle
 from tests.pictures import BLUE, GREEN, RED, encode, plain, png_claiming

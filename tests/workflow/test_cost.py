@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.workflow.cost import USD_PER_TRANSITION, Cost, estimate
-from chalicelib import billing
+from chalicelib import pricing
 
 DIGITS_MS, DIGITS_INFERENCE_MS, INCEPTION_MS = 0.79, 0.36, 16.0
 """Measured: a digit decoded, prepared and classified; its inference alone; Inception v3's inference alone."""
@@ -11,7 +11,7 @@ DIGITS_MS, DIGITS_INFERENCE_MS, INCEPTION_MS = 0.79, 0.36, 16.0
 
 def alone(image_ms: float) -> float:
     """US dollars for a picture's time, without a fee."""
-    return billing.cost_usd(image_ms * 1000, 1769, "x86_64") / 1000
+    return pricing.cost_usd(image_ms * 1000, 1769, "x86_64") / 1000
 
 
 @pytest.mark.parametrize("image_ms", [DIGITS_INFERENCE_MS, DIGITS_MS, INCEPTION_MS])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.billing import cost_usd
+from chalicelib.pricing import cost_usd
 from chalicelib.split import Split
 from chalicelib.workflow.report import build
 from chalicelib.workflow.row import Row

@@ -1,16 +1,11 @@
-"""What a request costs, and whom. An estimate from the duration measured here; AWS's bill rounds the same way."""
+"""Who asks, and under whose name the cost is counted."""
 
-import math
 import re
 from collections.abc import Collection
 from typing import NamedTuple
 
 from chalicelib.bodies import Request
 
-PRICES_OF = "2025-08"
-"""When these were read: AWS Lambda pricing, us-east-1, on demand, first tier, without the free tier."""
-USD_PER_GB_SECOND = {"x86_64": 0.0000166667, "aarch64": 0.0000133334}
-USD_PER_REQUEST = 0.20 / 1_000_000
 CUSTOMER_HEADER = "x-customer-id"
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OTHERS = "others"
@@ -22,17 +17,6 @@ class Customer(NamedTuple):
 
     name: str | None
     metric: str
-
-
-def cost_usd(duration_ms: float, memory_mb: int, architecture: str) -> float:
-    """Lambda's price of one request: whole milliseconds of its memory, and the fee. API Gateway's is not in it."""
-    return compute_usd(math.ceil(duration_ms), memory_mb, architecture) + USD_PER_REQUEST
-
-
-def compute_usd(billed_ms: float, memory_mb: int, architecture: str) -> float:
-    """The price of the memory alone, without the fee."""
-    gb_seconds = billed_ms / 1000 * memory_mb / 1024
-    return gb_seconds * USD_PER_GB_SECOND.get(architecture, USD_PER_GB_SECOND["x86_64"])
 
 
 def customer_of(request: Request, known: Collection[str]) -> Customer:
