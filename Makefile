@@ -20,7 +20,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 run: $(VENV)/.serve ## serve the default model on PORT (default 8000) and try it with a sample picture
-	@$(BIN)/python -m localaws.quickstart --port $(PORT)
+	@$(BIN)/python -m localaws run --port $(PORT)
 
 test: check ## everything that CI runs: check, the served code under every Python and engine found, all tests
 	tests/matrix.sh
@@ -55,13 +55,13 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers watching --stage $(STAGE)
+	.venv-deploy-$(TARGET)/bin/python -m layers alarms --stage $(STAGE)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
-	$(BIN)/python -W ignore -m benchmarks.batch_proof
+	$(BIN)/python -W ignore -m benchmarks.batch.proof
 
 tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: table, pictures, JSON; with ARGS
 	$(BIN)/python -W ignore -m benchmarks.tune $(ARGS)
@@ -70,9 +70,9 @@ workflow: $(VENV)/.dev ## two models compared by the state machine on this machi
 	$(BIN)/python -W ignore -m benchmarks.workflow $(ARGS)
 
 bench: $(VENV)/.dev ## the README's figures, measured on this machine
-	$(BIN)/python -m benchmarks.inception_latency
-	$(BIN)/python -m benchmarks.inception_on_digits
-	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.inception.latency
+	$(BIN)/python -m benchmarks.inception.on_digits
+	$(BIN)/python -m benchmarks.cold_start.__main__
 
 clean: ## remove environments, builds and caches; models/ stays
 	rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -98,7 +98,7 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 
 # Chalice imports the app, and so needs what the layer holds, for the Python that it deploys for.
 .venv-deploy-%/.ready: $(VENV)/.serve
-	@python=$$($(BIN)/python -c 'from layers.bytecode import find_python; print(find_python("$*") or "")'); \
+	@python=$$($(BIN)/python -c 'from layers.build.bytecode import find_python; print(find_python("$*") or "")'); \
 	test -n "$$python" || { echo "Chalice deploys for the Python that it runs on, and there is no Python $* here:" \
 	  "install one (uv python install $*, or pyenv install $*), or name another: make deploy TARGET=3.12"; exit 2; }; \
 	echo "Installing what deploys into .venv-deploy-$* ..."; \

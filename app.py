@@ -1,4 +1,4 @@
-"""Slimception's routes. A view hands the request on; `chalicelib.web` has the work."""
+"""Slimception's routes. A view hands the request on; `chalicelib.api.views` has the work."""
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
@@ -7,12 +7,13 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib import bodies, runtime, web
-from chalicelib.batch.parts import LISTINGS, PICTURES
+from chalicelib import runtime
+from chalicelib.api import bodies, views
+from chalicelib.batch.wiring import LISTINGS, PICTURES
 
 app = Chalice(app_name="slimception")
 app.api.binary_types = bodies.BINARY_TYPES
-CORS = web.cors(runtime.settings)
+CORS = views.cors(runtime.settings)
 ANY_TYPE = ["*/*"]  # `bodies` checks the content type itself, with a message that says what is accepted
 
 

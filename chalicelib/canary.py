@@ -9,9 +9,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from chalicelib.api.openapi import EXAMPLE_IMAGE
 from chalicelib.errors import ModelError
-from chalicelib.model_store import ModelStore
-from chalicelib.openapi import EXAMPLE_IMAGE
+from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import Spans, log
 
 KNOWN = {"digits": "7"}

@@ -1,17 +1,17 @@
 """What lives as long as the process: settings, models, the API. Importing it loads no model."""
 
-from chalicelib.batch.parts import Parts
+from chalicelib.api.views import Api
+from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.errors import ServiceError
-from chalicelib.model_store import ModelStore
+from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import log
-from chalicelib.web import Api
-from chalicelib.workflow.parts import Workflow
+from chalicelib.workflow.wiring import WorkflowServices
 
 settings = Settings.from_env()
 store = ModelStore(settings)
-batch = Parts(settings, store)
-workflow = Workflow(settings, store, batch)
+batch = BatchServices(settings, store)
+workflow = WorkflowServices(settings, store)
 api = Api(settings, store, batch)
 
 

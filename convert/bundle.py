@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from chalicelib.card import InputSpec, ModelCard, OutputSpec
-from chalicelib.registry import CARD_FILE, LABELS_FILE, MODEL_FILE
+from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec
+from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, MODEL_FILE
 from convert.sources import Source
 from convert.verify import Verification
 

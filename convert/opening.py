@@ -16,7 +16,7 @@ def opened(options: Namespace) -> Iterator[Source]:
     if options.source == "digits":
         _need_tensorflow()
         with quiet_libraries():
-            from convert.digits_source import trained_digits
+            from convert.digits.source import trained_digits
 
         with trained_digits(options) as source:
             yield named(source, options.name)

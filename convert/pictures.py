@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib import images
-from chalicelib.card import InputSpec
 from chalicelib.errors import ClientError
-from chalicelib.preprocessing import InputEncoder
+from chalicelib.inference import images
+from chalicelib.inference.card import InputSpec
+from chalicelib.inference.preprocessing import InputEncoder
 from convert.errors import ConvertError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}

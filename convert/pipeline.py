@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from chalicelib.card import InputSpec, ModelCard, OutputSpec
+from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec
 from convert import bundle, pictures, rewrite
 from convert.errors import ConvertError
 from convert.graph import Graph, Op

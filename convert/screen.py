@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from chalicelib.card import ModelCard
+from chalicelib.inference.card import ModelCard
 
 
 class _Screen:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.card import InputSpec
 from chalicelib.errors import ModelError
-from chalicelib.registry import parse_labels
+from chalicelib.inference.card import InputSpec
+from chalicelib.inference.registry import parse_labels
 from convert.errors import ConvertError
 
 IMAGENET_OUTPUTS = (1000, 1001)

@@ -14,7 +14,7 @@ from typing import Any
 from flatbuffers import number_types as number
 from flatbuffers.table import Table
 
-from chalicelib.registry import parse_labels
+from chalicelib.inference.registry import parse_labels
 from convert.graph import Graph
 
 _BUFFER_NAME = b"TFLITE_METADATA"

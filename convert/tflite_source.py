@@ -7,7 +7,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from chalicelib.preprocessing import dequantize, quantize
+from chalicelib.inference.preprocessing import dequantize, quantize
 from convert.errors import ConvertError
 from convert.graph import Graph
 from convert.sources import PREPROCESS, Preprocess, Source, sha256_of

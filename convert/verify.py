@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.classifier import Classifier, rank, softmax
-from chalicelib.engine import find_engine
-from chalicelib.preprocessing import InputEncoder
-from chalicelib.registry import load_bundle
+from chalicelib.inference.classifier import Classifier, rank, softmax
+from chalicelib.inference.engine import find_engine
+from chalicelib.inference.preprocessing import InputEncoder
+from chalicelib.inference.registry import load_bundle
 from convert.pictures import class_of, read_pixels
 from convert.sources import Source
 

@@ -1,4 +1,4 @@
-"""Command line: `python -m layers build|check|publish|package|backing|mappings|workflow|watching`.
+"""Command line: `python -m layers build|check|publish|package|queues|mappings|workflow|alarms`.
 
 Exit code 0 good, 1 check failed, 2 error.
 """
@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from layers import backing, check, package, publish, state_machine, watching
+from layers.build.model_layer import build_model_layers
+from layers.build.runtime_layer import build_runtime_layer
+from layers.check import report
+from layers.deploy import alarms, package, publish, queues, state_machine
+from layers.deploy.stages import read_config
 from layers.errors import LayerError
-from layers.model_layer import build_model_layers
-from layers.runtime_layer import build_runtime_layer
-from layers.stages import read_config
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,22 +34,22 @@ def build(options: argparse.Namespace) -> int:
         CONSOLE.print(str(path), markup=False)
     if wanted.local:
         CONSOLE.print("not for Lambda: this runtime layer fits this machine's own Python")
-    return _show([check.check_deployment(wanted, built.path, models, PROJECT, options.picture)])
+    return _show([report.check_deployment(wanted, built.path, models, PROJECT, options.picture)])
 
 
 def check_command(options: argparse.Namespace) -> int:
     """Check given artefacts, or else all that was built."""
     if options.paths:
-        return _show([check.check_artefact(_target_for(path, options), path) for path in options.paths])
-    models, runtimes = check.model_zips(options.out), check.runtime_zips(options.out, options.python, options.arch)
-    return _show([check.check_deployment(wanted, path, models, PROJECT, options.picture) for wanted, path in runtimes])
+        return _show([report.check_artefact(_target_for(path, options), path) for path in options.paths])
+    models, runtimes = report.model_zips(options.out), report.runtime_zips(options.out, options.python, options.arch)
+    return _show([report.check_deployment(wanted, path, models, PROJECT, options.picture) for wanted, path in runtimes])
 
 
 def publish_command(options: argparse.Namespace) -> int:
     """Publish, name the layers in the stage's configuration, make the queues that `chalice deploy` will look for."""
     wanted = _target_to_build(options)
     _tell(publish.publish(wanted, options.out, options.project, options.stage, options.bucket))
-    return backing_command(options) if (options.project / package.RESOURCES).is_file() else 0
+    return queues_command(options) if (options.project / package.RESOURCES).is_file() else 0
 
 
 def package_command(options: argparse.Namespace) -> int:
@@ -57,26 +58,26 @@ def package_command(options: argparse.Namespace) -> int:
     return _tell(package.package(wanted, options.out, options.project, options.stage, options.package, options.picture))
 
 
-def backing_command(options: argparse.Namespace) -> int:
+def queues_command(options: argparse.Namespace) -> int:
     """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
-    return _tell(backing.deploy_backing(backing.client("cloudformation"), *_deployed(options)))
+    return _tell(queues.deploy_queues(queues.client("cloudformation"), *_deployed(options)))
 
 
 def mappings_command(options: argparse.Namespace) -> int:
     """Complete the worker's event source mapping; after `chalice deploy`."""
     _, app_name, stage = _deployed(options)
-    return _tell(backing.complete_mappings(backing.client("lambda"), app_name, stage, options.concurrency))
+    return _tell(queues.complete_mappings(queues.client("lambda"), app_name, stage, options.concurrency))
 
 
 def workflow_command(options: argparse.Namespace) -> int:
     """Make the state machine of a stage; after `chalice deploy`."""
-    cloudformation, functions = backing.client("cloudformation"), backing.client("lambda")
+    cloudformation, functions = queues.client("cloudformation"), queues.client("lambda")
     return _tell(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
 
 
-def watching_command(options: argparse.Namespace) -> int:
+def alarms_command(options: argparse.Namespace) -> int:
     """Make a stage's alarms and dashboard; after `chalice deploy`."""
-    return _tell(watching.deploy_watching(backing.client("cloudformation"), *_deployed(options)))
+    return _tell(alarms.deploy_alarms(queues.client("cloudformation"), *_deployed(options)))
 
 
 def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
@@ -108,11 +109,11 @@ def _tell(lines: Iterable[str]) -> int:
     return 0
 
 
-def _show(reports: list[check.Report]) -> int:
-    problems = [problem for report in reports for problem in report.problems]
-    for report in reports:
-        CONSOLE.print(report.table)
-        for line in report.lines:
+def _show(reports: list[report.Report]) -> int:
+    problems = [problem for each in reports for problem in each.problems]
+    for shown in reports:
+        CONSOLE.print(shown.table)
+        for line in shown.lines:
             CONSOLE.print(line, markup=False)
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)
@@ -171,12 +172,12 @@ def _parser() -> argparse.ArgumentParser:
     package_parser.add_argument("--stage", default="dev", help="default dev")
     package_parser.add_argument("--package", type=Path, default=PACKAGE, help="folder to fill (default build/package)")
     package_parser.set_defaults(command=package_command)
-    for name, command, text in (
-        ("backing", backing_command, "make a stage's queues, table and bucket"),
-        ("workflow", workflow_command, "make a stage's state machine"),
-        ("watching", watching_command, "make a stage's alarms and dashboard"),
+    for name, old_names, command, text in (
+        ("queues", ["backing"], queues_command, "make a stage's queues, table and bucket"),
+        ("workflow", [], workflow_command, "make a stage's state machine"),
+        ("alarms", ["watching"], alarms_command, "make a stage's alarms and dashboard"),
     ):
-        commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)
+        commands.add_parser(name, aliases=old_names, parents=[staged], help=text).set_defaults(command=command)
     mappings_parser = commands.add_parser("mappings", parents=[staged], help="complete what `chalice deploy` maps")
     mappings_parser.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
     mappings_parser.set_defaults(command=mappings_command)

@@ -1,4 +1,4 @@
-"""Command line: `python -m localaws up|invoke|prepare`. Exit code 0 good, 1 the function failed, 2 error."""
+"""Command line: `python -m localaws run|up|invoke|prepare`. Exit code 0 good, 1 the function failed, 2 error."""
 
 import argparse
 import os
@@ -8,19 +8,25 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
-from localaws import interpreters, packages
-from localaws.environment import CREDENTIALS, without_account
 from localaws.errors import LocalAwsError
-from localaws.interpreters import Interpreter
+from localaws.host import interpreters, packages
+from localaws.host.environment import CREDENTIALS, without_account
+from localaws.host.interpreters import Interpreter
+from localaws.run import serve
 
 PORT = 4566
 
 
+def run(options: argparse.Namespace) -> int:
+    """Serve the app alone, without AWS."""
+    return serve(options.port)
+
+
 def up(options: argparse.Namespace) -> int:
     """Start, deploy, serve until Ctrl-C or SIGTERM."""
-    from localaws.cloud import LocalAws  # moto takes a second to import, which `--help` need not wait for
-    from localaws.deploy import Deployer
-    from localaws.host import LambdaHost
+    from localaws.cloud.local_aws import LocalAws  # moto takes a second to import, which `--help` need not wait for
+    from localaws.deploy.deployer import Deployer
+    from localaws.host.lambda_host import LambdaHost
 
     signal.signal(signal.SIGTERM, _stop)
     python = _python(options.python)
@@ -112,6 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     python, port = (argparse.ArgumentParser(add_help=False) for _ in range(2))
     python.add_argument("--python", metavar="VERSION", help="3.13, or a path to a Python (default: 3.13 if installed)")
     port.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
+
+    run_parser = commands.add_parser("run", help="serve the app alone with `chalice local`, and try it with a picture")
+    run_parser.add_argument("--port", type=int, default=8000, help="default 8000")
+    run_parser.set_defaults(command=run)
 
     up_parser = commands.add_parser("up", parents=[port, python], help="start it, deploy the project, serve")
     up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")

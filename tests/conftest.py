@@ -11,15 +11,14 @@ from chalice.test import Client
 
 import app
 from chalicelib import runtime
-from chalicelib.classifier import Classifier
+from chalicelib.api.views import Api
 from chalicelib.config import Settings
-from chalicelib.engine import Engine, find_engine
-from chalicelib.model_store import ModelStore
-from chalicelib.registry import load_bundle
-from chalicelib.web import Api
-from tests.bundles import write_bundle
-
-ROOT = Path(__file__).parent.parent
+from chalicelib.inference.classifier import Classifier
+from chalicelib.inference.engine import Engine, find_engine
+from chalicelib.inference.registry import load_bundle
+from chalicelib.inference.store import ModelStore
+from tests.support.bundles import write_bundle
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="session")

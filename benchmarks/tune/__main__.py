@@ -23,12 +23,13 @@ from benchmarks.machine import processor
 from benchmarks.tune import bundles, deployment, measure, plan, tables
 from benchmarks.tune.outcome import BALANCE, Outcome, outcomes
 from benchmarks.tune.prices import SOURCE
-from localaws import cgroup, interpreters
-from localaws.deploy import PROJECT
-from localaws.duty_cycle import DutyCycle
+from localaws.deploy.deployer import PROJECT
 from localaws.errors import CgroupMissing, LocalAwsError
-from localaws.host import LambdaHost
-from localaws.processor import Processor
+from localaws.host import interpreters
+from localaws.host.lambda_host import LambdaHost
+from localaws.processor import cgroup
+from localaws.processor.duty_cycle import DutyCycle
+from localaws.processor.share import Processor
 
 BUILD = PROJECT / "build" / "tune"
 CONSOLE = Console(width=140, soft_wrap=True, highlight=False)

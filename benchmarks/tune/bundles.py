@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from chalicelib.config import EMBEDDED_MODELS
-from localaws.deploy import PROJECT
+from localaws.deploy.deployer import PROJECT
 
 EMBEDDED = "digits"
 MADE = {"inception_v3": "dynamic", "inception_v3_int8": "int8"}

@@ -11,13 +11,13 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from benchmarks.tune.plan import Configuration
-from localaws import rest_event
-from localaws.cloud import LocalAws
-from localaws.deploy import Deployer
-from localaws.function import Function
-from localaws.host import LambdaHost
-from localaws.interpreters import Interpreter
-from localaws.moto_lambda import function_of
+from localaws.cloud import rest_event
+from localaws.cloud.local_aws import LocalAws
+from localaws.deploy.deployer import Deployer
+from localaws.host.function import Function
+from localaws.host.interpreters import Interpreter
+from localaws.host.lambda_host import LambdaHost
+from localaws.shims.functions import function_of
 
 ROUTE = rest_event.Route("tuned", "api", "/predict", "/predict", {}, "123456789012", ())
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.tune.plan import Configuration
-from localaws.function import Function
-from localaws.host import LambdaHost
-from localaws.invocation import Result
+from localaws.host.function import Function
+from localaws.host.invocation import Result
+from localaws.host.lambda_host import LambdaHost
 
 WARM_PER_TURN = 8
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from localaws.processor import MEMORY_MB_PER_VCPU, vcpus_of
+from localaws.processor.share import MEMORY_MB_PER_VCPU, vcpus_of
 
 SIZES_MB = tuple(round(quarters * MEMORY_MB_PER_VCPU / 4) for quarters in range(1, 9))
 """By quarters of a vCPU, up to two."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.tune.outcome import Outcome, Row
-from localaws.processor import MEMORY_MB_PER_VCPU
+from localaws.processor.share import MEMORY_MB_PER_VCPU
 
 COLOURS = {1: "#1f5fa8", 2: "#c8500a"}
 GREY = "#666666"

@@ -22,9 +22,9 @@ from benchmarks.workflow.deployment import ABSENT, CORRUPT, FIRST, SECOND, deplo
 from benchmarks.workflow.faults import BAD_IMAGE, BUCKET, FAILURES, MISSING, FaultyHost, FirstWriteRefused
 from benchmarks.workflow.faults import CORRUPT as B_CORRUPT
 from benchmarks.workflow.trial import Trial, pictures
-from localaws import interpreters
-from localaws.cloud import LocalAws
-from localaws.deploy import PROJECT
+from localaws.cloud.local_aws import LocalAws
+from localaws.deploy.deployer import PROJECT
+from localaws.host import interpreters
 
 OUT = PROJECT / "build" / "workflow"
 SECOND_WHEN = {MISSING: ABSENT, B_CORRUPT: CORRUPT}

@@ -9,9 +9,9 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from localaws.errors import TooManyRequests
-from localaws.function import Function
-from localaws.host import LambdaHost
-from localaws.invocation import Result
+from localaws.host.function import Function
+from localaws.host.invocation import Result
+from localaws.host.lambda_host import LambdaHost
 
 THROTTLE, TIMEOUT, BUCKET = "throttle", "timeout", "bucket-refuses"
 MISSING, CORRUPT, BAD_IMAGE = "b-missing", "b-corrupt", "bad-image"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chalicelib.registry import LABELS_FILE, MODEL_FILE
+from chalicelib.inference.registry import LABELS_FILE, MODEL_FILE
 from convert import __main__ as converter
 from convert import screen
 from convert.graph import Graph, Op, Type

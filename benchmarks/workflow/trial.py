@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import digit_scans
 from chalicelib.split import Split
-from localaws.cloud import LocalAws
+from localaws.cloud.local_aws import LocalAws
 
 STATE_MACHINE = "slimception-dev-workflow"
 LIMIT_S = 900.0

@@ -7,15 +7,15 @@ queued again, which is harmless, but are counted once.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.batch.finish import write_files
+from chalicelib.aws.events import ImageRef, is_folder
+from chalicelib.aws.s3 import Listed, Objects
+from chalicelib.aws.sqs import Queue
 from chalicelib.batch.messages import list_message, read_message
 from chalicelib.batch.record import LISTING, Batch
+from chalicelib.batch.results import write_files
 from chalicelib.batch.table import Table
 from chalicelib.errors import ClientError, ObjectGone, UnknownBatch
-from chalicelib.events import ImageRef, is_folder
-from chalicelib.queues import Queue
 from chalicelib.statuses import refusal
-from chalicelib.storage import Listed, Objects
 from chalicelib.telemetry import log
 
 PAGE = 100

@@ -5,12 +5,12 @@ import time
 import uuid
 from typing import Any
 
+from chalicelib.aws.sqs import Queue
+from chalicelib.aws.urls import parse_s3_url
 from chalicelib.batch.messages import list_message
 from chalicelib.batch.record import INCOMING, OUTPUT, Batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import InvalidRequest, UnknownBatch
-from chalicelib.queues import Queue
-from chalicelib.s3_url import parse_s3_url
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 

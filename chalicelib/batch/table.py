@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from chalicelib.aws import translated
+from chalicelib.aws.clients import translated
 from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, Result, canonical
 from chalicelib.errors import StorageError
 

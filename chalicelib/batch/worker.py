@@ -13,16 +13,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from chalicelib import events
-from chalicelib.batch.answer import answer
+from chalicelib.aws import events
+from chalicelib.aws.events import ImageRef
+from chalicelib.aws.s3 import Objects, too_large
+from chalicelib.aws.sqs import Queue
 from chalicelib.batch.messages import finish_message
 from chalicelib.batch.record import Result, open_batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import StorageError
-from chalicelib.events import ImageRef
-from chalicelib.model_store import ModelStore
-from chalicelib.queues import Queue
-from chalicelib.storage import Objects, too_large
+from chalicelib.inference.answer import answer
+from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import log, milliseconds_since
 
 READERS = 4

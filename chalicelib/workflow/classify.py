@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
-from chalicelib.classifier import Classifier, Prediction, rounded
+from chalicelib.aws.s3 import Objects
 from chalicelib.errors import ClientError, ModelError, SecondModelError, ServiceError
-from chalicelib.model_store import ModelStore
+from chalicelib.inference.classifier import Classifier, Prediction, rounded
+from chalicelib.inference.store import ModelStore
 from chalicelib.split import Arm
 from chalicelib.statuses import INTERNAL, UNEXPECTED, refusal
-from chalicelib.storage import Objects
 from chalicelib.telemetry import Spans, log, milliseconds_since
-from chalicelib.workflow.arms import SECOND_FAILED
 from chalicelib.workflow.pictures import Picture, read_pictures
-from chalicelib.workflow.row import Row
+from chalicelib.workflow.report.arms import SECOND_FAILED
+from chalicelib.workflow.report.row import Row
 from chalicelib.workflow.rows import failed_row, failed_rows, write_rows
 from chalicelib.workflow.run import Run
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.aws.urls import parse_s3_url
 from chalicelib.errors import InvalidRequest, shown
-from chalicelib.s3_url import parse_s3_url
 from chalicelib.split import Split
 
 FOLDERS = "folders"

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from chalicelib.aws.s3 import Objects, json_lines
+from chalicelib.aws.urls import parse_s3_url
 from chalicelib.errors import InvalidRequest
-from chalicelib.s3_url import parse_s3_url
-from chalicelib.storage import Objects, json_lines
 from chalicelib.workflow.experiment import FOLDERS
 from chalicelib.workflow.run import Run
 

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from chalicelib.aws.events import is_folder
+from chalicelib.aws.s3 import Objects
 from chalicelib.errors import InvalidRequest, ObjectGone
-from chalicelib.events import is_folder
-from chalicelib.model_store import ModelStore
-from chalicelib.storage import Objects
+from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import log
 from chalicelib.workflow.experiment import FOLDERS, MAX_GROUP, Experiment, parse
 from chalicelib.workflow.pictures import Labels, Picture, labelled, read_labels, write_pictures

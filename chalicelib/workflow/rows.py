@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from chalicelib.aws.s3 import Objects, json_lines
 from chalicelib.errors import ObjectGone
-from chalicelib.storage import Objects, json_lines
 from chalicelib.workflow.pictures import MAX_FILE_BYTES, Picture, read_pictures
-from chalicelib.workflow.row import Row
+from chalicelib.workflow.report.row import Row
 from chalicelib.workflow.run import Run
 
 READERS = 16

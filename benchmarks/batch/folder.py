@@ -1,0 +1,79 @@
+"""Throughput of the local folder mode, one process against two, in one run.
+
+python -m benchmarks.batch.folder [--pictures 16000] [--rounds 5]
+
+Of the whole command, so that its start, a third of a second, weighs little only where there is enough to do.
+"""
+
+import argparse
+import io
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.batch.pictures import pictures
+from benchmarks.machine import processor
+from localaws.deploy.deployer import PROJECT
+
+DIFFERENT = 2_000
+"""Pictures that are made, which takes longer than classifying them."""
+
+
+def seconds(folder: Path, out: Path, processes: int) -> float:
+    """Of the whole command, the start of its processes included."""
+    command = [sys.executable, "-m", "chalicelib.batch", str(folder), "--out", str(out), "--model", "digits"]
+    began = time.monotonic()
+    subprocess.run([*command, "--processes", str(processes)], cwd=PROJECT, check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def enlarged(data: bytes) -> bytes:
+    """The picture as a photograph would come, 640x640 px as JPEG; what is none stays as it is."""
+    try:
+        image = Image.open(io.BytesIO(data)).resize((640, 640), Image.Resampling.BICUBIC).convert("RGB")
+    except OSError:
+        return data
+    file = io.BytesIO()
+    image.save(file, "JPEG")
+    return file.getvalue()
+
+
+def lay_out(folder: Path, count: int) -> None:
+    """Fill it; contents repeat, under other names."""
+    contents = [enlarged(data) for data in pictures(min(count, DIFFERENT), random.Random(1)).values()]
+    for number in range(count):
+        (folder / f"{number:06}.jpg").write_bytes(contents[number % len(contents)])
+
+
+def main() -> int:
+    """Print each round, the medians, and what the second process gains."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch.folder", description=__doc__)
+    parser.add_argument("--pictures", type=int, default=16_000, metavar="N")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    options = parser.parse_args()
+    count = options.pictures
+    print(f"{count} pictures, {processor()}")
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
+        folder = Path(scratch, "pictures")
+        folder.mkdir()
+        lay_out(folder, count)
+        took: dict[int, list[float]] = {1: [], 2: []}
+        for turn in range(options.rounds):  # in turns, so that what else the machine does meets both
+            for processes in (1, 2) if turn % 2 else (2, 1):
+                took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes))
+            print(f"  1 process {took[1][-1]:.2f} s, 2 processes {took[2][-1]:.2f} s", flush=True)
+        same = Path(scratch, "1.jsonl").read_bytes() == Path(scratch, "2.jsonl").read_bytes()
+    one, two = (statistics.median(values) for values in took.values())
+    print(f"medians: 1 process {count / one:.0f}/s, 2 processes {count / two:.0f}/s, {one / two:.2f} times")
+    print("the same file" if same else "the files differ")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""Proof of the batch on this machine's AWS: each picture exactly one result, whatever is killed or delivered twice.
+
+    python -m benchmarks.batch.proof [--pictures 10000] [--seed 1]
+
+Deploys the project into `localaws`, uploads digits of which 1% are no pictures, starts a batch by HTTP, delivers 10%
+of the messages twice and kills a worker every few seconds, and the lister twice; then compares every result with
+the serial answer. Exit code 0 when all of it held.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.batch.pictures import PREFIX, pictures
+from chalicelib.aws.events import ImageRef
+from chalicelib.aws.sqs import Queue
+from chalicelib.config import EMBEDDED_MODELS, Settings
+from chalicelib.inference.answer import answer
+from chalicelib.inference.store import ModelStore
+from localaws.cloud.local_aws import LocalAws
+from localaws.deploy import project
+from localaws.deploy.deployer import PROJECT, Deployer, Deployment
+from localaws.host import interpreters
+from localaws.host.lambda_host import LambdaHost
+
+TIMEOUTS_S = {"worker": 12, "lister": 20}
+"""Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
+KILL_EVERY_S = (4.0, 8.0)
+PICTURES_BETWEEN_KILLS = 350
+"""At least: on a machine that is slow, or busy with something else, as many invocations survive as on a fast one.
+After three receives a message is a dead letter, and it is a matter of chance alone how many are killed thrice."""
+KILL_LISTER_AT = (2, 7)
+"""Of the kills, those that hit the lister; the others hit workers."""
+LIMIT_S = 1800.0
+
+Say = Callable[[str], None]
+
+
+class Proof:
+    """One run over `count` pictures."""
+
+    def __init__(self, cloud: LocalAws, count: int, seed: int, say: Say = print) -> None:
+        self._cloud, self._random, self._say = cloud, random.Random(seed), say
+        self.pictures = pictures(count, self._random)
+        self.kills = 0
+        self.duplicates = 0
+        self._done = 0
+
+    def run(self, deployed: Deployment) -> list[str]:
+        """Everything, in order; returns what did not hold."""
+        bucket = self._upload()
+        expected = self._serial()
+        began = time.monotonic()
+        told = _ask(f"{deployed.url}batches", {"source": f"s3://{bucket}/{PREFIX}"})
+        self._say(f"batch {told['id']}: {told['state']}")
+        ended = threading.Event()
+        helpers = [
+            threading.Thread(target=self._kill, args=(ended,)),
+            threading.Thread(target=self._duplicate, args=(ended, bucket, told["id"])),
+        ]
+        for helper in helpers:
+            helper.start()
+        try:
+            told = self._wait(deployed, told["id"])
+        finally:
+            ended.set()
+            for helper in helpers:
+                helper.join()
+        wall_s = time.monotonic() - began
+        self._say(f"{told['state']} after {wall_s:.0f} s, {self.duplicates} delivered twice, {self.kills} killed")
+        self._drain()
+        return self._judge(told, _ask(f"{deployed.url}batches/{told['id']}"), bucket, expected)
+
+    def _upload(self) -> str:
+        s3 = self._cloud.client("s3")
+        bucket: str = s3.list_buckets()["Buckets"][0]["Name"]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), self.pictures.items()))
+        self._say(f"uploaded {len(self.pictures)} pictures to s3://{bucket}/{PREFIX}")
+        return bucket
+
+    def _serial(self) -> dict[str, Any]:
+        store = ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
+        return {key: answer(store, lambda data=data: data) for key, data in self.pictures.items()}  # type: ignore[misc]
+
+    def _kill(self, ended: threading.Event) -> None:
+        """Kill a worker now and then, and the lister twice, one at work if there is any."""
+        killed_at = -PICTURES_BETWEEN_KILLS
+        while not ended.wait(self._random.uniform(*KILL_EVERY_S)):
+            if self._done < killed_at + PICTURES_BETWEEN_KILLS:
+                continue
+            killed_at = self._done
+            name = "lister" if self.kills in KILL_LISTER_AT else "worker"
+            live = [one for one in self._cloud.host.instances() if one.function.name.endswith(name)]
+            if live:
+                self._random.choice(live[:2]).kill()  # busy ones come first
+                self.kills += 1
+
+    def _duplicate(self, ended: threading.Event, bucket: str, batch_id: str) -> None:
+        """Deliver a tenth of the messages a second time, spread over the run."""
+        chosen = self._random.sample(sorted(self.pictures), len(self.pictures) // 10)
+        queue = Queue(self._cloud.client("sqs"), "slimception-dev-pictures")
+        for start in range(0, len(chosen), 20):
+            keys = chosen[start : start + 20]
+            queue.send([ImageRef(bucket, key, len(self.pictures[key]), batch=batch_id).to_message() for key in keys])
+            self.duplicates += len(keys)
+            ended.wait(0.5)
+
+    def _wait(self, deployed: Deployment, batch_id: str) -> dict[str, Any]:
+        deadline, shown = time.monotonic() + LIMIT_S, 0.0
+        while time.monotonic() < deadline:
+            try:
+                told = _ask(f"{deployed.url}batches/{batch_id}")
+            except OSError:  # the instance that was to tell was killed: a 502
+                continue
+            self._done = told["done"]
+            if told["state"] in ("complete", "failed"):
+                return told
+            if time.monotonic() > shown + 10:
+                shown = time.monotonic()
+                self._say(f"  {told['state']}: {told['done']} of {told['total']}, {told['rate_per_s']} a second")
+            time.sleep(1)
+        return {"id": batch_id, "state": "not complete in time"}
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while any(self._waiting(name) for name in ("pictures", "listings")) and time.monotonic() < deadline:
+            time.sleep(0.5)
+
+    def _waiting(self, name: str) -> int:
+        sqs = self._cloud.client("sqs")
+        url = sqs.get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        sqs.close()
+        return sum(int(counts[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed"))
+
+    def _judge(self, told: Any, after: Any, bucket: str, expected: dict[str, Any]) -> list[str]:
+        if told["state"] != "complete":
+            return [f"the batch is {told['state']}: {told}"]
+        text = self._cloud.client("s3").get_object(Bucket=bucket, Key=told["results"].split("/", 3)[3])["Body"].read()
+        rows = [json.loads(line) for line in text.splitlines()]
+        found = {row.pop("key"): row for row in rows}
+        codes = Counter(row["error"]["Code"] for row in found.values() if "error" in row)
+        different = [key for key in expected if found.get(key) != expected[key]]
+        waiting = {name: self._waiting(name) for name in ("pictures", "listings", "dead-letters")}
+        total = len(self.pictures)
+        checks = {
+            f"{len(rows)} results, {len(found)} different keys": len(rows) == len(found) == total,
+            f"{total - len(different)} equal to the serial answers": not different,
+            f"errors: {dict(codes)}": sum(codes.values()) == sum("error" in a for a in expected.values()),
+            f"counts: {after['total']} listed, {after['done']} done, {after['failed']} failed": (
+                (after["total"], after["done"], after["failed"]) == (total, total, sum(codes.values()))
+            ),
+            f"messages left: {waiting}": not any(waiting.values()),
+            f"{self.kills} killed, {self.duplicates} delivered twice": self.kills > 0
+            and self.duplicates == total // 10,
+        }
+        for line, held in checks.items():
+            self._say(f"{'ok  ' if held else 'FAIL'} {line}")
+        return [line for line, held in checks.items() if not held]
+
+
+def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S) -> Deployment:
+    """Deploy the stage dev of this very tree, with shorter time-outs."""
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
+        copied = project.copy(PROJECT, Path(scratch, "project"))
+        config = json.loads((copied / ".chalice/config.json").read_text())
+        for name, timeout_s in timeouts_s.items():
+            config["stages"]["dev"]["lambda_functions"][name]["lambda_timeout"] = timeout_s
+        (copied / ".chalice/config.json").write_text(json.dumps(config))
+        built = PROJECT / "build"
+        if built.is_dir():
+            (copied / "build").symlink_to(built)
+        deployed = Deployer(cloud, interpreters.preferred(), copied, say=lambda _: None).deploy()
+    sqs = cloud.client("sqs")
+    for name, function in (("pictures", "worker"), ("listings", "lister")):
+        url = sqs.get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(6 * timeouts_s[function])})
+    sqs.close()
+    say(f"deployed {', '.join(deployed.functions)}")
+    return deployed
+
+
+def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """POST where there is a body, else GET."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        told: dict[str, Any] = json.load(response)
+    return told
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> int:
+    """Run it once."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch.proof", description=__doc__)
+    parser.add_argument("--pictures", type=int, default=10_000, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at once")
+    options = parser.parse_args()
+    began = time.monotonic()
+    with LocalAws(host=LambdaHost(options.instances, seed=options.seed)) as cloud:
+        deployed = deploy(cloud, _say)
+        problems = Proof(cloud, options.pictures, options.seed, _say).run(deployed)
+    print(f"{'failed' if problems else 'all held'}, {time.monotonic() - began:.0f} s in all")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

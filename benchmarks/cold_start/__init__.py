@@ -1,0 +1,1 @@
+"""A new process to its first answer: the packaged function against heavier ways."""

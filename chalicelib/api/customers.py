@@ -1,0 +1,34 @@
+"""Who asks, and under whose name the cost is counted."""
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from chalicelib.api.bodies import Request
+
+CUSTOMER_HEADER = "x-customer-id"
+CUSTOMER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+OTHERS = "others"
+"""The metric of all customers who have none of their own."""
+
+
+class Customer(NamedTuple):
+    """Who asked, as the log line says it, and under which name the cost is counted as a metric."""
+
+    name: str | None
+    metric: str
+
+
+def customer_of(request: Request, known: Collection[str]) -> Customer:
+    """The API key's id, else the `X-Customer-Id` header.
+
+    Each metric costs money and anybody can send a header, so that only `known` names get one; API Gateway
+    has checked a key, and the owner made it.
+    """
+    key = ((request.context or {}).get("identity") or {}).get("apiKeyId")
+    if key and CUSTOMER_ID.fullmatch(key):
+        return Customer(key, key)
+    name = request.headers.get(CUSTOMER_HEADER)
+    if not name or not CUSTOMER_ID.fullmatch(name):
+        return Customer(None, OTHERS)
+    return Customer(name, name if name in known else OTHERS)

@@ -1,0 +1,137 @@
+"""The contract at `GET /openapi.json`: OpenAPI 3.1 of this very deployment, with the models that it has installed."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.api import schemas
+from chalicelib.api.bodies import BINARY_TYPES
+from chalicelib.api.contract import BATCH, QUERY, SERVING, SINGLE, Schema, object_schema
+from chalicelib.api.exchange import Document
+from chalicelib.statuses import STATUS, UNEXPECTED
+
+API_VERSION = "0.1.0"
+PATH = "/openapi.json"
+MAX_AGE_S = 60
+EXAMPLE_IMAGE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAPElEQVR42lXMsQ2AMBQD0RczCIzC/pNkACoU9CmIBBSWi/O5FfHGsIYtS4naAzXq"
+    "4dfcnbOPnxtd0D6fN6J+DHKasRysAAAAAElFTkSuQmCC"
+)
+"""A seven, 24x24, 117 bytes of PNG: what the examples send, so that trying them out works."""
+_REFUSALS = (400, 404, 413, 415, 422, 500, 503)
+_CUSTOMER: Schema = {
+    "name": "X-Customer-Id",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "Whom the cost is counted for, where no API key says it. In an A/B test it keeps its arm.",
+}
+_HEADERS = {
+    "X-Request-Id": {"description": "Also in the log line.", "required": True, "schema": {"type": "string"}},
+    "Server-Timing": {"description": "Spans in milliseconds.", "schema": {"type": "string"}},
+}
+
+
+def document(cards: list[dict[str, Any]], path: str = PATH, batches: bool = False) -> Document:
+    """The contract for the installed `cards`, asked for at `path`, which ends in PATH after a stage's prefix."""
+    text = json.dumps(describe(cards, path.removesuffix(PATH) or "/", batches), separators=(",", ":"))
+    return Document(text, {"Content-Type": "application/json", "Cache-Control": f"public, max-age={MAX_AGE_S}"})
+
+
+def describe(cards: list[dict[str, Any]], server: str = "/", batches: bool = False) -> Schema:
+    """The contract as OpenAPI's JSON; `server` is what stands before each path.
+
+    `batches` tells whether this installation takes them.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Slimception",
+            "version": API_VERSION,
+            "summary": "A trained image classifier on AWS Lambda.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": server}],
+        "paths": {
+            "/": {"get": _get("page", "The page for browsers", {"text/html": {}}, (500,))},
+            "/predict": {"post": _predict(cards)},
+            "/predict/image": {"post": _predict_image(cards)},
+            "/health": {"get": _get("health", "Whether the default model answers", _json("Health"), (500, 503))},
+            "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
+            PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
+            **(_batches(cards) if batches else {}),
+        },
+        "components": {"schemas": schemas.COMPONENTS},
+    }
+
+
+def _predict(cards: list[dict[str, Any]]) -> Schema:
+    single, serving = ({**object_schema(fields)} for fields in (SINGLE, SERVING))
+    for schema in (single, serving):
+        schema["properties"] = {**schema["properties"], **_installed(cards)}
+    examples = {
+        "image": {"value": {"image": EXAMPLE_IMAGE, "top_k": 1}},
+        "instances": {"value": {"instances": [{"b64": EXAMPLE_IMAGE}, {"b64": EXAMPLE_IMAGE}]}},
+    }
+    content = {"application/json": {"schema": {"oneOf": [single, serving]}, "examples": examples}}
+    return {
+        "operationId": "predict",
+        "summary": "Classify a base64 image, or several in TensorFlow Serving's form",
+        "parameters": [_CUSTOMER],
+        "requestBody": {"required": True, "content": content},
+        "responses": _responses(_json("Answer", "InstancesAnswer"), _REFUSALS),
+    }
+
+
+def _predict_image(cards: list[dict[str, Any]]) -> Schema:
+    query = [
+        {"name": name, "in": "query", "schema": schema, "description": QUERY[name].schema["description"]}
+        for name, schema in _installed(cards).items()
+    ]
+    return {
+        "operationId": "predictImage",
+        "summary": "Classify the image that is the body",
+        "parameters": [*query, _CUSTOMER],
+        "requestBody": {"required": True, "content": {media_type: {} for media_type in BINARY_TYPES}},
+        "responses": _responses(_json("Answer"), _REFUSALS),
+    }
+
+
+def _batches(cards: list[dict[str, Any]]) -> Schema:
+    body = object_schema(BATCH)
+    body["properties"] = {**body["properties"], **_installed(cards)}
+    start = {
+        "operationId": "startBatch",
+        "summary": "Begin to classify what lies under a prefix in S3",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": _responses(_json("Batch"), (400, 404, 413, 415, 500, 503), "202"),
+    }
+    told = _get("batch", "How far a batch is", _json("Batch"), (404, 500, 503))
+    told["parameters"] = [{"name": "batch_id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    return {"/batches": {"post": start}, "/batches/{batch_id}": {"get": told}}
+
+
+def _installed(cards: list[dict[str, Any]]) -> dict[str, Schema]:
+    """The fields whose bounds the installed models set: as many labels as the largest has, and their names."""
+    usable = [card for card in cards if "error" not in card]
+    bounds: Mapping[str, Schema] = {
+        "top_k": {"maximum": max(card["output"]["classes"] for card in usable)} if usable else {},
+        "model": {"enum": [card["name"] for card in usable]} if usable else {},
+    }
+    return {name: {**field.schema, **bounds[name]} for name, field in QUERY.items()}
+
+
+def _get(name: str, summary: str, content: Schema, refusals: tuple[int, ...]) -> Schema:
+    return {"operationId": name, "summary": summary, "responses": _responses(content, refusals)}
+
+
+def _responses(content: Schema, refusals: tuple[int, ...], good: str = "200") -> Schema:
+    errors = dict([*STATUS.values(), UNEXPECTED])
+    return {good: {"description": "The answer", "headers": _HEADERS, "content": content}} | {
+        str(status): {"description": errors[status], "headers": _HEADERS, "content": _json("Error")}
+        for status in refusals
+    }
+
+
+def _json(*names: str) -> Schema:
+    references = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return {"application/json": {"schema": references[0] if len(references) == 1 else {"oneOf": references}}}

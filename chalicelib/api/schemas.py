@@ -1,0 +1,135 @@
+"""What the answers look like, as JSON Schema. Strict, so that a field that is added here or there alone is found."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.api.contract import Schema
+from chalicelib.inference.card import COLORS, SCORES
+from chalicelib.statuses import STATUS, UNEXPECTED
+
+STRING: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+BOOLEAN: Schema = {"type": "boolean"}
+MILLISECONDS: Schema = {"type": "number", "minimum": 0}
+ANY_OBJECT: Schema = {"type": "object"}
+
+
+def _object(properties: dict[str, Any], optional: Iterable[str] = ()) -> Schema:
+    required = [name for name in properties if name not in set(optional)]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_ARM = {"name": STRING, "arm": {"enum": ["A", "B"]}, "fallback": BOOLEAN}
+_EXPERIMENT = {"name": STRING, "first": STRING, "second": STRING, "share": {**NUMBER, "minimum": 0, "maximum": 1}}
+_ANSWER = {
+    "model": _object(
+        {"name": STRING, "version": STRING, "quantization": STRING, "trained": BOOLEAN, "warning": STRING}, ["warning"]
+    ),
+    "predictions": _list(_ref("Prediction")),
+    "timing_ms": _object(dict.fromkeys(("decode", "preprocess", "inference", "total"), MILLISECONDS)),
+    "cold_start": BOOLEAN,
+    "request_id": STRING,
+    "experiment": _ref("Arm"),
+}
+_CARD = {
+    "name": STRING,
+    "version": STRING,
+    "sha256": STRING,
+    "size_bytes": WHOLE,
+    "quantization": STRING,
+    "trained": BOOLEAN,
+    "input": _object(
+        {
+            "width": WHOLE,
+            "height": WHOLE,
+            "color": {"enum": list(COLORS)},
+            "crop": NUMBER,
+            "mean": _list(NUMBER),
+            "std": _list(NUMBER),
+        }
+    ),
+    "output": _object({"classes": WHOLE, "scores": {"enum": list(SCORES)}, "label_offset": WHOLE}),
+    "source": ANY_OBJECT,
+    "verification": ANY_OBJECT,
+}
+_RUNTIME = {
+    "engine": STRING,
+    "engine_version": STRING,
+    "threads": WHOLE,
+    "python": STRING,
+    "architecture": STRING,
+    "memory_mb": {"type": ["integer", "null"]},
+}
+
+COMPONENTS: dict[str, Schema] = {
+    "Prediction": _object({"index": WHOLE, "label": STRING, "score": {"type": "number", "minimum": 0, "maximum": 1}}),
+    "Arm": {**_object(_ARM), "description": "The arm of an A/B test. A fallback: B's model failed and A's answered."},
+    "Experiment": {
+        **_object({**_EXPERIMENT, "error": STRING}, ["error"]),
+        "description": "The A/B test of the requests that name no model; the error is why the second does not answer.",
+    },
+    "Answer": _object(_ANSWER, ["experiment"]),
+    "InstancesAnswer": _object({**_ANSWER, "predictions": _list(_list(_ref("Prediction")))}, ["experiment"]),
+    "Card": _object(_CARD),
+    "Models": _object(
+        {
+            "models": _list(
+                {
+                    "oneOf": [
+                        _object({**_CARD, "default": BOOLEAN}),
+                        _object({"name": STRING, "error": STRING, "default": BOOLEAN}),
+                    ]
+                }
+            ),
+            "request_id": STRING,
+            "experiment": _ref("Experiment"),
+        },
+        ["experiment"],
+    ),
+    "Health": _object(
+        {
+            "status": {"const": "ok"},
+            "model": _ref("Card"),
+            "runtime": _object(_RUNTIME),
+            "cold_start": {"type": "object", "additionalProperties": MILLISECONDS},
+            "request_id": STRING,
+            "experiment": _ref("Experiment"),
+        },
+        ["experiment"],
+    ),
+    "Batch": _object(
+        {
+            "id": STRING,
+            "state": {"enum": ["listing", "running", "complete", "failed", "open"]},
+            "source": STRING,
+            "total": {**WHOLE, "type": ["integer", "null"]},
+            "listed": WHOLE,
+            "done": WHOLE,
+            "failed": WHOLE,
+            "rate_per_s": NUMBER,
+            "estimated_s_left": {**WHOLE, "type": ["integer", "null"]},
+            "results": {"type": ["string", "null"]},
+            "summary": {"type": ["string", "null"]},
+            "error": {"oneOf": [{"type": "null"}, _object({"Code": STRING, "Message": STRING})]},
+            "request_id": STRING,
+        }
+    ),
+    "Error": _object(
+        {
+            "Code": {"enum": sorted({code for _, code in [*STATUS.values(), UNEXPECTED]})},
+            "Message": STRING,
+            "request_id": STRING,
+            "status": {"const": "unavailable", "description": "Only from GET /health."},
+        },
+        ["status"],
+    ),
+}

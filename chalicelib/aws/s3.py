@@ -1,0 +1,99 @@
+"""S3 behind a plain class whose client is passed in. What its calls raise is what `aws.translated` raises."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from chalicelib.aws.clients import translated
+from chalicelib.errors import PayloadTooLarge
+
+PART_BYTES = 8 * 1024 * 1024
+"""Of a file that is written in parts; S3 wants at least 5 MB, and takes 10,000 parts."""
+
+
+class Listed(NamedTuple):
+    """An object as a listing has it."""
+
+    key: str
+    size_bytes: int
+    etag: str
+
+
+class Objects:
+    """What is done with S3."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def read(self, bucket: str, key: str, max_bytes: int) -> bytes:
+        """An object's bytes; raises PayloadTooLarge before reading them, and what `translated` raises."""
+        with translated(f"s3://{bucket}/{key}"):
+            answer = self._s3.get_object(Bucket=bucket, Key=key)
+            with answer["Body"] as body:
+                if answer["ContentLength"] > max_bytes:
+                    raise too_large(answer["ContentLength"], max_bytes)
+                data: bytes = body.read()
+        return data
+
+    def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
+        """Up to `limit` objects behind the key `after`, in the order of their keys' bytes; fewer only at the end.
+
+        S3 may answer with fewer than it was asked for and have more.
+        """
+        found: list[Any] = []
+        where = {"StartAfter": after}
+        with translated(f"s3://{bucket}"):
+            while True:
+                wanted = limit - len(found)
+                answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=wanted, **where)
+                found += answer.get("Contents", [])
+                if not answer.get("IsTruncated") or len(found) >= limit:
+                    break
+                where = {"ContinuationToken": answer["NextContinuationToken"]}
+        return [Listed(o["Key"], o["Size"], o.get("ETag", "").strip('"')) for o in found]
+
+    def write(self, bucket: str, key: str, chunks: Iterable[bytes], content_type: str) -> None:
+        """Write an object that is seen whole or not at all, holding PART_BYTES of it in memory."""
+        parts = _parts(chunks)
+        first, second = next(parts, b""), next(parts, None)
+        with translated(f"s3://{bucket}/{key}"):
+            if second is None:
+                self._s3.put_object(Bucket=bucket, Key=key, Body=first, ContentType=content_type)
+            else:
+                self._write_parts(
+                    bucket, key, content_type, (part for some in ([first, second], parts) for part in some)
+                )
+
+    def _write_parts(self, bucket: str, key: str, content_type: str, parts: Iterator[bytes]) -> None:
+        target = {"Bucket": bucket, "Key": key}
+        target["UploadId"] = self._s3.create_multipart_upload(**target, ContentType=content_type)["UploadId"]
+        try:
+            sent = [
+                {"PartNumber": number, "ETag": self._s3.upload_part(**target, PartNumber=number, Body=part)["ETag"]}
+                for number, part in enumerate(parts, 1)
+            ]
+            self._s3.complete_multipart_upload(**target, MultipartUpload={"Parts": sent})
+        except BaseException:
+            self._s3.abort_multipart_upload(**target)
+            raise
+
+
+def too_large(size_bytes: int, max_bytes: int) -> PayloadTooLarge:
+    """The refusal of an object by its size."""
+    return PayloadTooLarge(f"the object has {size_bytes} bytes: at most {max_bytes} are read")
+
+
+def json_lines(rows: Iterable[Any]) -> Iterator[bytes]:
+    """Each row as a line of JSON."""
+    return (json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
+
+
+def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    part = bytearray()
+    for chunk in chunks:
+        part += chunk
+        if len(part) >= PART_BYTES:
+            yield bytes(part)
+            part.clear()
+    if part:
+        yield bytes(part)

@@ -1,0 +1,68 @@
+"""SQS behind a plain class whose client is passed in. What its calls raise is what `aws.translated` raises."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from chalicelib.aws.clients import translated
+from chalicelib.errors import StorageError
+
+SEND_AT_ONCE = 10
+SENDERS = 8
+
+
+class Queue:
+    """One SQS queue, known by its name."""
+
+    def __init__(self, sqs: Any, name: str) -> None:
+        self._sqs, self.name = sqs, name
+        self._known_url: str | None = None
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Send every message, ten at a time and several tens at once; raises StorageError if any is refused."""
+        tens = [bodies[start : start + SEND_AT_ONCE] for start in range(0, len(bodies), SEND_AT_ONCE)]
+        with translated(f"queue {self.name}"):
+            self._url()
+            if len(tens) < 2:
+                refused = [self._send(ten) for ten in tens]
+            else:
+                with ThreadPoolExecutor(SENDERS) as senders:
+                    refused = list(senders.map(self._send, tens))
+        if any(refused):
+            raise StorageError(f"queue {self.name} refused {sum(refused)} of {len(bodies)} messages")
+
+    def receive(self, visibility_s: int) -> list[dict[str, Any]]:
+        """Up to ten messages, hidden from others for `visibility_s`."""
+        with translated(f"queue {self.name}"):
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url(), MaxNumberOfMessages=10, VisibilityTimeout=visibility_s, WaitTimeSeconds=1
+            )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
+    def length(self) -> int:
+        """About how many messages wait."""
+        name = "ApproximateNumberOfMessages"
+        with translated(f"queue {self.name}"):
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def delete(self, receipt: str) -> None:
+        """Forget a received message."""
+        with translated(f"queue {self.name}"):
+            self._sqs.delete_message(QueueUrl=self._url(), ReceiptHandle=receipt)
+
+    def _send(self, bodies: Sequence[str]) -> int:
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        for _ in range(3):
+            answer = self._sqs.send_message_batch(QueueUrl=self._url(), Entries=entries)
+            again = {failure["Id"] for failure in answer.get("Failed", [])}
+            entries = [entry for entry in entries if entry["Id"] in again]
+            if not entries:
+                break
+        return len(entries)
+
+    def _url(self) -> str:
+        if self._known_url is None:
+            self._known_url = self._sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
+        return self._known_url

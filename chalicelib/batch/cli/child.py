@@ -1,0 +1,68 @@
+"""One process of a folder's run: loads the model once, then answers each chunk of keys with their lines."""
+
+import os
+import threading
+from dataclasses import replace
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+from chalicelib.aws.s3 import too_large
+from chalicelib.batch.cli.files import Line
+from chalicelib.batch.cli.job import Job, Loaded
+from chalicelib.config import Settings
+from chalicelib.errors import ObjectForbidden, ServiceError, SlimceptionError
+from chalicelib.inference.answer import Answer, answer
+from chalicelib.inference.classifier import Classifier, check_top_k
+from chalicelib.inference.store import ModelStore
+from chalicelib.statuses import refusal
+
+
+def serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> None:
+    """Say what is loaded, then answer until the other side ends. What cannot be answered is sent, and is the end."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        store = ModelStore(replace(settings, num_threads=1))  # processes gain more than threads within one
+        classifier = _loaded(store, job.model)
+        check_top_k(job.top_k, len(classifier.labels))
+        connection.send(Loaded(classifier.card.name, classifier.card.version))
+        while True:
+            keys = connection.recv()
+            connection.send([Line.of({"key": key, **_answer(store, job, key, settings)}) for key in keys])
+    except SlimceptionError as error:
+        connection.send(error)
+    except (EOFError, ConnectionError):
+        pass
+
+
+def _answer(store: ModelStore, job: Job, key: str, settings: Settings) -> Answer:
+    path = job.folder / key
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > settings.max_object_bytes:
+            return refusal(too_large(size_bytes, settings.max_object_bytes))
+        return answer(store, path.read_bytes, job.model, job.top_k)
+    except OSError as error:
+        return refusal(ObjectForbidden(f"{key} cannot be read ({error.strerror})"))
+    except ServiceError as error:
+        raise ServiceError(f"{key}: {error}") from error
+
+
+def _loaded(store: ModelStore, model: str | None) -> Classifier:
+    """The model, without the line that the engine writes past Python, into the progress bar; raises as `store.get`."""
+    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        return store.get(model)
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+        os.close(nowhere)
+
+
+def _end_with_parent() -> None:
+    """Not only between two chunks: one may take a while."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,151 @@
+"""Command line: `python -m chalicelib.batch SOURCE`, and more about batches on AWS.
+
+    python -m chalicelib.batch s3://bucket/prefix      start a batch of a deployed stage, and watch it
+    python -m chalicelib.batch pictures/               classify a folder on this machine; again: go on
+    python -m chalicelib.batch watch ID                watch a batch that was started before
+    python -m chalicelib.batch dead                    list the messages that failed three times
+    python -m chalicelib.batch redrive                 send them round again
+
+Exit code 0 good, 1 the batch failed, 2 error, 130 interrupted.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chalicelib.batch.cli.progress import Progress
+from chalicelib.config import Settings, default_threads
+from chalicelib.errors import InvalidRequest, SlimceptionError
+
+if TYPE_CHECKING:
+    from chalicelib.batch.wiring import BatchServices
+
+COMMANDS = ("run", "watch", "dead", "redrive")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Classify what the source names."""
+    return run_on_aws(options) if options.source.startswith("s3://") else run_here(options)
+
+
+def run_on_aws(options: argparse.Namespace) -> int:
+    """Start a batch and watch it."""
+    services = _services(options)
+    told = services.service.start(options.source, options.model, options.top_k, options.out)
+    print(f"batch {told['id']}; watch it again with: python -m chalicelib.batch watch {told['id']}", file=sys.stderr)
+    return _watch(services, told["id"])
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Watch a batch."""
+    return _watch(_services(options), options.id)
+
+
+def _services(options: argparse.Namespace) -> "BatchServices":
+    from chalicelib.batch.cli import remote
+
+    return remote.services_of(options.stage, Settings.from_env())
+
+
+def _watch(services: "BatchServices", batch_id: str) -> int:
+    from chalicelib.batch.cli import remote
+
+    with Progress() as progress:
+        told = remote.watch(services, batch_id, progress.show, progress.say)
+    print(json.dumps(told, indent=2))
+    return 0 if told["state"] == "complete" else 1
+
+
+def run_here(options: argparse.Namespace) -> int:
+    """Classify a folder."""
+    from chalicelib.batch.cli import folder
+    from chalicelib.batch.cli.job import Job
+
+    source = Path(options.source)
+    if not source.is_dir():
+        raise InvalidRequest(f"{options.source} is no folder, and no s3://bucket/prefix")
+    out = Path(options.out or "results.jsonl")
+    job = Job(source, out, options.processes, options.model, options.top_k)
+    with Progress() as progress:
+        counts = folder.run(job, Settings.from_env(), progress.show)
+    print(f"{out}: {counts['total']} pictures, {counts['failed']} of them with an error")
+    return 0
+
+
+def dead(options: argparse.Namespace) -> int:
+    """List the dead letters, a line of JSON each."""
+    from chalicelib.batch.cli import remote
+
+    for letter in remote.dead_letters(_services(options)):
+        print(json.dumps(letter))
+    return 0
+
+
+def redrive(options: argparse.Namespace) -> int:
+    """Send the dead letters back."""
+    from chalicelib.batch.cli import remote
+
+    print(f"{remote.redrive(_services(options))} message(s) sent round again")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; an error is one line on standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] not in (*COMMANDS, "-h", "--help"):
+        given.insert(0, "run")
+    options = _parser().parse_args(given)
+    try:
+        code: int = options.command(options)
+        return code
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on with a folder, `watch ID` with a batch on AWS", file=sys.stderr)
+        return 130
+    except (SlimceptionError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chalicelib.batch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    staged = argparse.ArgumentParser(add_help=False)
+    staged.add_argument("--stage", default="dev", help="the deployed stage (default dev)")
+    run_parser = commands.add_parser("run", parents=[staged], help="classify s3://bucket/prefix or a folder")
+    run_parser.add_argument("source", metavar="SOURCE", help="s3://bucket/prefix, or a folder")
+    run_parser.add_argument("--out", help="a .jsonl or .csv file (default results.jsonl); or s3://bucket/prefix")
+    run_parser.add_argument("--model", metavar="NAME", help="an installed model (default: as the API)")
+    run_parser.add_argument("--top-k", type=_at_least_one, metavar="N", help="labels for each picture (default 5)")
+    run_parser.add_argument(
+        "--processes",
+        type=_at_least_one,
+        default=default_threads(None),
+        metavar="N",
+        help="for a folder (default: one for each processor, %(default)s here)",
+    )
+    run_parser.set_defaults(command=run)
+    watch_parser = commands.add_parser("watch", parents=[staged], help="watch a batch on AWS until it ends")
+    watch_parser.add_argument("id", metavar="ID")
+    watch_parser.set_defaults(command=watch)
+    for name, command, text in (
+        ("dead", dead, "list what failed three times"),
+        ("redrive", redrive, "send it round again"),
+    ):
+        commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)
+    return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

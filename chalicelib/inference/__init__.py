@@ -1,0 +1,1 @@
+"""From a picture's bytes to ranked labels. Knows neither HTTP nor AWS."""

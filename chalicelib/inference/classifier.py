@@ -1,0 +1,120 @@
+"""A loaded model: image bytes in, ranked labels out."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.errors import InvalidRequest, ModelError, shown
+from chalicelib.inference import images
+from chalicelib.inference.engine import Engine
+from chalicelib.inference.preprocessing import InputEncoder, dequantize
+from chalicelib.inference.registry import Bundle
+from chalicelib.telemetry import Spans, cold_start, milliseconds_since
+
+DEFAULT_TOP_K = 5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer: `index` is the line of labels.txt, counted from 0; `score` lies in 0..1."""
+
+    index: int
+    label: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As every answer and result has it."""
+        return {"index": self.index, "label": self.label, "score": rounded(self.score)}
+
+
+def rounded(score: float) -> float:
+    """To what is worth telling of a score."""
+    return round(score, 6)
+
+
+def check_top_k(top_k: int | None, classes: int) -> int:
+    """The number of labels to answer with, for a model that has `classes`; raises InvalidRequest."""
+    if top_k is not None and top_k > classes:
+        raise InvalidRequest(f'"top_k" is {shown(top_k)}: this model has {classes} classes')
+    return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
+
+
+class Classifier:
+    """One interpreter and what its card says. Safe to share between threads.
+
+    An interpreter is not thread-safe, so a lock guards set, invoke and get. One interpreter with all of
+    the machine's threads serves as fast as several with one each, in the memory of one.
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine, num_threads: int) -> None:
+        """Load the model and check it against its card; raises ModelError."""
+        self.card, self.labels, self.engine, self.num_threads = bundle.card, bundle.labels, engine, num_threads
+        self._lock = threading.Lock()
+        try:
+            self._interpreter = engine.load(bundle.model_path, num_threads)
+        except Exception as error:
+            raise ModelError(f"model {self.card.name!r} does not load in {engine.name} {engine.version}") from error
+        self._input, self._output = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._check_shapes()
+        self._input, self._output = self._input[0], self._output[0]
+        self._encoder = InputEncoder(self.card.input, np.dtype(self._input["dtype"]), *self._input["quantization"])
+
+    def classify(self, data: bytes, top_k: int, spans: Spans) -> list[Prediction]:
+        """The `top_k` best labels of the picture in `data`, best first; see `images` for the errors."""
+        with spans.measure("decode"):
+            picture = images.decode(data, self.card.input)
+        with spans.measure("preprocess"):
+            pixels = images.to_pixels(picture, self.card.input)
+        with spans.measure("inference"):
+            scores = self.scores(pixels)
+        return [Prediction(i, self.labels[i], float(scores[i])) for i in rank(scores, top_k)]
+
+    def warm(self) -> None:
+        """Answer for a plain grey picture: proves that the model answers, and makes the next answer fast."""
+        self.scores(np.full(self._pixels_shape(), 127, np.uint8))
+
+    def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """uint8 (height, width, channels) to one score for each label, (classes,), each in 0..1."""
+        began = time.perf_counter()
+        tensor = self._encoder.encode(pixels).reshape(self._input["shape"])  # some models have no batch dimension
+        with self._lock:
+            self._interpreter.set_tensor(self._input["index"], tensor)
+            self._interpreter.invoke()
+            raw = self._interpreter.get_tensor(self._output["index"])
+        cold_start.record("first_inference_ms", milliseconds_since(began))
+        output = dequantize(raw.reshape(-1), *self._output["quantization"])
+        if not np.isfinite(output).all():
+            raise ModelError(f"model {self.card.name!r} answers with values that are not numbers")
+        spec = self.card.output
+        return (softmax(output) if spec.scores == "logits" else output)[spec.label_offset :]
+
+    def _pixels_shape(self) -> tuple[int, int, int]:
+        spec = self.card.input
+        return (spec.height, spec.width, spec.channels)
+
+    def _check_shapes(self) -> None:
+        _expect(self.card.name, "input", self._input, (1, *self._pixels_shape()))
+        outputs = self.card.output.classes + self.card.output.label_offset
+        _expect(self.card.name, "output", self._output, (1, outputs))
+
+
+def _expect(name: str, side: str, details: list[dict[str, Any]], shape: tuple[int, ...]) -> None:
+    found = [tuple(int(n) for n in tensor["shape"]) for tensor in details]
+    if len(found) != 1 or [n for n in found[0] if n != 1] != [n for n in shape if n != 1]:
+        raise ModelError(f"model {name!r} has {side} {found}, its card and labels say {shape}")
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp(x) / sum(exp(x)), shifted by the maximum so that nothing overflows."""
+    powers: NDArray[np.float64] = np.exp(logits - logits.max())
+    powers /= powers.sum()
+    return powers
+
+
+def rank(scores: NDArray[np.float64], top_k: int) -> list[int]:
+    """Indices of the `top_k` largest scores, best first; of equal scores the lower index comes first."""
+    return [int(i) for i in np.argsort(-scores, kind="stable")[:top_k]]

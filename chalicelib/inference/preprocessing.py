@@ -1,0 +1,52 @@
+"""Pixels to the model's input tensor. Conversion and serving run this very code, so they cannot drift."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.inference.card import InputSpec
+
+
+def quantize(real: NDArray[np.float64], dtype: np.dtype[Any], scale: float, zero_point: int) -> NDArray[Any]:
+    """Real values as the tensor's dtype holds them: real = scale * (q - zero_point), rounded and clipped.
+
+    A float dtype, or a scale of 0 (TensorFlow Lite's "not quantised"), is only cast.
+    Source: TensorFlow Lite 8-bit quantization specification.
+    """
+    if not np.issubdtype(dtype, np.integer) or scale == 0:
+        return real.astype(dtype)
+    limits = np.iinfo(dtype)
+    quantized: NDArray[Any] = np.clip(np.rint(real / scale) + zero_point, limits.min, limits.max).astype(dtype)
+    return quantized
+
+
+def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float64]:
+    """The inverse of `quantize`, widened before the subtraction so that 8-bit values cannot wrap."""
+    wide = values.astype(np.float64)
+    return wide if scale == 0 else (wide - zero_point) * scale
+
+
+class InputEncoder:
+    """Encodes uint8 pixels as `spec` and the input tensor want them.
+
+    A channel has only 256 values, so that normalising and quantising is a table of 256 entries, computed
+    once for each channel: exact, and the same for float and integer models.
+    """
+
+    def __init__(self, spec: InputSpec, dtype: np.dtype[Any], scale: float = 0.0, zero_point: int = 0) -> None:
+        self._spec = spec
+        values = np.arange(256, dtype=np.float64)
+        tables = [(values - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)]
+        self._tables = [quantize(table, dtype, scale, zero_point) for table in tables]
+        self._same = all(np.array_equal(self._tables[0], table) for table in self._tables)
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """uint8 (height, width, channels) to the tensor's dtype (1, height, width, channels)."""
+        if self._spec.color == "BGR":
+            pixels = pixels[..., ::-1]
+        if self._same:
+            encoded = self._tables[0][pixels]
+        else:
+            encoded = np.stack([table[pixels[..., i]] for i, table in enumerate(self._tables)], axis=-1)
+        return encoded[np.newaxis]

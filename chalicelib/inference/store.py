@@ -1,0 +1,69 @@
+"""The models of this process: each loaded at first use, once, and kept."""
+
+import threading
+import time
+from typing import Any
+
+from chalicelib.config import Settings
+from chalicelib.errors import ModelError, UnknownModel
+from chalicelib.inference.classifier import Classifier
+from chalicelib.inference.engine import Engine, find_engine
+from chalicelib.inference.registry import find_bundles, load_bundle, load_card
+from chalicelib.telemetry import cold_start, milliseconds_since
+
+
+class ModelStore:
+    """Finds bundles and loads them on demand. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._loaded: dict[str, Classifier] = {}
+        self._default_name: str | None = settings.model_name
+
+    def get(self, name: str | None = None) -> Classifier:
+        """The classifier called `name`, or the default one.
+
+        Raises UnknownModel for a name that is not installed, ModelError or EngineError for a model that
+        does not load. A failure is not remembered: the next call tries again.
+        """
+        wanted = name or self.default_name()
+        classifier = self._loaded.get(wanted)
+        if classifier is None:
+            with self._lock:
+                classifier = self._loaded.get(wanted) or self._load(wanted, named=name is not None)
+        return classifier
+
+    def default_name(self) -> str:
+        """MODEL_NAME, or the first bundle found; raises ModelError when there is none at all."""
+        if self._default_name is None:
+            self._default_name = next(iter(find_bundles(self._settings.model_dirs)), None)
+        if self._default_name is None:
+            raise ModelError("no model is installed")
+        return self._default_name
+
+    def cards(self) -> list[dict[str, Any]]:
+        """Every installed bundle's card, or the reason why it cannot be read."""
+        cards = []
+        for name, path in find_bundles(self._settings.model_dirs).items():
+            try:
+                card = load_card(path).to_dict()
+            except ModelError as error:
+                card = {"name": name, "error": str(error)}
+            cards.append({**card, "default": name == self.default_name()})
+        return cards
+
+    def _load(self, name: str, named: bool) -> Classifier:
+        began = time.perf_counter()
+        bundles = find_bundles(self._settings.model_dirs)
+        if name not in bundles:
+            known = ", ".join(bundles) or "none"
+            if named:
+                raise UnknownModel(f"no model is called {name[:100]!r}; installed: {known}")
+            raise ModelError(f"the default model {name!r} is not installed; installed: {known}")
+        self._engine = self._engine or find_engine(self._settings.engine)
+        classifier = Classifier(load_bundle(bundles[name]), self._engine, self._settings.num_threads)
+        cold_start.record("model_load_ms", milliseconds_since(began))
+        self._loaded[name] = classifier
+        return classifier

@@ -1,0 +1,51 @@
+"""What the report's figures assume and leave out, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.workflow.report.arms import in_whole_groups
+from chalicelib.workflow.report.wording import chance
+
+_FALLBACKS = (
+    "A fallback stays in its arm's images and cost, but is no answer of its arm's model: accuracy, times and agreement "
+    "leave it out. An image that no model answered is a failure, not a wrong answer."
+)
+_INTERVALS = (
+    "Intervals of shares are Wilson's, of their difference Newcombe's, with 95% confidence; each image counts as "
+    "independent of the others."
+)
+_NOT_PRICED = (
+    "Cold starts, a group's own start and end, shadow answers, Step Functions, S3 and CloudWatch are not in it."
+)
+
+
+def notes(report: Mapping[str, Any]) -> list[str]:
+    """One sentence or two on each."""
+    assumed, split = report["assumed"], report["split"]
+    notes = [
+        f"Each image is in one arm, by a hash of its key and the experiment's name, and counts once; "
+        f"duplicates left out: {report['counts']['duplicates']:,}.",
+        f"The split is held against chance by the exact binomial test ({chance(split['p'])}), as if each key were "
+        "dealt independently of the others.",
+        _FALLBACKS,
+        _INTERVALS,
+        f"Cost is AWS Lambda's list price ({assumed['prices_of']}; {assumed['memory_mb']:,} MB, "
+        f"{assumed['architecture']}) of each image's milliseconds, rounded up, as a request of its own. {_NOT_PRICED}",
+    ]
+    if split["misplaced"]:
+        notes.insert(
+            0, f"In another arm than the hash says: {split['misplaced']:,} images. Their rows come from another split."
+        )
+    in_groups = sum(in_whole_groups(arm) for arm in report["arms"].values())
+    if in_groups:
+        notes.append(
+            f"{in_groups:,} fallbacks came by whole groups, whose invocations ended early: what the verdict says of "
+            "unanswered images leaves them out."
+        )
+    if report["accuracy"]:
+        test = f"{report['accuracy']['test']} (two-sided, {chance(report['accuracy']['p'])})"
+        margin = f"{100 * assumed['margin']:g} points"
+        notes.append(
+            f"Accuracies are compared by the {test}. They count as the same when surely less than {margin} apart."
+        )
+    return notes

@@ -1,0 +1,49 @@
+"""What the state machine's functions need, each made at its first use, so that importing the app costs none of this."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.config import Settings
+from chalicelib.inference.store import ModelStore
+
+if TYPE_CHECKING:
+    from chalicelib.aws.s3 import Objects
+    from chalicelib.workflow.classify import GroupClassifier
+    from chalicelib.workflow.plan import Planner
+    from chalicelib.workflow.reporter import Reporter
+
+
+class WorkflowServices:
+    """Planner, classifier and reporter of one process, over one S3 client."""
+
+    def __init__(self, settings: Settings, store: ModelStore) -> None:
+        self._settings, self._store = settings, store
+
+    @cached_property
+    def planner(self) -> "Planner":
+        """Lists the pictures, in groups."""
+        from chalicelib.workflow.plan import Planner
+
+        return Planner(self._store, self.objects)
+
+    @cached_property
+    def classifier(self) -> "GroupClassifier":
+        """Classifies a group of pictures."""
+        from chalicelib.workflow.classify import GroupClassifier
+
+        return GroupClassifier(self._store, self.objects, self._settings.max_object_bytes)
+
+    @cached_property
+    def reporter(self) -> "Reporter":
+        """Writes the report."""
+        from chalicelib.workflow.reporter import Reporter
+
+        return Reporter(self.objects, self._settings)
+
+    @cached_property
+    def objects(self) -> "Objects":
+        """S3."""
+        from chalicelib.aws.clients import client
+        from chalicelib.aws.s3 import Objects
+
+        return Objects(client("s3"))

@@ -1,0 +1,1 @@
+"""The embedded default: a small Inception, and the drawn digits that it is trained on."""

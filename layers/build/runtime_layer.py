@@ -1,0 +1,32 @@
+"""Builds the runtime layer: LiteRT, numpy and Pillow, slimmed, with bytecode."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from layers.build.archive import zip_folder
+from layers.build.bytecode import add_bytecode
+from layers.build.wheels import REQUIREMENTS, download, unpack
+from layers.targets import Target
+
+MOUNTED_AT = "/opt/python"
+"""Where Lambda shows a layer's `python` folder."""
+
+
+@dataclass(frozen=True)
+class BuiltLayer:
+    """A zip, and a sentence on the bytecode in it."""
+
+    path: Path
+    bytecode: str
+
+
+def build_runtime_layer(target: Target, folder: Path, requirements: Path = REQUIREMENTS) -> BuiltLayer:
+    """Write `folder/runtime-<target>.zip`; the same input gives the same bytes. Raises LayerError."""
+    path = folder / f"runtime-{target.name}.zip"
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
+        wheels, tree = Path(scratch, "wheels"), Path(scratch, "layer")
+        unpack(download(target, requirements, wheels), tree / "python")
+        bytecode = add_bytecode(target.python, tree / "python", MOUNTED_AT)
+        zip_folder(path, tree)
+    return BuiltLayer(path, bytecode)

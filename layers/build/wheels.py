@@ -1,0 +1,58 @@
+"""Fetches the wheels that `requirements.txt` pins, for any target, with pip."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from layers.build.slimming import reason_to_leave_out
+from layers.errors import WheelError
+from layers.targets import Target
+
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+
+
+def download(target: Target, requirements: Path, folder: Path) -> list[Path]:
+    """Fetch the wheels for `target` into the empty `folder`, each verified by its hash; raises WheelError."""
+    pip = [sys.executable, "-m", "pip", "download", "--progress-bar=off", "--disable-pip-version-check", "--no-deps"]
+    options = ["--only-binary=:all:", "--require-hashes", "-r", str(requirements), "-d", str(folder)]
+    run = subprocess.run(
+        [*pip, *options, *_target_options(target)], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
+    )
+    if run.returncode:
+        raise WheelError(_explain(run.stderr, target))
+    return sorted(folder.glob("*.whl"))
+
+
+def unpack(wheels: list[Path], folder: Path) -> None:
+    """Write below `folder` what the wheels hold and `slimming` keeps."""
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if not name.endswith("/") and reason_to_leave_out(name) is None:
+                    archive.extract(name, folder)
+
+
+def _target_options(target: Target) -> list[str]:
+    if target.local:
+        return []  # pip's own platform is the machine's
+    tags = [option for tag in target.platform_tags for option in ("--platform", tag)]
+    return [*tags, "--python-version", target.python, "--implementation", "cp", "--abi", f"cp{target.digits}"]
+
+
+def _explain(stderr: str, target: Target) -> str:
+    """Pip's complaint in one line, with what helps."""
+    errors = [line.removeprefix("ERROR: ").strip() for line in stderr.splitlines() if line.startswith("ERROR: ")]
+    reason = errors[-1] if errors else (stderr.strip().splitlines() or ["pip says nothing"])[-1]
+    if "No module named pip" in stderr:
+        return f"{sys.executable} has no pip, which fetches the wheels: run `{sys.executable} -m ensurepip`"
+    if "DO NOT MATCH THE HASHES" in stderr:
+        return "a wheel does not match its hash in layers/requirements.txt: fetched damaged, or not the pinned file"
+    if "connection broken by" in stderr:
+        return "the package index cannot be reached, and pip's cache does not hold the wheels: try again online"
+    if "No matching distribution" in stderr:
+        glibc = ".".join(map(str, target.system.newest["GLIBC"]))
+        wanted = f"Python {target.python} on {target.arch} with glibc up to {glibc}"
+        return f"{reason}: the release has no wheel for {wanted}; pin another in layers/requirements.txt"
+    return reason

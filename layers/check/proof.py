@@ -1,0 +1,78 @@
+"""Unpacks function and layers as Lambda lays them out, and has a clean process answer from them."""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layers.build.bytecode import find_python
+from layers.check.compatibility import Problem
+from layers.contents import Contents
+from layers.targets import Target
+
+SCRIPT = Path(__file__).with_name("first_answer.py")
+TIMEOUT_S = 120
+CLEAN_ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": ":UTC"}
+"""Nothing of the builder's: no PYTHONPATH, no LD_LIBRARY_PATH, no MODEL_DIR."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the clean process showed: `lines` for the reader; `facts` as first_answer.py gives them."""
+
+    lines: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    facts: dict[str, Any] | None = None
+
+
+def prove(target: Target, function: Contents, layers: list[Contents], picture: Path | None) -> Proof:
+    """Import and classify with nothing but `function` and `layers`; says so where the target cannot run here."""
+    python = find_python(target.python)
+    if not target.is_this_machine:
+        return Proof((f"not run: this machine does not execute {target.arch} code",))
+    if python is None:
+        return Proof((f"not run: there is no Python {target.python} here",))
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
+        task, opt = Path(scratch, "task").resolve(), Path(scratch, "opt").resolve()
+        function.extract(task)
+        for layer in layers:
+            layer.extract(opt)
+        return _judge(_run([str(python), "-I", "-S", "-B", str(SCRIPT), str(task), str(opt)], picture, task), python)
+
+
+def _run(command: list[str], picture: Path | None, cwd: Path) -> subprocess.CompletedProcess[str] | None:
+    if picture:
+        command = [*command, str(picture.resolve())]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, env=CLEAN_ENVIRONMENT, cwd=cwd, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _judge(run: subprocess.CompletedProcess[str] | None, python: Path) -> Proof:
+    if run is None:
+        return _failed(f"no answer within {TIMEOUT_S} s")
+    if run.returncode:
+        last = [line for line in run.stderr.strip().splitlines() if line and not line.startswith("INFO:")][-1:]
+        return _failed(f"exit code {run.returncode}: {last[0] if last else 'no message'}")
+    facts = json.loads(run.stdout.splitlines()[-1])
+    if facts["outside"]:
+        return _failed(f"modules from elsewhere were imported: {', '.join(facts['outside'][:5])}")
+    bytecode = f"{facts['compiled']} of {facts['modules']} modules from bytecode"
+    lines = [f"answered in a clean process of {python}, {bytecode}"]
+    lines += [f"  {name}: {_best(answers)}" for name, answers in facts["answers"].items()]
+    return Proof(tuple(lines if facts["answers"] else [*lines, "  no model bundle: nothing was classified"]), (), facts)
+
+
+def _best(answers: dict[str, tuple[str, float]]) -> str:
+    label, score = next(iter(answers.values()))
+    return f"{label} ({score:.3f}), decoded from {', '.join(answers)}"
+
+
+def _failed(found: str) -> Proof:
+    remedy = "A module or library that it misses may be one that layers/build/slimming.py leaves out"
+    return Proof((), (Problem("clean process", found, remedy),))

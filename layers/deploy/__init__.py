@@ -1,0 +1,1 @@
+"""Deploys a stage: layers, queues, state machine, alarms."""

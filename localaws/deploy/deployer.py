@@ -1,0 +1,162 @@
+"""Deploys the project with the commands that deploy it to an account: `layers publish`, `chalice deploy`."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from layers.targets import local_target, target
+from localaws.cloud.local_aws import LocalAws
+from localaws.deploy import notifications, project
+from localaws.errors import DeployFailed
+from localaws.host import packages
+from localaws.host.environment import without_account
+from localaws.host.interpreters import Interpreter, own
+
+PROJECT = Path(__file__).resolve().parents[2]
+FIRST_LAMBDA_PYTHON = (3, 12)
+"""Older ones get layers for this machine: none for Lambda can be built for them (see `layers.targets`)."""
+_LAYERS = (sys.executable, "-m", "layers")
+_CHALICE = ("-c", "from chalice.cli import main; raise SystemExit(main())")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What was deployed."""
+
+    url: str
+    """Of the API, with a slash at the end."""
+    api_id: str
+    functions: tuple[str, ...]
+    """Their names, the API's first."""
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """Deploys a stage of `source` into `cloud`, for the Python that runs its functions."""
+
+    cloud: LocalAws
+    interpreter: Interpreter
+    source: Path = PROJECT
+    stage: str = "dev"
+    say: Say = print
+
+    def deploy(self, with_layers: bool = True) -> Deployment:
+        """Publish the layers (built now if they never were), deploy the app; raises DeployFailed.
+
+        A second call updates what the first one made.
+        """
+        copied = self.cloud.host.folder / "project" / self.stage
+        state = copied / ".chalice" / "deployed" / f"{self.stage}.json"
+        before = state.read_text() if state.is_file() else None
+        project.copy(self.source, copied)
+        if before is not None:
+            state.parent.mkdir()
+            state.write_text(before)
+        runtime_layer = self._publish_layers(copied) if with_layers else None
+        resources = copied / ".chalice" / "resources.json"
+        if resources.is_file():
+            if not with_layers:  # publishing has made them already
+                self._layers("queues", copied)
+            app_name = json.loads(_config(state))["app_name"]
+            notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
+        self._chalice_deploy(copied, runtime_layer)
+        if resources.is_file():
+            self._layers("mappings", copied)
+            self._layers("workflow", copied)
+        return self._read(state)
+
+    def _layers(self, command: str, copied: Path) -> None:
+        options = ["--stage", self.stage, "--project", str(copied)]
+        self._run(f"layers {command}", [*_LAYERS, command, *options], PROJECT)
+
+    def _publish_layers(self, copied: Path) -> Path:
+        options, file_name = self.layer_options()
+        folder = self.source / "build" / "layers"
+        into = ["--out", str(folder), *options]
+        models = self.source / "models"
+        if is_stale(folder, file_name, models):
+            self._run("layers build", [*_LAYERS, "build", *into, "--models", str(models)], PROJECT)
+        publish = [*_LAYERS, "publish", *into, "--stage", self.stage, "--project", str(copied)]
+        self._run("layers publish", publish, PROJECT)
+        return folder / file_name
+
+    def layer_options(self) -> tuple[list[str], str]:
+        """What `layers build` needs to build for the interpreter, and the runtime layer's file name."""
+        version = self.interpreter.version
+        here = local_target()
+        if tuple(map(int, version.split("."))) < FIRST_LAMBDA_PYTHON:
+            if version != own().version:
+                raise DeployFailed(
+                    f"layers for Python {version} can only be built by that Python: choose 3.12 or later"
+                )
+            self.say(f"Lambda layers need Python 3.12 or later; these are for this machine's Python {version}")
+            return ["--local"], f"runtime-{here.name}.zip"
+        return ["--python", version, "--arch", here.arch], f"runtime-{target(version, here.arch).name}.zip"
+
+    def _chalice_deploy(self, copied: Path, runtime_layer: Path | None) -> None:
+        """Chalice deploys for the Python that runs it, so it must be run by the functions' own.
+
+        It imports the app, whose imports for another Python than this program's lie in the layer alone.
+        """
+        python, extra = sys.executable, dict[str, str]()
+        if self.interpreter.version != own().version:
+            tools = packages.install(self.interpreter, [f"chalice=={importlib.metadata.version('chalice')}"])
+            unpacked = copied.parent / "layer"
+            if runtime_layer is not None:
+                shutil.unpack_archive(runtime_layer, unpacked)
+            python = str(self.interpreter.path)
+            extra = {"PYTHONPATH": os.pathsep.join([str(tools), str(unpacked / "python")])}
+        self._run("chalice deploy", [python, *_CHALICE, "deploy", "--stage", self.stage], copied, extra)
+
+    def _run(self, what: str, command: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None) -> None:
+        """Run a command against the local AWS, passing its lines on; it is ended when this is interrupted."""
+        environment = {**without_account(os.environ), **self.cloud.environment(), **(extra or {})}
+        last = "no output"
+        with subprocess.Popen(
+            command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as running:
+            assert running.stdout is not None
+            try:
+                for line in running.stdout:
+                    self.say(f"  {line.rstrip()}")
+                    last = line.strip() or last
+            except BaseException:
+                running.terminate()
+                raise
+        if running.returncode != 0:
+            raise DeployFailed(f"{what} ended with code {running.returncode}: {last}")
+
+    def _read(self, state: Path) -> Deployment:
+        resources = json.loads(state.read_text(encoding="utf-8"))["resources"]
+        functions = [
+            entry["lambda_arn"].rpartition(":")[2] for entry in resources if entry["resource_type"] == "lambda_function"
+        ]
+        apis = [entry for entry in resources if entry["resource_type"] == "rest_api"]
+        if not apis:
+            raise DeployFailed(f"stage {self.stage} has no REST API")
+        gateway_stage = apis[0]["rest_api_url"].rstrip("/").rpartition("/")[2]
+        api_id = apis[0]["rest_api_id"]
+        functions.sort(key=lambda name: name != f"{json.loads(_config(state))['app_name']}-{self.stage}")
+        return Deployment(self.cloud.api_url(api_id, gateway_stage), api_id, tuple(functions))
+
+
+def is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:
+    """Whether a layer was never built, or what it is built from is newer."""
+    made_from = {runtime_layer: PROJECT / "layers" / "requirements.txt"}
+    made_from |= {f"model-{card.parent.name}.zip": card for card in models.glob("[!.]*/model.json")}
+    return any(
+        not (folder / name).is_file() or source.stat().st_mtime > (folder / name).stat().st_mtime
+        for name, source in made_from.items()
+    )
+
+
+def _config(state: Path) -> str:
+    return (state.parent.parent / "config.json").read_text(encoding="utf-8")

@@ -1,0 +1,148 @@
+"""The Lambda host: takes events for functions, runs them in instances on this machine."""
+
+import atexit
+import os
+import random
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from localaws.errors import HostClosed, TooManyRequests
+from localaws.host import interpreters, packages
+from localaws.host.function import Function
+from localaws.host.instance import Instance
+from localaws.host.interpreters import Interpreter
+from localaws.host.invocation import Result
+from localaws.host.layout import Trees
+from localaws.host.pool import Pool
+from localaws.processor.share import Processor
+
+ASYNC_RETRY_DELAYS_S = (1.0, 2.0)
+"""Lambda repeats a failed asynchronous event twice, after one minute and after two; here sooner."""
+
+
+class LambdaHost:
+    """Runs functions; a context manager that ends every process it started.
+
+    `max_instances` is how many processes this machine carries at once (default: two per CPU); `python` a
+    path to run every function with, whatever its runtime says (default: the Python that its runtime names);
+    `processor` what limits them to the share that their memory buys (default: nothing does).
+    """
+
+    def __init__(
+        self,
+        max_instances: int | None = None,
+        python: str | None = None,
+        async_retry_delays_s: Sequence[float] = ASYNC_RETRY_DELAYS_S,
+        seed: int | None = None,
+        processor: Processor | None = None,
+    ) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="localaws-")
+        self.folder = Path(self._scratch.name)
+        """Unpacked functions and the log files; gone when the host is closed."""
+        self._trees = Trees(self.folder / "trees")
+        self._pool = Pool(max_instances or 2 * (os.cpu_count() or 1))
+        self._python, self._processor = python, processor
+        self._async_retry_delays_s = tuple(async_retry_delays_s)
+        self._background = ThreadPoolExecutor(self._pool.max_instances, thread_name_prefix="localaws-async")
+        self._random = random.Random(seed)
+        self._closing = threading.Event()
+        self._interpreters: dict[str, Interpreter] = {}
+        atexit.register(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def max_instances(self) -> int:
+        """How many instances may exist at once."""
+        return self._pool.max_instances
+
+    def invoke(self, function: Function, payload: bytes) -> Result:
+        """Run one event and wait for its result; a function that fails gives a result, too.
+
+        Raises BadPackage, PythonMissing or PackagesMissing for a function that cannot be run here,
+        TooManyRequests above its reserved concurrency, HostClosed.
+        """
+        while True:
+            with self._pool.lend(function, self._creator(function)) as instance:
+                result = instance.invoke(payload)
+            if result is not None:
+                return result
+
+    def invoke_async(
+        self, function: Function, payload: bytes, on_result: Callable[[Result], None] | None = None
+    ) -> "Future[Result | None]":
+        """Queue one event; failed, it is tried again after each of `async_retry_delays_s`.
+
+        The future holds the last try's result, or None when the host was closed before. `on_result` is
+        called after every try.
+        """
+        return self._background.submit(self._try_repeatedly, function, payload, on_result or (lambda _: None))
+
+    def interpreter(self, runtime: str) -> Interpreter:
+        """The Python that runs functions of this runtime; raises PythonMissing."""
+        wanted = self._python or runtime
+        if wanted not in self._interpreters:
+            self._interpreters[wanted] = interpreters.find(wanted)
+        return self._interpreters[wanted]
+
+    def instances(self) -> list[Instance]:
+        """Every instance whose process runs, busy ones first."""
+        return self._pool.live()
+
+    def kill_random_instance(self) -> int | None:
+        """Kill one instance, a busy one if there is any: what a batch must survive. Its process id, or None."""
+        return self._pool.kill_random(self._random)
+
+    def stop_idle_instances(self, function_name: str | None = None) -> None:
+        """End idle instances, so that the next event of the function (or of any) is a cold start."""
+        self._pool.stop_idle(function_name)
+
+    def close(self) -> None:
+        """End every process and delete the folder. Does nothing the second time."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._pool.close()
+            self._background.shutdown(wait=True, cancel_futures=True)
+            self._scratch.cleanup()
+            atexit.unregister(self.close)
+
+    def _creator(self, function: Function) -> Callable[[], Instance]:
+        """Do what is slow the first time before the pool is asked; what remains is quick."""
+        if self._closing.is_set():
+            raise HostClosed("the Lambda host is closed")
+        tree = self._trees.of(function)
+        interpreter = self.interpreter(function.runtime)
+        folder = packages.install(interpreter)
+        return lambda: Instance(function, tree, interpreter, folder, self.folder, self._processor)
+
+    def _try_repeatedly(self, function: Function, payload: bytes, on_result: Callable[[Result], None]) -> Result | None:
+        result: Result | None = None
+        for delay_s in (0.0, *self._async_retry_delays_s):
+            if self._closing.wait(delay_s):
+                return result
+            result = self._invoke_when_free(function, payload)
+            if result is None:
+                return None
+            on_result(result)
+            if result.function_error is None:
+                break
+        return result
+
+    def _invoke_when_free(self, function: Function, payload: bytes) -> Result | None:
+        """An asynchronous event that finds no free concurrency stays in Lambda's queue."""
+        while not self._closing.is_set():
+            try:
+                return self.invoke(function, payload)
+            except TooManyRequests:
+                self._closing.wait(0.1)
+            except HostClosed:
+                break
+        return None

@@ -1,0 +1,62 @@
+"""What Lambda has besides function and layers: the runtime client and boto3, installed once per Python."""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from localaws.errors import PackagesMissing
+from localaws.host.interpreters import Interpreter
+
+RUNTIME_PACKAGES = ("awslambdaric==4.2.2", "boto3==1.44.5")
+"""On Lambda they lie in /var/lang and /var/runtime; the boto3 there is of AWS's choice."""
+
+
+def install(interpreter: Interpreter, requirements: Sequence[str] = RUNTIME_PACKAGES) -> Path:
+    """The folder that holds `requirements` for this Python, installed now if it never was.
+
+    Raises PackagesMissing with the installer's last line. The folder appears whole or not at all.
+    """
+    folder = _cache_folder() / _key(interpreter, requirements)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+            target = Path(aside) / "packages"
+            _run_installer(interpreter, requirements, target)
+            if not folder.is_dir():
+                target.rename(folder)
+    return folder
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "slimception" / "localaws"
+
+
+def _key(interpreter: Interpreter, requirements: Sequence[str]) -> str:
+    digest = hashlib.sha256(" ".join(requirements).encode()).hexdigest()[:12]
+    return f"{interpreter.runtime}-{platform.system().lower()}-{platform.machine()}-{digest}"
+
+
+def _run_installer(interpreter: Interpreter, requirements: Sequence[str], target: Path) -> None:
+    command = [*_installer(interpreter), "--target", str(target), *requirements]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        reason = (ended.stderr.strip().splitlines() or ["no output"])[-1]
+        raise PackagesMissing(f"cannot install {', '.join(requirements)} for Python {interpreter.version}: {reason}")
+
+
+def _installer(interpreter: Interpreter) -> list[str]:
+    """Our own pip can install for another Python; an environment that uv made has no pip, but uv."""
+    if importlib.util.find_spec("pip"):
+        own_pip = [sys.executable, "-m", "pip", "--python", str(interpreter.path)]
+        return [*own_pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    if uv := shutil.which("uv"):
+        return [uv, "pip", "install", "--quiet", "--python", str(interpreter.path)]
+    raise PackagesMissing("neither pip nor uv is at hand to install Lambda's runtime client")

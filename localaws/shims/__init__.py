@@ -1,0 +1,1 @@
+"""What moto is taught. Each module patches one part of moto, for as long as a `with` block runs."""

@@ -1,0 +1,219 @@
+"""Moto's Step Functions, taught what the definition language has and moto has not.
+
+Its grammar knows no ItemBatcher and no EXPRESS, its CloudFormation puts state machines where its interpreter does not
+look, a ResultWriter's paths lead into the results, an execution without a name gets none, and each Lambda task makes a
+client of its own. Everything else of an execution is moto's own interpreter's. An express child runs as a standard one
+here: the difference is the price, and a limit of five minutes.
+
+Source of ItemBatcher: AWS Step Functions developer guide, "ItemBatcher (Map)".
+"""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+from unittest import mock
+
+import boto3
+from botocore.config import Config
+from moto.stepfunctions.models import StateMachine
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import resource_eval_s3 as reader
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.resource_eval import (
+    resource_eval_s3 as writer,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.result_writer_decl import ResultWriter
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils.json_path import extract_json
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
+
+from localaws.host.environment import CREDENTIALS
+
+BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
+_MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
+MAX_INPUT_BYTES = 256 * 1024
+"""Of a child's input, whatever MaxInputBytesPerBatch says."""
+
+_ONCE = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=256)
+_KEYS = {
+    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+}
+
+Definition = dict[str, Any]
+
+
+def patches(endpoint_url: str) -> Iterator[Any]:
+    """What to enter while state machines are made and run."""
+    yield mock.patch.object(AmazonStateLanguageParser, "parse", staticmethod(_parser(AmazonStateLanguageParser.parse)))
+    yield mock.patch.object(
+        DistributedIterationComponent, "_map_run", _in_batches(DistributedIterationComponent._map_run)
+    )
+    yield mock.patch.object(ResultWriter, "_eval_body", _of_the_input(ResultWriter._eval_body))
+    yield mock.patch.object(StateMachine, "create_from_cloudformation_json", classmethod(_create))
+    yield mock.patch.object(StateMachine, "update_from_cloudformation_json", classmethod(_update))
+    yield mock.patch.object(
+        StepFunctionsParserBackend, "start_execution", _named(StepFunctionsParserBackend.start_execution)
+    )
+    clients = _Clients(endpoint_url)
+    yield closing(clients)
+    for module in (lambda_eval_utils, reader, writer):
+        yield mock.patch.object(module, "boto_client_for", clients.get)
+
+
+def _parser(parse: Any) -> Any:
+    def parse_all(text: str) -> Any:
+        definition = json.loads(text)
+        batchers = _taken_out(definition.get("States", {}))
+        program, tree = parse(json.dumps(definition))
+        _put_back(program.states, batchers)
+        return program, tree
+
+    return parse_all
+
+
+def _taken_out(states: Definition) -> dict[str, Definition]:
+    """Each Map's ItemBatcher by the state's name, which is unique in a state machine.
+
+    Moto tolerates every failure, and warns where it is told how many: not where it is told to tolerate all.
+    """
+    found: dict[str, Definition] = {}
+    for name, state in states.items():
+        processor = state.get("ItemProcessor", {})
+        if BATCHER in state:
+            found[name] = state.pop(BATCHER)
+        if state.get(TOLERATED) == 100:
+            del state[TOLERATED]
+        if processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS":
+            processor["ProcessorConfig"]["ExecutionType"] = "STANDARD"
+        found |= _taken_out(processor.get("States", {}))
+    return found
+
+
+def _put_back(states: Any, batchers: Mapping[str, Definition]) -> None:
+    for name, state in states.states.items():
+        component = getattr(state, "iteration_component", None)
+        if component is not None:
+            component.batcher = batchers.get(name)
+            _put_back(component._states, batchers)
+
+
+def _in_batches(map_run: Any) -> Any:
+    def run(component: Any, env: Any, eval_input: Any) -> None:
+        if component.batcher is not None:
+            env.stack.append(list(batches(env.stack.pop(), component.batcher, env.states.get_input())))
+        map_run(component, env, eval_input)
+
+    return run
+
+
+def _of_the_input(write: Any) -> Any:
+    """A ResultWriter's paths lead into its state's input, as an ItemReader's do."""
+
+    def run(component: Any, env: Any) -> None:
+        env.stack.append(env.states.get_input())
+        write(component, env)
+
+    return run
+
+
+def batches(items: list[Any], batcher: Mapping[str, Any], state_input: Any) -> Iterator[dict[str, Any]]:
+    """The inputs of the children: `{"BatchInput", "Items"}`, as many items in each as number and size allow."""
+    shared = {_INPUT: _filled_in(batcher[_INPUT], state_input)} if _INPUT in batcher else {}
+    most = batcher.get(_MAX_ITEMS, len(items))
+    most_bytes = min(batcher.get(_MAX_BYTES, MAX_INPUT_BYTES), MAX_INPUT_BYTES)
+    batch: list[Any] = []
+    for item in items:
+        too_many = len(batch) == most or len(json.dumps({**shared, "Items": [*batch, item]})) > most_bytes
+        if batch and too_many:
+            yield {**shared, "Items": batch}
+            batch = []
+        batch.append(item)
+    if batch:
+        yield {**shared, "Items": batch}
+
+
+def _filled_in(template: Any, state_input: Any) -> Any:
+    """A payload template: fields whose names end with `.$` are paths into the input."""
+    if isinstance(template, list):
+        return [_filled_in(item, state_input) for item in template]
+    if not isinstance(template, dict):
+        return template
+    return {
+        name.removesuffix(".$"): extract_json(value, state_input)
+        if name.endswith(".$")
+        else _filled_in(value, state_input)
+        for name, value in template.items()
+    }
+
+
+def _create(
+    _: Any,
+    /,
+    name: str,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
+    **options: Any,  # noqa: ARG001
+) -> Any:
+    properties = cloudformation_json["Properties"]
+    backend = stepfunctions_parser_backends[account_id][region_name]
+    name = properties.get("StateMachineName", name)
+    return backend.create_state_machine(name, _definition(properties), properties["RoleArn"])
+
+
+def _update(
+    _: Any,
+    /,
+    original_resource: Any,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
+    **options: Any,  # noqa: ARG001
+) -> Any:
+    properties = cloudformation_json["Properties"]
+    backend = stepfunctions_parser_backends[account_id][region_name]
+    return backend.update_state_machine(original_resource.arn, _definition(properties), properties["RoleArn"])
+
+
+def _named(start_execution: Any) -> Any:
+    """On AWS an execution that was given no name gets one of its own; here all of them would be called None."""
+
+    def start(backend: Any, state_machine_arn: str, name: str | None = None, *args: Any, **options: Any) -> Any:
+        return start_execution(backend, state_machine_arn, name or str(uuid.uuid4()), *args, **options)
+
+    return start
+
+
+def _definition(properties: Mapping[str, Any]) -> str:
+    text = str(properties["DefinitionString"])
+    for name, value in properties.get("DefinitionSubstitutions", {}).items():
+        text = text.replace(f"${{{name}}}", str(value))
+    return text
+
+
+class _Clients:
+    """One for each service: clients may be shared between threads, and making one takes longer than a call."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._kept: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG002
+        """Nothing is tried again: that is for the definition's Retry."""
+        with self._lock:
+            if (region, service) not in self._kept:
+                self._kept[region, service] = boto3.client(
+                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **_KEYS
+                )
+            return self._kept[region, service]
+
+    def close(self) -> None:
+        for client in self._kept.values():
+            client.close()

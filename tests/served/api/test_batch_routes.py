@@ -1,0 +1,122 @@
+"""`POST /batches` and `GET /batches/{id}`: what the request may hold, and what is refused before any AWS is asked."""
+
+import json
+
+import pytest
+
+import app
+from chalicelib.api.parsing import BatchRequest, parse_batch
+from chalicelib.api.schemas import COMPONENTS
+from chalicelib.api.views import Api
+from chalicelib.batch.service import Service
+from chalicelib.config import Settings
+from chalicelib.errors import InvalidRequest, StorageError
+from chalicelib.inference.store import ModelStore
+from tests.support.fakes import FakeQueue, FakeTable
+from tests.support.requests import assert_is_error
+
+SOURCE = "s3://pictures/some prefix/ü+%20/"
+
+
+class FakeParts:
+    def __init__(self):
+        self.queue = FakeQueue()
+        self.service = Service(FakeTable(), self.queue)
+
+
+@pytest.fixture
+def parts():
+    return FakeParts()
+
+
+@pytest.fixture
+def in_lambda(client, models_dir, parts, monkeypatch):
+    """The client of an installation that takes batches."""
+    settings = Settings(model_dirs=(models_dir,), in_lambda=True, batch_prefix="slimception-dev")
+    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings), parts))
+    return client
+
+
+def post(client, body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client.http.post("/batches", headers={"Content-Type": "application/json"}, body=data)
+
+
+def test_a_batch_begins_and_is_told_of(in_lambda, parts):
+    response = post(in_lambda, {"source": SOURCE, "model": "channels_float", "top_k": 2})
+    assert (response.status_code, response.json_body["state"]) == (202, "listing")
+    assert response.json_body["source"] == SOURCE
+    batch_id = response.json_body["id"]
+    assert [json.loads(body) for body in parts.queue.bodies] == [{"do": "list", "batch": batch_id}]
+    told = in_lambda.http.get(f"/batches/{batch_id}")
+    assert (told.status_code, told.json_body["id"]) == (200, batch_id)
+    assert set(told.json_body) == set(COMPONENTS["Batch"]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        ([], 400),
+        ({}, 400),
+        ({"source": None}, 400),
+        ({"source": "s3://UPPER/x"}, 400),
+        ({"source": "s3://pictures"}, 400),
+        ({"source": SOURCE, "output": "s3://pictures/some prefix/ü+%20/out"}, 400),
+        ({"source": SOURCE, "output": 5}, 400),
+        ({"source": SOURCE, "top_k": 4}, 400),
+        ({"source": SOURCE, "model": "none"}, 404),
+        ({"source": SOURCE, "other": 1}, 400),
+    ],
+)
+def test_a_refusal(in_lambda, parts, body, status):
+    response = post(in_lambda, body)
+    assert response.status_code == status
+    assert assert_is_error(response.json_body, status)
+    assert parts.queue.bodies == []
+
+
+def test_an_unknown_id(in_lambda):
+    response = in_lambda.http.get("/batches/none")
+    assert response.status_code == 404
+    assert "no batch is called 'none'" in assert_is_error(response.json_body, 404)
+
+
+def test_storage_that_does_not_answer_shows_nothing_of_itself(in_lambda, parts, monkeypatch):
+    def fail(*_):
+        raise StorageError("table slimception-dev-batches: ThrottlingException")
+
+    monkeypatch.setattr(parts.service, "start", fail)
+    response = post(in_lambda, {"source": SOURCE})
+    assert (response.status_code, response.json_body["Code"]) == (503, "ServiceUnavailableError")
+    assert response.json_body["Message"] == "S3, SQS or DynamoDB cannot be used at the moment; try again."
+
+
+def test_where_no_function_is_fed_there_are_no_batches(client):
+    for response in (post(client, {"source": SOURCE}), client.http.get("/batches/none")):
+        assert response.status_code == 404
+        assert "no batches here" in response.json_body["Message"]
+
+
+def test_the_contract_tells_of_batches_only_where_there_are_any(client, in_lambda, models_dir, monkeypatch):
+    assert "/batches" in in_lambda.http.get("/openapi.json").json_body["paths"]
+    settings = Settings(model_dirs=(models_dir,), batch_prefix="slimception-dev")
+    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings)))
+    assert "/batches" not in client.http.get("/openapi.json").json_body["paths"]
+
+
+def test_parsing():
+    body = json.dumps({"source": SOURCE, "top_k": 2, "model": "m", "output": "s3://out-put"}).encode()
+    assert parse_batch(body) == BatchRequest(SOURCE, 2, "m", "s3://out-put")
+    with pytest.raises(InvalidRequest, match="source"):
+        parse_batch(b'{"top_k": 2}')
+
+
+def test_settings():
+    settings = Settings.from_env(
+        {"BATCH_PREFIX": "p", "MAX_OBJECT_BYTES": "5", "CANARY_MINUTES": "3", "CANARY_URL": "u"}
+    )
+    assert (settings.batch_prefix, settings.max_object_bytes) == ("p", 5)
+    assert (settings.canary_minutes, settings.canary_url, settings.takes_batches) == (3, "u", False)
+    assert Settings.from_env({"BATCH_PREFIX": "p", "AWS_LAMBDA_FUNCTION_NAME": "f"}).takes_batches
+    assert not Settings.from_env({"AWS_LAMBDA_FUNCTION_NAME": "f"}).takes_batches

@@ -1,0 +1,58 @@
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+
+from chalicelib.api import page
+from tests.support.paths import ROOT
+from tests.support.requests import FakeRequest
+
+
+class TestDocument:
+    def test_it_is_small_and_whole(self):
+        html = page.document().text
+        assert html.startswith("<!doctype html>") and html.rstrip().endswith("</html>")
+        assert len(html.encode()) < 60_000
+
+    def test_nothing_in_it_comes_from_elsewhere(self):
+        html = page.document().text
+        assert set(re.findall(r"https?://[^\s'\"]+", html)) == {"http://www.w3.org/2000/svg"}
+        assert not re.findall(r"<script [^>]*src|<link [^>]*stylesheet|@import|url\(", html)
+        assert not re.findall(r" on\w+=| style=", html)
+
+    def test_the_policy_names_the_hash_of_script_and_style(self):
+        html, headers = page.document()
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        for element in ("script", "style"):
+            (content,) = re.findall(f"<{element}>(.*?)</{element}>", html, re.S)
+            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            assert policy[f"{element}-src"] == f"'sha256-{digest}'"
+        assert policy["default-src"] == "'none'" and policy["connect-src"] == "'self'"
+        assert "unsafe" not in headers["Content-Security-Policy"] and "*" not in headers["Content-Security-Policy"]
+
+    def test_importing_app_does_not_read_it(self):
+        script = "import app, sys; assert not {'chalicelib.api.page', 'chalicelib.api.openapi'} & set(sys.modules)"
+        run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+
+    def test_it_is_read_once(self):
+        assert page.document() is page.document()
+
+
+class TestRoute:
+    def test_the_response(self, client):
+        response = client.http.get("/", headers={"Accept": "text/html,image/webp,*/*;q=0.8"})
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert response.headers["Cache-Control"] == "public, max-age=600"
+        assert response.body.decode() == page.document().text
+
+    def test_it_leaves_one_line_with_the_answers_id(self, serve, models_dir, log_lines):
+        serve(models_dir)
+        from chalicelib import runtime
+
+        response = runtime.api.page(FakeRequest(path="/", context={"requestId": "r-3"}))
+        (line,) = log_lines()
+        assert (line["request_id"], line["path"], line["status"]) == ("r-3", "/", 200)
+        assert response.headers["X-Request-Id"] == "r-3"

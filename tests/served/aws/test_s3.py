@@ -1,0 +1,90 @@
+"""S3 over moto."""
+
+import io
+
+import pytest
+
+from chalicelib.aws.s3 import PART_BYTES, Listed, Objects
+from chalicelib.errors import ObjectGone, PayloadTooLarge, StorageError
+from tests.served.batch.conftest import BUCKET, aws  # noqa: F401
+
+KEYS = ["in/a b.png", "in/a%.png", "in/a+b.png", "in/ä.png", "in/日本/🐈.png", "in/" + "x" * 1021]
+
+
+@pytest.fixture
+def s3(aws):  # noqa: F811
+    aws("s3").create_bucket(Bucket=BUCKET)
+    return aws("s3")
+
+
+@pytest.fixture
+def objects(s3):
+    return Objects(s3)
+
+
+class TestObjects:
+    @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
+    def test_a_key_is_used_as_it_is(self, s3, objects, key):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"picture")
+        assert objects.read(BUCKET, key, 7) == b"picture"
+        assert [listed.key for listed in objects.page(BUCKET, "in/", "", 5)] == [key]
+
+    def test_an_object_is_refused_by_its_size_before_it_is_read(self, s3):
+        class Unread(io.BytesIO):
+            def read(self, *_):
+                raise AssertionError("read")
+
+        class Stub:
+            def get_object(self, **_):
+                return {"ContentLength": 101, "Body": Unread()}
+
+        with pytest.raises(PayloadTooLarge, match="101 bytes: at most 100"):
+            Objects(Stub()).read(BUCKET, "k", 100)
+
+    def test_pages_follow_one_another(self, s3, objects):
+        for key in [*KEYS, "other/x.png"]:
+            s3.put_object(Bucket=BUCKET, Key=key, Body=b"12345")
+        found, after = [], ""
+        while page := objects.page(BUCKET, "in/", after, 2):
+            found += page
+            after = page[-1].key
+        assert [listed.key for listed in found] == sorted(KEYS, key=str.encode)
+        assert found[0] == Listed(KEYS[0], 5, "827ccb0eea8a706c4c34a16891f84e7b")
+
+    def test_a_short_page_is_no_end(self):
+        """S3 may answer with fewer keys than it was asked for, or none, and have more."""
+
+        class Reluctant:
+            def list_objects_v2(self, MaxKeys, StartAfter="", ContinuationToken="0", **_):  # noqa: N803
+                at = int(ContinuationToken)
+                keys = [] if at == 1 else [f"k{at}"]
+                contents = [{"Key": key, "Size": 1} for key in keys][:MaxKeys]
+                return {"Contents": contents, "IsTruncated": at < 4, "NextContinuationToken": str(at + 1)}
+
+        assert [listed.key for listed in Objects(Reluctant()).page(BUCKET, "", "", 3)] == ["k0", "k2", "k3"]
+        assert [listed.key for listed in Objects(Reluctant()).page(BUCKET, "", "", 9)] == ["k0", "k2", "k3", "k4"]
+
+    def test_what_is_not_there(self, objects):
+        with pytest.raises(ObjectGone, match=f"s3://{BUCKET}/none is not there"):
+            objects.read(BUCKET, "none", 1)
+        with pytest.raises(ObjectGone, match="NoSuchBucket"):
+            objects.page("no-such-bucket", "", "", 1)
+
+    @pytest.mark.parametrize("size", [0, 10, PART_BYTES, 2 * PART_BYTES + 5])
+    def test_a_file_is_written_whole(self, s3, objects, size):
+        data = bytes(range(256)) * (size // 256 + 1)
+        chunks = [data[start : start + 3_000_000] for start in range(0, size, 3_000_000)]
+        objects.write(BUCKET, "out.jsonl", (chunk[: size - 3_000_000 * n] for n, chunk in enumerate(chunks)), "text/x")
+        answer = s3.get_object(Bucket=BUCKET, Key="out.jsonl")
+        assert (answer["Body"].read() == data[:size], answer["ContentType"]) == (True, "text/x")
+
+    def test_a_file_that_breaks_off_leaves_nothing(self, s3, objects):
+        def chunks():
+            yield b"x" * (2 * PART_BYTES)
+            yield b"x" * (2 * PART_BYTES)
+            raise StorageError("table")
+
+        with pytest.raises(StorageError, match="table"):
+            objects.write(BUCKET, "out.jsonl", chunks(), "text/x")
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+        assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)

@@ -1,0 +1,185 @@
+"""A folder in this machine's processes: the same file however often the run is interrupted."""
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chalicelib.batch.cli import main as command_line
+from chalicelib.batch.cli.progress import Progress
+from chalicelib.inference.answer import answer
+from tests.support.paths import ROOT
+
+NAMES = ["a.png", "b c+%.PNG", "ünï/日本.png", "sub/deep/d.png", "sub/text.png", "empty.png"]
+
+
+@pytest.fixture
+def folder(tmp_path, seven):
+    made = tmp_path / "pictures"
+    for name in NAMES:
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_bytes({"sub/text.png": b"no picture", "empty.png": b""}.get(name, seven))
+    (made / ".hidden").mkdir()
+    for name in (".hidden/h.png", ".h.png", "notes.txt"):
+        (made / name).write_bytes(seven)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def embedded(monkeypatch):
+    """The model is `digits`, whatever lies in models/."""
+    monkeypatch.setenv("MODEL_NAME", "digits")
+
+
+def run(*arguments) -> int:
+    return command_line.main([str(argument) for argument in arguments])
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, capfd):
+    out = tmp_path / "out.jsonl"
+    assert run(folder, "--out", out, "--processes", 2, "--top-k", 2) == 0
+    shown = capfd.readouterr()
+    rows = {row.pop("key"): row for row in rows_of(out)}
+    assert list(rows) == sorted(NAMES)
+    contents = {"sub/text.png": b"no picture", "empty.png": b""}
+    for name, row in rows.items():
+        assert row == answer(digits, lambda name=name: contents.get(name, seven), top_k=2)
+    assert "6 pictures, 2 of them with an error" in shown.out
+    assert "6/6" in shown.err and "failed=2" in shown.err and "INFO" not in shown.err
+    assert not list(tmp_path.glob("*part*"))
+
+
+def test_csv(folder, tmp_path):
+    out = tmp_path / "out.csv"
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    rows = {row["key"]: row for row in csv.DictReader(out.read_text().splitlines())}
+    assert (rows["ünï/日本.png"]["label"], float(rows["a.png"]["score"]) > 0.9) == ("7", True)
+    assert (rows["sub/text.png"]["label"], rows["sub/text.png"]["error"]) == ("", "UnsupportedMediaTypeError")
+
+
+def test_a_journal_is_gone_on_with(folder, tmp_path, capsys):
+    """What it holds is not asked for again; its last line, cut off, is."""
+    out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
+    assert run(folder, "--out", whole, "--processes", 1) == 0
+    rows = rows_of(whole)
+    marked = {**rows[0], "marked": True}
+    head = {"folder": str(folder.resolve()), "model": "digits", "version": rows[0]["model"]["version"], "top_k": None}
+    journal = tmp_path / "out.jsonl.partial"
+    journal.write_text(f"{json.dumps(head)}\n{json.dumps(marked)}\n{json.dumps(rows[1])[:20]}")
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    assert rows_of(out) == [marked, *rows[1:]]
+    journal.write_text(f"{json.dumps({**head, 'top_k': 3})}\n{json.dumps(marked)}\n")
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_picture_larger_than_the_limit(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAX_OBJECT_BYTES", "20")
+    assert run(folder, "--out", tmp_path / "out.jsonl", "--processes", 1) == 0
+    codes = {row["key"]: row["error"]["Code"] for row in rows_of(tmp_path / "out.jsonl")}
+    assert codes["a.png"] == "PayloadTooLargeError" and codes["sub/text.png"] == "UnsupportedMediaTypeError"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "nowhere is no folder, and no s3://bucket/prefix"),
+        (("{empty}",), "holds no picture (.bmp, .gif, .jpeg, .jpg, .png, .webp)"),
+        (("{folder}", "--model", "none"), "no model is called 'none'"),
+        (("{folder}", "--top-k", "11"), '"top_k" is 11: this model has 10 classes'),
+        (("{folder}", "--out", "{empty}/no/out.jsonl"), "No such file or directory"),
+    ],
+)
+def test_an_error_is_one_line(folder, tmp_path, capsys, arguments, message):
+    (tmp_path / "empty").mkdir()
+    places = {"folder": folder, "empty": tmp_path / "empty"}
+    assert run(*(argument.format(**places) for argument in arguments)) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_killed_and_started_again_it_ends_with_the_same_file(tmp_path, seven, how):
+    """Ctrl-C reaches every process of the group; SIGKILL the command alone, whose processes then end themselves."""
+    pictures, chooser = tmp_path / "pictures", random.Random(5)
+    pictures.mkdir()
+    for number in range(1500):
+        (pictures / f"{number:04}.png").write_bytes(seven if number % 7 else bytes(chooser.randbytes(50)))
+    command = [sys.executable, "-m", "chalicelib.batch", str(pictures), "--processes", "2", "--out"]
+    assert (
+        subprocess.run([*command, tmp_path / "whole.jsonl"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+    )
+    out, journal = tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    with subprocess.Popen([*command, out], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True) as running:
+        deadline = time.monotonic() + 30
+        while (not journal.exists() or journal.stat().st_size < 20_000) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if how is signal.SIGINT:
+            os.killpg(running.pid, how)
+        else:
+            running.kill()
+        assert running.wait(20) == (130 if how is signal.SIGINT else -signal.SIGKILL)
+    assert not out.exists()
+    begun = len(journal.read_text().splitlines())
+    assert 1 < begun <= 1500
+    wait_until_alone(str(out))
+    assert subprocess.run([*command, out], cwd=ROOT, capture_output=True, check=False).returncode == 0
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert not journal.exists()
+
+
+def wait_until_alone(argument: str) -> None:
+    """No process is left that was started with this argument."""
+    deadline = time.monotonic() + 10
+    while any(argument in path.read_text(errors="replace") for path in commands()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def commands():
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            path.read_bytes()
+        except OSError:
+            continue
+        yield path
+
+
+def test_progress():
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        progress.show(5, None, 0)
+        progress.show(30, 60, 2)
+        progress.show(60, 60, 2)
+    assert "5 pictures" in stream.getvalue()
+    last = stream.getvalue().splitlines()[-1]
+    assert "100%" in last and "60/60" in last and "failed=2" in last
+
+
+def test_a_line_beside_progress():
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        progress.say("before")
+        progress.show(5, 60, 0)
+        progress.say("during")
+    assert "before\n" in stream.getvalue() and "during\n" in stream.getvalue()
+
+
+def test_progress_that_is_broken_off_ends_its_line():
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:
+        progress.show(5, 60, 0)
+        raise KeyboardInterrupt
+    assert "5/60" in stream.getvalue() and stream.getvalue().endswith("\n")

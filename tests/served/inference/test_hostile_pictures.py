@@ -1,0 +1,207 @@
+"""Broken and malicious pictures: each is decoded or refused by a ClientError, within bounds of memory."""
+
+import functools
+import io
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from chalicelib.errors import ClientError, ImageTooLarge, UndecodableImage, UnsupportedImage
+from chalicelib.inference import images
+from chalicelib.inference.card import InputSpec
+from chalicelib.inference.images import MEGAPIXEL, decode, to_pixels
+from tests.support.pictures import (
+    bmp_claiming,
+    encode,
+    gif_claiming,
+    plain,
+    png_claiming,
+    quarters,
+    scan_bomb,
+    webp_claiming,
+)
+
+SPEC = InputSpec(32, 24, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as outside the tests; see `images`
+
+
+def outcome(data: bytes) -> str:
+    """ "decoded", or the name of the ClientError; any other exception fails the test."""
+    try:
+        pixels = to_pixels(decode(data, SPEC), SPEC)
+    except ClientError as error:
+        assert str(error)
+        return type(error).__name__
+    assert (pixels.shape, pixels.dtype) == ((24, 32, 3), np.uint8)
+    return "decoded"
+
+
+@functools.cache
+def sample(image_format: str, progressive: bool = False) -> bytes:
+    return encode(quarters(), image_format, **({"progressive": True} if progressive else {}))
+
+
+class TestBrokenFiles:
+    @pytest.mark.parametrize("image_format", FORMATS)
+    def test_cut_at_every_per_cent(self, image_format):
+        data = sample(image_format)
+        outcomes = [outcome(data[: len(data) * per_cent // 100]) for per_cent in range(100)]
+        assert set(outcomes) <= {"UnsupportedImage", "UndecodableImage", "decoded"}
+        assert outcomes[0] == "UnsupportedImage"
+        assert set(outcomes[10:90]) == {"UndecodableImage"}
+
+    def test_a_progressive_jpeg_cut_at_every_per_cent(self):
+        data = sample("JPEG", progressive=True)
+        outcomes = {outcome(data[: len(data) * per_cent // 100]) for per_cent in range(100)}
+        assert outcomes == {"UnsupportedImage", "UndecodableImage"}
+
+    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        image_format=st.sampled_from(FORMATS),
+        flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=8),
+    )
+    def test_flipped_bits(self, image_format, flips):
+        data = bytearray(sample(image_format))
+        for place, bit in flips:
+            data[int(place * len(data))] ^= 1 << bit
+        outcome(bytes(data))
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(image_format=st.sampled_from(FORMATS), tail=st.binary(max_size=200), keep=st.integers(2, 60))
+    def test_junk_behind_an_honest_start(self, image_format, tail, keep):
+        outcome(sample(image_format)[:keep] + tail)
+
+    def test_the_message_says_what_came_and_nothing_of_the_decoder(self):
+        with pytest.raises(UndecodableImage) as caught:
+            decode(sample("PNG")[:200], SPEC)
+        assert str(caught.value) == "a PNG image of 200 bytes that is broken or truncated"
+
+    @pytest.mark.parametrize("width, height", [(0, 0), (0, 5), (5, 0)], ids=str)
+    @pytest.mark.parametrize("claim", [png_claiming, gif_claiming, bmp_claiming])
+    def test_a_picture_without_pixels(self, claim, width, height):
+        assert outcome(claim(width, height)) == "UndecodableImage"
+
+    def test_no_other_decoder_is_tried(self):
+        photo_cd = bytearray(900_000)  # Pillow knows a Photo CD by what stands at 2,048, whatever comes before
+        photo_cd[:6], photo_cd[2048:2052] = b"GIF89a", b"PCD_"
+        assert Image.open(io.BytesIO(photo_cd)).format == "PCD"
+        assert outcome(bytes(photo_cd)) == "UndecodableImage"
+
+    def test_a_bmp_may_start_at_the_top(self):
+        assert outcome(bmp_claiming(5, -5)) == outcome(bmp_claiming(5, 5)) == "decoded"
+
+    def test_a_bmp_of_negative_width_is_refused(self):
+        assert outcome(bmp_claiming(-5, 5)) == "ImageTooLarge"  # the width is unsigned
+
+    @pytest.mark.parametrize("image_format", FORMATS)
+    def test_the_smallest_picture(self, image_format):
+        assert outcome(encode(plain((1, 2, 3), (1, 1)), image_format)) == "decoded"
+
+
+class TestBombs:
+    @pytest.mark.parametrize(
+        ("data", "says"),
+        [
+            (png_claiming(1, 39_999_999), "a PNG image of 1x39999999 pixels"),
+            (png_claiming(16_385, 1), "a PNG image of 16385x1 pixels"),
+            (png_claiming(5_001, 5_000), "a PNG image of 5001x5000 pixels"),
+            (png_claiming(12_000, 12_000), "a PNG image of"),
+            (png_claiming(30_000, 30_000), "a PNG image of more pixels than are decoded"),
+            (encode(plain((1, 2, 3), (65_535, 1)), "BMP"), "a BMP image of 65535x1 pixels"),
+            (encode(plain((9,), (65_500, 1), "L"), "JPEG"), "a JPEG image of 65500x1 pixels"),
+            (gif_claiming(65_535, 1), "a GIF image of 65535x1 pixels"),
+            (gif_claiming(65_535, 65_535), "a GIF image of more pixels than are decoded"),
+            (bmp_claiming(5_000, 5_001), "a BMP image of 5000x5001 pixels"),
+            (bmp_claiming(2**31 - 1, 2**31 - 1), "a BMP image of more pixels than are decoded"),
+            (webp_claiming(5_001, 5_000), "a WEBP image of 5001x5000 pixels"),
+            (webp_claiming(16_383, 16_383), "a WEBP image of more pixels than are decoded"),
+        ],
+        ids=lambda value: value[:60].replace(" ", "-") if isinstance(value, str) else "",
+    )
+    def test_what_claims_too_many_pixels_is_refused_before_decoding(self, data, says):
+        with pytest.raises(ImageTooLarge) as caught:
+            decode(data, SPEC)
+        message = str(caught.value)
+        assert message.startswith(says)
+        assert message.endswith("megapixels and 16384 a side are decoded")
+
+    def test_the_largest_that_is_allowed_is_decoded(self):
+        assert outcome(png_claiming(images.MAX_SIDE_PX, 20)) == "decoded"
+
+    def test_a_large_plain_jpeg_may_have_more_pixels_than_a_progressive_one(self):
+        large = plain((128,), (9_000, 6_000), "L")
+        assert outcome(encode(large, "JPEG")) == "decoded"
+        with pytest.raises(ImageTooLarge, match="a progressive JPEG image of 9000x6000 pixels: at most 51 megapixels"):
+            decode(encode(large, "JPEG", progressive=True), SPEC)
+
+    @pytest.mark.parametrize(("scans", "want"), [(100, "decoded"), (101, "ImageTooLarge"), (20_000, "ImageTooLarge")])
+    def test_scan_bomb(self, scans, want):
+        data = scan_bomb(scans)
+        assert data.count(b"\xff\xda") == scans
+        assert outcome(data) == want
+
+    def test_what_pillow_only_warns_of_is_refused_even_where_warnings_are_off(self):
+        area = images.MAX_AREA_PX["JPEG"] + MEGAPIXEL
+        with pytest.raises(ImageTooLarge):
+            decode(png_claiming(10_000, area // 10_000), SPEC)
+
+
+PEAK_SCRIPT = """
+import sys
+from pathlib import Path
+from chalicelib.inference.card import InputSpec
+from chalicelib.inference.images import decode, to_pixels
+
+spec = InputSpec(224, 224, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
+data = sys.stdin.buffer.read()
+to_pixels(decode(data, spec), spec)
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(int(peak.split()[1]) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+class TestMemory:
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: encode(plain((0, 9, 0, 9), (5_000, 5_000), "RGBA"), "WEBP", lossless=True, quality=0, method=0),
+            lambda: png_claiming(5_000, 5_000, depth=16),
+            lambda: png_claiming(5_000, 5_000, color_type=6),
+            lambda: encode(plain((0, 99, 9, 0), (8_500, 6_000), "CMYK"), "JPEG", progressive=True),
+        ],
+        ids=["WebP", "PNG of 16 bits", "PNG with transparency", "progressive CMYK JPEG"],
+    )
+    def test_the_largest_pictures_stay_near_400_mb(self, make):
+        run = subprocess.run(
+            [sys.executable, "-c", PEAK_SCRIPT], input=make(), stdout=subprocess.PIPE, check=True, timeout=60
+        )
+        assert 200 < int(run.stdout) < 480  # Python itself included
+
+
+class TestCollection:
+    def test_hostile_files_are_decoded_or_refused(self, test_data):
+        files = sorted((test_data / "hostile").iterdir())
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        outcomes = {file.name: outcome(file.read_bytes()) for file in files}
+        grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        counts = {name: list(outcomes.values()).count(name) for name in set(outcomes.values())}
+        assert sum(counts.values()) == len(files) > 300
+        assert counts["decoded"] > 150
+        assert counts["UndecodableImage"] > 20
+        assert grown_kb < 400 * 1024
+
+    @pytest.mark.parametrize("ending", [".tiff", ".psd", ".jp2", ".svg", ".heif"])
+    def test_other_formats_are_refused_as_such(self, test_data, ending):
+        files = [file for file in (test_data / "hostile").iterdir() if file.suffix == ending]
+        assert files
+        for file in files:
+            with pytest.raises(UnsupportedImage):
+                decode(file.read_bytes(), SPEC)

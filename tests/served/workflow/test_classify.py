@@ -1,0 +1,211 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.config import EMBEDDED_MODELS, Settings
+from chalicelib.errors import ModelError, SecondModelError, StorageError
+from chalicelib.inference.store import ModelStore
+from chalicelib.split import Split
+from chalicelib.workflow.classify import GroupClassifier
+from chalicelib.workflow.pictures import Picture, write_pictures
+from tests.served.workflow.conftest import SEVEN
+from tests.support.bundles import write_bundle
+
+COUNT = 30
+
+
+@pytest.fixture
+def classifier(store, objects):
+    return GroupClassifier(store, objects, 1_000_000)
+
+
+@pytest.fixture
+def pictures(objects, run):
+    keys = [f"in/{number:03} ü+%.png" for number in range(COUNT)]
+    objects.kept |= dict.fromkeys(keys, SEVEN)
+    write_pictures(objects, run, 4, [Picture(key, "7") for key in keys])
+    return keys
+
+
+def event(run, **more):
+    return {"run": run.to_dict(), "group": 4, **more}
+
+
+def rows_of(objects, run):
+    return objects.lines(run.rows_key(4))
+
+
+def with_second(run, name):
+    return replace(run, split=Split("e", "digits", name, 0.5))
+
+
+def test_a_group(classifier, objects, run, pictures):
+    assert classifier.work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 0}
+    rows = rows_of(objects, run)
+    assert [row["key"] for row in rows] == pictures
+    assert [row["arm"] for row in rows] == [run.split.arm(key) for key in pictures]
+    assert ["shadow_label" in row for row in rows] == [run.is_shadowed(key) for key in pictures]
+    assert {(row["label"], row["expected"], row["model"]) for row in rows} == {("7", "7", "digits")}
+    assert all(row["total_ms"] >= row["inference_ms"] > 0 for row in rows)
+
+
+def test_a_group_done_twice_is_written_once(classifier, objects, run, pictures):
+    classifier.work(event(run))
+    classifier.work(event(run))
+    assert [key for key in objects.kept if "/rows/" in key] == [run.rows_key(4)]
+    assert len(rows_of(objects, run)) == COUNT
+
+
+def test_pictures_with_errors_are_rows(classifier, objects, run, pictures):
+    objects.kept[pictures[3]] = b"no picture"
+    del objects.kept[pictures[5]]
+    objects.kept[pictures[8]] = b"x" * 1_000_001
+    assert classifier.work(event(run))["errors"] == 3
+    codes = {row["key"]: row["error"]["Code"] for row in rows_of(objects, run) if "error" in row}
+    assert codes == {
+        pictures[3]: "UnsupportedMediaTypeError",
+        pictures[5]: "NotFoundError",
+        pictures[8]: "PayloadTooLargeError",
+    }
+
+
+def test_a_service_that_fails_for_a_moment_leaves_no_rows(classifier, objects, run, pictures):
+    objects.failures[pictures[20]] = [StorageError("s3: SlowDown")]
+    with pytest.raises(StorageError):
+        classifier.work(event(run))
+    assert run.rows_key(4) not in objects.kept
+    assert classifier.work(event(run))["images"] == COUNT
+
+
+class TestSecondModel:
+    @pytest.fixture
+    def corrupt(self, objects, tmp_path):
+        folder = write_bundle(tmp_path, name="corrupt")
+        model = bytearray((folder / "model.tflite").read_bytes())
+        model[200] ^= 4
+        (folder / "model.tflite").write_bytes(bytes(model))
+        write_bundle(tmp_path, "not_a_number")
+        settings = Settings(model_dirs=(tmp_path, EMBEDDED_MODELS), num_threads=1)
+        return GroupClassifier(ModelStore(settings), objects, 1_000_000)
+
+    @pytest.mark.parametrize("name", ["absent", "corrupt", "not_a_number"])
+    def test_it_fails_for_good_and_the_first_takes_over(self, corrupt, objects, run, pictures, name):
+        run = with_second(run, name)
+        with pytest.raises(SecondModelError, match=name):
+            corrupt.work(event(run))
+        counts = corrupt.work(event(run, instead=True))
+        rows = rows_of(objects, run)
+        of_b = [row for row in rows if row["arm"] == "B"]
+        assert counts["fallbacks"] == len(of_b) > 0
+        assert all(row["fallback"] and row["model"] == "digits" for row in of_b)
+        assert {row["because"] for row in of_b} == {"SecondModelError"}
+        assert not any("because" in row for row in rows if row["arm"] == "A")
+        assert not any(row.get("fallback") or "shadow_label" in row for row in rows if row["arm"] == "A")
+
+    @pytest.mark.parametrize("name", ["absent", "corrupt"])
+    def test_the_first_has_nobody_to_take_over(self, corrupt, run, pictures, name):
+        run = replace(run, split=Split("e", name, "digits", 0.5))
+        with pytest.raises(ModelError, match=name):
+            corrupt.work(event(run))
+
+    def test_it_is_not_asked_for_where_it_has_no_picture(self, corrupt, run, pictures):
+        run = replace(run, split=Split("e", "digits", "absent", 0.0), shadow=0.0)
+        assert corrupt.work(event(run))["fallbacks"] == 0
+
+    def test_the_reason_is_in_the_rows(self, classifier, objects, run, pictures):
+        classifier.work(event(run, instead=True, because="Sandbox.Timedout"))
+        rows = rows_of(objects, run)
+        assert {(row["arm"], row.get("because")) for row in rows} == {("A", None), ("B", "Sandbox.Timedout")}
+
+
+class Fragile:
+    """A model that answers, but for some inferences; warming is the first one."""
+
+    def __init__(self, model, failure, fails):
+        self._model, self._failure, self._fails, self.inferences = model, failure, fails, 0
+
+    def warm(self):
+        self._infer()
+        self._model.warm()
+
+    def classify(self, data, top_k, spans):
+        self._infer()
+        return self._model.classify(data, top_k, spans)
+
+    def _infer(self):
+        self.inferences += 1
+        if self.inferences in self._fails:
+            raise self._failure
+
+
+class FragileStore:
+    """Model `digits` under its own name and, with failures, as `fragile`."""
+
+    def __init__(self, store, failure, fails):
+        self._store = store
+        self._fragile = Fragile(store.get("digits"), failure, fails)
+
+    def get(self, name):
+        return self._fragile if name == "fragile" else self._store.get(name)
+
+
+FAILURES = [RuntimeError("secret: engine at 0x7f"), ModelError("answers with values that are not numbers")]
+EVERY, FIRST, FIFTH = range(1, 1000), range(1, 2), range(5, 6)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=["engine", "nan"])
+class TestUnforeseen:
+    @pytest.fixture
+    def fragile(self, store, objects, failure):
+        return lambda fails: GroupClassifier(FragileStore(store, failure, fails), objects, 1_000_000)
+
+    @pytest.mark.parametrize("fails", [EVERY, FIRST], ids=["every", "first"])
+    def test_a_second_model_that_does_not_answer_at_all(self, fragile, objects, run, pictures, fails, failure):
+        run = with_second(run, "fragile")
+        with pytest.raises(SecondModelError, match=str(failure)):
+            fragile(fails).work(event(run))
+        assert run.rows_key(4) not in objects.kept
+
+    def test_one_picture_of_the_second_falls_back(self, fragile, objects, run, pictures):
+        run = replace(with_second(run, "fragile"), shadow=0.0)
+        assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 1}
+        of_b = [row for row in rows_of(objects, run) if row["arm"] == "B"]
+        assert [(n, row["model"], row["because"]) for n, row in enumerate(of_b) if row["fallback"]] == [
+            (3, "digits", "SecondModelError")
+        ]
+
+    def test_one_shadow_answer_is_missing(self, fragile, objects, run, pictures):
+        run = replace(run, split=Split("e", "digits", "fragile", 0.0), shadow=1.0)
+        assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 0}
+        assert [n for n, row in enumerate(rows_of(objects, run)) if "shadow_label" not in row] == [3]
+
+    def test_one_picture_of_the_first_is_an_error(self, fragile, objects, run, pictures, capsys, failure):
+        run = replace(run, split=Split("e", "fragile", "digits", 0.0), shadow=0.0)
+        assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 1, "fallbacks": 0}
+        rows = rows_of(objects, run)
+        assert [n for n, row in enumerate(rows) if "error" in row] == [3]
+        assert rows[3]["error"] == {"Code": "InternalServerError", "Message": "An internal server error occurred."}
+        assert type(failure).__name__ in capsys.readouterr().out
+
+    def test_a_first_model_that_does_not_answer_at_all_fails_the_group(self, fragile, run, pictures):
+        run = replace(run, split=Split("e", "fragile", "digits", 0.5))
+        with pytest.raises(ModelError) as raised:
+            fragile(EVERY).work(event(run))
+        assert "secret" not in str(raised.value)
+
+
+class TestFailure:
+    def test_it_is_a_row_for_each_picture(self, classifier, objects, run, pictures):
+        cause = json.dumps({"errorMessage": "Task timed out after 60.00 seconds", "stackTrace": ["secret"]})
+        failure = {"Error": "Sandbox.Timedout", "Cause": cause}
+        assert classifier.work(event(run, failure=failure))["errors"] == COUNT
+        rows = rows_of(objects, run)
+        assert {row["error"]["Code"] for row in rows} == {"Sandbox.Timedout"}
+        assert {row["error"]["Message"] for row in rows} == {"Task timed out after 60.00 seconds"}
+        assert [row["arm"] for row in rows] == [run.split.arm(key) for key in pictures]
+
+    @pytest.mark.parametrize("cause", [None, "", "text " * 100, "[1]", "5"])
+    def test_whatever_the_cause_is(self, classifier, objects, run, pictures, cause):
+        classifier.work(event(run, failure={"Error": "E", "Cause": cause}))
+        assert all(len(row["error"]["Message"]) <= 200 for row in rows_of(objects, run))

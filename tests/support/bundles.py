@@ -1,0 +1,170 @@
+"""Bundles around the tiny models of tests/data/tiny, and the ways in which a bundle breaks."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, MODEL_FILE
+from tests.support import paths
+
+DATA_DIR = paths.DATA
+TINY_DIR = DATA_DIR / "tiny"
+COLORS = ("red", "green", "blue")
+
+
+def rgb_input(width: int = 8, height: int = 8, color: str = "RGB", crop: float = 1.0) -> dict[str, Any]:
+    """An input of -1..1 in each channel."""
+    channels = 1 if color == "L" else 3
+    return {
+        "width": width,
+        "height": height,
+        "color": color,
+        "crop": crop,
+        "mean": [127.5] * channels,
+        "std": [127.5] * channels,
+    }
+
+
+UNIT_INPUT = rgb_input() | {"mean": [0.0] * 3, "std": [255.0] * 3}
+LOGITS = {"classes": 3, "scores": "logits", "label_offset": 0}
+PROBABILITIES = {"classes": 3, "scores": "probabilities", "label_offset": 0}
+TINY_CARDS: dict[str, dict[str, Any]] = {
+    "channels_float": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
+    "channels_int8": {"input": rgb_input(), "output": LOGITS, "quantization": "int8"},
+    "channels_uint8": {"input": UNIT_INPUT, "output": PROBABILITIES, "quantization": "uint8"},
+    "background_float": {
+        "input": rgb_input(),
+        "output": PROBABILITIES | {"label_offset": 1},
+        "quantization": "float32",
+    },
+    "grey_wide": {"input": rgb_input(10, 4, "L"), "output": LOGITS, "quantization": "float32"},
+    "not_a_number": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
+    "two_outputs": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
+    "no_batch": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
+}
+
+
+def card_fields(model: str = "channels_float", **changes: Any) -> dict[str, Any]:
+    """The card of a tiny model as JSON would hold it."""
+    content = (TINY_DIR / f"{model}.tflite").read_bytes()
+    return {
+        "name": model,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+        "trained": True,
+        "source": {"kind": "test"},
+        "verification": {},
+        **deepcopy(TINY_CARDS[model]),
+        **changes,
+    }
+
+
+def write_bundle(directory: Path, model: str = "channels_float", name: str | None = None, **changes: Any) -> Path:
+    """Write `directory/name/{model.tflite,labels.txt,model.json}`; the labels are red, green, blue."""
+    folder = directory / (name or model)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_FILE).write_bytes((TINY_DIR / f"{model}.tflite").read_bytes())
+    (folder / LABELS_FILE).write_text("\n".join(COLORS) + "\n", encoding="utf-8")
+    (folder / CARD_FILE).write_text(json.dumps(card_fields(model, **changes)), encoding="utf-8")
+    return folder
+
+
+def _model(content: bytes) -> Callable[[Path], Any]:
+    return lambda folder: (folder / MODEL_FILE).write_bytes(content)
+
+
+def _labels(content: bytes) -> Callable[[Path], Any]:
+    return lambda folder: (folder / LABELS_FILE).write_bytes(content)
+
+
+def _card(content: bytes) -> Callable[[Path], Any]:
+    return lambda folder: (folder / CARD_FILE).write_bytes(content)
+
+
+def _card_without(*path: str) -> Callable[[Path], Any]:
+    def change(folder: Path) -> None:
+        fields = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        parent = fields
+        for key in path[:-1]:
+            parent = parent[key]
+        del parent[path[-1]]
+        (folder / CARD_FILE).write_text(json.dumps(fields), encoding="utf-8")
+
+    return change
+
+
+def card_with(**changes: Any) -> Callable[[Path], Any]:
+    """Change fields of the card; `input__width=5` changes the width in `input`."""
+
+    def change(folder: Path) -> None:
+        fields = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        for name, value in changes.items():
+            *parents, key = name.split("__")
+            target = fields
+            for parent in parents:
+                target = target[parent]
+            target[key] = value
+        (folder / CARD_FILE).write_text(json.dumps(fields), encoding="utf-8")
+
+    return change
+
+
+def _truncate(folder: Path) -> None:
+    model = folder / MODEL_FILE
+    model.write_bytes(model.read_bytes()[:-64])
+
+
+def _flip_bit(folder: Path) -> None:
+    content = bytearray((folder / MODEL_FILE).read_bytes())
+    content[len(content) // 2] ^= 4
+    (folder / MODEL_FILE).write_bytes(content)
+
+
+def _unlink(name: str) -> Callable[[Path], Any]:
+    return lambda folder: (folder / name).unlink()
+
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 25165824\n"
+DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "model file missing": (_unlink(MODEL_FILE), "model.tflite is missing"),
+    "model file empty": (_model(b""), "(0 bytes, expected 412)"),
+    "model file is a Git LFS pointer": (_model(LFS_POINTER), "run `git lfs pull`"),
+    "model file is a web page": (_model(b"\n<!DOCTYPE html><html>404</html>"), "a web page"),
+    "model file truncated": (_truncate, "(348 bytes, expected 412)"),
+    "model file with one bit flipped": (_flip_bit, "is not the file that the card describes"),
+    "labels missing": (_unlink(LABELS_FILE), "labels.txt is missing"),
+    "one label too many": (_labels(b"red\ngreen\nblue\nviolet\n"), "has 4 labels, the card says 3 classes"),
+    "one label too few": (_labels(b"red\ngreen\n"), "has 2 labels, the card says 3 classes"),
+    "no labels": (_labels(b""), "has 0 labels, the card says 3 classes"),
+    "labels not UTF-8": (_labels(b"red\ngr\xfcn\nblue\n"), "labels.txt is not UTF-8 (byte 6)"),
+    "card missing": (_unlink(CARD_FILE), "no model is installed"),
+    "card not JSON": (_card(b"{"), "model.json cannot be read as JSON"),
+    "card not UTF-8": (_card(b'{"name": "\xff"}'), "model.json cannot be read as JSON"),
+    "card nested without end": (_card(b"[" * 100_000), "model.json cannot be read as JSON"),
+    "card is a list": (_card(b"[1]"), "the model card is malformed"),
+    "card is null": (_card(b"null"), "the model card is malformed"),
+    "card lacks the checksum": (_card_without("sha256"), "sha256"),
+    "card lacks the input": (_card_without("input"), "lacks 'input'"),
+    "card lacks the output": (_card_without("output"), "lacks 'output'"),
+    "card lacks the mean": (_card_without("input", "mean"), "lacks 'mean'"),
+    "card lacks the width": (_card_without("input", "width"), "width"),
+    "card has a field nobody knows": (card_with(colour="red"), "colour"),
+    "card's width is text": (card_with(input__width="8"), "input is '8'x8"),
+    "card's width is no whole number": (card_with(input__width=8.0), "input"),
+    "card's width is another": (card_with(input__width=9), "its card and labels say (1, 8, 9, 3)"),
+    "card's offset is no whole number": (card_with(output__label_offset=0.0), "output"),
+    "card's offset is another": (card_with(output__label_offset=1), "its card and labels say (1, 4)"),
+    "card's offset is negative": (card_with(output__label_offset=-1), "output.label_offset is -1"),
+    "card's crop is 0": (card_with(input__crop=0), "input.crop is 0"),
+    "card's crop is above 1": (card_with(input__crop=1.5), "input.crop is 1.5"),
+    "card's std holds a 0": (card_with(input__std=[1, 0, 1]), "input.std holds a 0"),
+    "card's mean is for one channel": (card_with(input__mean=[1]), "input.mean has 1 values for 3 channels"),
+    "card's colour order is unknown": (card_with(input__color="HSV"), "input.color is 'HSV'"),
+    "card's scores are unknown": (card_with(output__scores="odds"), "output.scores is 'odds'"),
+    "card's sides are not positive": (card_with(input__height=0), "input is 8x0, expected whole numbers"),
+    "card's classes are none": (card_with(output__classes=0), "output.classes is 0"),
+}
+"""What may befall a bundle of `channels_float`, and what the reason then says."""

@@ -1,0 +1,127 @@
+"""Fixtures: compilers, wheels from a folder instead of the network, and one real build for the whole session."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from moto import mock_aws
+
+from layers.__main__ import main
+from layers.build.runtime_layer import build_runtime_layer
+from layers.errors import WheelError
+from layers.targets import Target, local_target, target
+from tests.support.bundles import write_bundle
+from tests.support.paths import ROOT
+from tests.support.wheelhouse import Compiler
+
+X86_64 = target("3.13", "x86_64")
+ARM64 = target("3.13", "arm64")
+
+
+@pytest.fixture
+def compile_object(tmp_path: Path) -> Compiler:
+    return Compiler(tmp_path / "objects")
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for the whole package index."""
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build_real(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
+    """Build the real runtime layer for a target, once in a session, from the package index."""
+    folder, built = tmp_path_factory.mktemp("layers"), dict[Target, Path]()
+
+    def build(wanted: Target) -> Path:
+        if wanted not in built:
+            try:
+                built[wanted] = build_runtime_layer(wanted, folder).path
+            except WheelError as error:
+                if "cannot be reached" in str(error):
+                    pytest.skip(str(error))
+                raise
+        return built[wanted]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def runtime_zip(build_real: Callable[[Target], Path]) -> Path:
+    """The runtime layer for Python 3.13 on x86_64."""
+    return build_real(X86_64)
+
+
+@pytest.fixture(scope="session")
+def local_zip(build_real: Callable[[Target], Path]) -> Path:
+    """The runtime layer for the Python that runs the tests, which can therefore run it."""
+    return build_real(local_target())
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Path:
+    """A folder with the bundle `tiny`."""
+    write_bundle(tmp_path / "models", name="tiny")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with this one's configuration, which a test may change."""
+    shutil.copytree(ROOT / ".chalice", tmp_path / "project/.chalice", ignore=shutil.ignore_patterns("deploy*"))
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def stages(project: Path) -> Callable[[], dict[str, dict[str, object]]]:
+    """The project's stages as they stand now."""
+    return lambda: json.loads((project / ".chalice/config.json").read_text())["stages"]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account of its own in memory."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield
+
+
+class Outcome:
+    """What a command line gave."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run `python -m layers` in this process."""
+
+    def run_main(*arguments: object) -> Outcome:
+        code = main([str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    return run_main
+
+
+@pytest.fixture
+def run_python() -> Callable[..., str]:
+    """Run code in a process that sees one folder and Python's own library; gives what it printed."""
+
+    def run_code(code: str, folder: Path, python: str = sys.executable) -> str:
+        code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
+        command = [python, "-I", "-S", "-B", "-c", code]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    return run_code

@@ -1,0 +1,84 @@
+"""The stack of what `chalice deploy` cannot make."""
+
+import json
+
+import pytest
+
+from layers.deploy.package import RESOURCES
+from layers.deploy.queues import queues_template
+from layers.deploy.template import merge_template
+from tests.support.paths import ROOT
+from tests.support.templates import errors_in
+from tests.tools.layers.conftest import X86_64
+
+FUNCTIONS = {"APIHandler", "Worker", "Lister", "Plan", "Classify", "Report"}
+
+
+@pytest.fixture(scope="module")
+def template():
+    return queues_template(ROOT / RESOURCES, "prod")
+
+
+def test_it_holds_what_needs_no_function(template):
+    assert {"Pictures", "Listings", "DeadLetters", "Bucket", "Batches", "DeadLettersAlarm"} <= set(
+        template["Resources"]
+    )
+    assert not set(template["Resources"]) & {*FUNCTIONS, "APIHandlerLog", "WorkerErrorsAlarm"}
+    assert all("Type" in resource for resource in template["Resources"].values())
+    assert template["Parameters"]["Stage"]["Default"] == "prod"
+
+
+def test_it_is_a_template(template):
+    assert errors_in(template) == []
+
+
+def test_the_merged_template_names_its_stage():
+    merged = merge_template(ROOT / RESOURCES, X86_64, [], "prod")
+    assert merged["Parameters"]["Stage"]["Default"] == "prod"
+    assert {name for name, resource in merged["Resources"].items() if "Type" not in resource} == FUNCTIONS
+
+
+@pytest.fixture(scope="module")
+def config():
+    return json.loads((ROOT / ".chalice/config.json").read_text())
+
+
+class TestResources:
+    @pytest.mark.parametrize(("queue", "function"), [("Pictures", "worker"), ("Listings", "lister")])
+    def test_a_message_is_hidden_six_times_as_long_as_a_function_may_run(self, template, config, queue, function):
+        for stage in config["stages"].values():
+            timeout_s = stage["lambda_functions"][function].get("lambda_timeout", config["lambda_timeout"])
+            assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout_s
+
+    @pytest.mark.parametrize(("queue", "receives"), [("Pictures", 3), ("Listings", 10)])
+    def test_so_many_receives_and_then_the_dead_letters(self, template, queue, receives):
+        """Each try of a listing goes on from the page where the one before it ended, so that more of them pay."""
+        policy = template["Resources"][queue]["Properties"]["RedrivePolicy"]
+        assert policy == {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}, "maxReceiveCount": receives}
+
+    def test_only_incoming_notifies(self, template):
+        (notified,) = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+        assert notified["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "incoming/"}]
+
+    def test_failures_are_reported_one_by_one(self):
+        resources = json.loads((ROOT / RESOURCES).read_text())["Resources"]
+        source = resources["Worker"]["Properties"]["Events"]["WorkerSqsEventSource"]["Properties"]
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+
+    @pytest.mark.parametrize("stage", ["dev", "prod"])
+    @pytest.mark.parametrize("function", ["worker", "lister"])
+    def test_a_policy_names_its_own_stage_alone(self, config, stage, function):
+        name = config["stages"][stage]["lambda_functions"][function]["iam_policy_file"]
+        for statement in json.loads((ROOT / ".chalice" / name).read_text())["Statement"]:
+            assert f"slimception-{stage}" in statement["Resource"]
+            assert not any("*" in action for action in statement["Action"])
+
+    def test_each_function_has_only_what_it_calls(self, config):
+        def actions(name):
+            statements = json.loads((ROOT / ".chalice" / name).read_text())["Statement"]
+            return {action for statement in statements for action in statement["Action"] if action[:5] != "logs:"}
+
+        assert not any(action.startswith("s3:") for action in actions("policy-dev.json"))
+        assert "s3:PutObject" not in actions("policy-dev-worker.json")
+        assert "s3:GetObject" not in actions("policy-dev-lister.json")

@@ -1,0 +1,128 @@
+"""`python -m localaws` as a user types it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from localaws.__main__ import main
+from localaws.deploy.deployer import PROJECT
+from localaws.host import interpreters
+from tests.support.bundles import DATA_DIR
+
+COMMAND = [sys.executable, "-u", "-m", "localaws"]
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+def same_environment(monkeypatch):
+    """`main` makes the environment forget the developer's account."""
+    kept = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
+
+
+def test_a_port_in_use_is_one_line_and_code_2(taken_port, capsys):
+    previous = signal.getsignal(signal.SIGTERM)
+    assert main(["up", "--port", str(taken_port), "--python", interpreters.own().version]) == 2
+    signal.signal(signal.SIGTERM, previous)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"error: port {taken_port} cannot be used .*--port\n", err)
+
+
+@pytest.mark.parametrize("command", ["up", "prepare"])
+def test_a_python_that_is_not_there(command, capsys):
+    previous = signal.getsignal(signal.SIGTERM)
+    assert main([command, "--python", "3.99"]) == 2
+    signal.signal(signal.SIGTERM, previous)
+    assert capsys.readouterr().err.startswith("error: no Python 3.99 is installed here")
+
+
+def test_an_event_with_nobody_to_answer_it(free_port, capsys, tmp_path):
+    assert main(["invoke", str(tmp_path / "missing.json"), "--port", str(free_port)]) == 2
+    (tmp_path / "event.json").write_text("{}")
+    assert main(["invoke", str(tmp_path / "event.json"), "--port", str(free_port)]) == 2
+    assert "is `up` running?" in capsys.readouterr().err
+
+
+def test_prepare_says_where(runtime_packages, capsys):
+    assert main(["prepare", "--python", interpreters.own().version]) == 0
+    assert "slimception/localaws" in capsys.readouterr().out
+
+
+def test_the_app_alone_needs_no_moto():
+    """`make run` uses this package where only the served app is installed."""
+    code = "import sys; sys.modules['moto'] = sys.modules['boto3'] = None; import localaws.run, localaws.__main__"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_up_serves_the_deployed_project_until_it_is_ended(runtime_packages, free_port, tmp_path, how):
+    environment = {**os.environ, "AWS_PROFILE": "no-such-profile"}
+    options = ["--port", str(free_port), "--python", interpreters.own().version, "--instances", "1"]
+    output = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([*COMMAND, "up", *options], cwd=PROJECT, env=environment, **output) as running:
+        try:
+            lines = read_until(running, "Ctrl-C ends it.")
+            url = next(line for line in lines if line.startswith("API")).split()[1]
+            folder = Path(next(line for line in lines if line.startswith("Logs")).split()[1]).parent
+            answer = post(f"{url}predict/image?model=digits", (DATA_DIR / "seven.png").read_bytes())
+            assert answer["predictions"][0]["label"] == "7"
+            invoked = subprocess.run(
+                [*COMMAND, "invoke", "-", "--port", str(free_port)],
+                cwd=PROJECT, env=environment, input="{}", text=True, capture_output=True, timeout=60,
+            )  # fmt: skip
+            assert invoked.returncode == 0
+            assert json.loads(invoked.stdout)["statusCode"] == 500  # Chalice's answer to an event that is no request
+            assert "REPORT RequestId" in invoked.stderr
+            started = children(running.pid)
+            assert len(started) == 1
+        finally:
+            running.send_signal(how)
+        assert running.wait(30) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    assert not folder.exists()
+
+
+def read_until(process, last):
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if lines[-1] == last:
+            return lines
+    pytest.fail("\n".join(lines))
+
+
+def children(pid):
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def post(url, data):
+    request = urllib.request.Request(url, data, {"Content-Type": "image/png"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)

@@ -1,0 +1,181 @@
+"""The rules of the design, held by reading the source."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.sources import TREES, imports_of, module_of, modules
+
+MODULES = modules()
+SERVED = sorted(name for name in MODULES if name == "app" or name.startswith("chalicelib."))
+
+GROUND = {"errors", "split", "config", "telemetry", "statuses", "pricing"}
+"""Modules at the root of chalicelib that every other module may use."""
+MAY_USE = {
+    "ground": set(),
+    "inference": {"ground"},
+    "aws": {"ground"},
+    "workflow.report": {"ground"},
+    "batch": {"ground", "inference", "aws"},
+    "batch.cli": {"ground", "inference", "aws", "batch"},
+    "workflow": {"ground", "inference", "aws", "workflow.report"},
+    "api": {"ground", "inference", "aws", "batch"},
+    "runtime": {"ground", "inference", "batch", "workflow", "api"},
+    "app": {"ground", "batch", "api", "runtime"},
+    "convert.digits": {"ground", "inference", "convert"},
+    "convert": {"ground", "inference", "convert.digits"},
+    "layers": set(),
+    "layers.build": {"ground", "inference", "layers"},
+    "layers.check": {"ground", "inference", "app", "layers", "layers.build"},
+    "layers.deploy": {"layers", "layers.build", "layers.check"},
+    "localaws": set(),
+    "localaws.processor": {"localaws"},
+    "localaws.host": {"layers", "localaws", "localaws.processor"},
+    "localaws.shims": {"localaws", "localaws.host"},
+    "localaws.cloud": {"localaws", "localaws.host", "localaws.shims"},
+    "localaws.deploy": {"layers", "localaws", "localaws.host", "localaws.cloud"},
+}
+"""Package to the packages that its modules may import. Within a package the only rule is: no circle."""
+ENTRIES = {"chalicelib.batch.__main__", "layers.__main__", "localaws.__main__"}
+"""Command lines, which may use all of their own tree."""
+LOADED_BY_APP = {
+    "chalicelib", "chalicelib.errors", "chalicelib.config", "chalicelib.telemetry",
+    "chalicelib.statuses", "chalicelib.pricing", "chalicelib.runtime",
+    "chalicelib.inference", "chalicelib.inference.card", "chalicelib.inference.classifier",
+    "chalicelib.inference.engine", "chalicelib.inference.images", "chalicelib.inference.preprocessing",
+    "chalicelib.inference.registry", "chalicelib.inference.store",
+    "chalicelib.aws", "chalicelib.aws.urls",
+    "chalicelib.batch", "chalicelib.batch.wiring",
+    "chalicelib.workflow", "chalicelib.workflow.wiring",
+    "chalicelib.api", "chalicelib.api.bodies", "chalicelib.api.contract", "chalicelib.api.customers",
+    "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing", "chalicelib.api.views",
+}  # fmt: skip
+"""Every cold start pays for these. A new one must earn its milliseconds."""
+HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
+NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
+ONLY = {"chalice": {"app", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
+THIRD_PARTY = {"numpy", "PIL", "chalice", "boto3", "botocore"}
+
+
+def package_of(module: str) -> str:
+    """A row of `MAY_USE`."""
+    parts = module.removeprefix("chalicelib.").split(".")
+    if module.startswith("chalicelib.") and len(parts) == 1:
+        return "ground" if parts[0] in GROUND else "runtime"
+    return parts[0] if len(parts) == 1 else ".".join(parts[:-1])
+
+
+def uses(module: str) -> set[str]:
+    """The modules of the product that a module imports."""
+    return {found for name in imports_of(MODULES[module]) if (found := module_of(name, MODULES))}
+
+
+def outside(module: str) -> set[str]:
+    """The top-level names of everything that a module imports."""
+    return {name.split(".")[0] for name in imports_of(MODULES[module])}
+
+
+def breaks(module: str, used: set[str]) -> set[str]:
+    """Those of the used modules that the table does not allow to `module`."""
+    own = package_of(module)
+    if module in ENTRIES or own.startswith("benchmarks"):  # they may use everything
+        return set()
+    return {other for other in used if package_of(other) not in MAY_USE[own] | {own}}
+
+
+class TestPackages:
+    def test_every_module_has_a_row(self):
+        rows = {package_of(name) for name in MODULES if not name.startswith("benchmarks.")}
+        assert rows == set(MAY_USE)
+
+    @pytest.mark.parametrize("module", sorted(MODULES))
+    def test_a_package_uses_only_what_its_row_allows(self, module):
+        assert breaks(module, uses(module)) == set()
+
+    def test_no_circles(self):
+        graph = {module: uses(module) - {module} for module in MODULES}
+        assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+    @pytest.mark.parametrize(
+        ("module", "used"),
+        [
+            ("chalicelib.inference.images", "chalicelib.aws.s3"),
+            ("chalicelib.workflow.plan", "chalicelib.batch.record"),
+            ("chalicelib.batch.worker", "chalicelib.api.exchange"),
+            ("chalicelib.batch.table", "chalicelib.batch.cli.files"),
+            ("chalicelib.telemetry", "chalicelib.inference.card"),
+            ("layers.build.wheels", "layers.deploy.stack"),
+            ("localaws.host.pool", "localaws.cloud.endpoint"),
+            ("convert.graph", "layers.targets"),
+            ("chalicelib.api.page", "convert.graph"),
+        ],
+    )
+    def test_the_rule_refuses(self, module, used):
+        assert breaks(module, {used}) == {used}
+
+    def test_the_root_of_chalicelib_is_small(self):
+        assert {path.stem for path in (ROOT / "chalicelib").glob("*.py")} <= GROUND | {"__init__", "runtime", "canary"}
+
+
+class TestWhatIsServed:
+    @pytest.mark.parametrize("module", SERVED)
+    def test_it_imports_nothing_that_is_not_deployed_and_only_known_packages(self, module):
+        assert not outside(module) & NOT_DEPLOYED
+        known = set(sys.stdlib_module_names) | THIRD_PARTY | {"chalicelib"}
+        assert outside(module) - known <= ({"tqdm"} if module == "chalicelib.batch.cli.progress" else set())
+
+    @pytest.mark.parametrize("package", ONLY)
+    def test_only_these_modules_import_it(self, package):
+        assert {module for module in SERVED if package in outside(module)} <= ONLY[package]
+
+    @pytest.mark.parametrize("module", SERVED)
+    def test_only_config_reads_the_environment(self, module):
+        tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        names |= {name.split(".")[-1] for name in imports_of(MODULES[module])}
+        assert not names & {"environ", "environb", "getenv"} or module == "chalicelib.config"
+
+    def test_importing_the_app_loads_exactly_these_modules(self):
+        code = "import app, sys; print(*sys.modules)"
+        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = set(run.stdout.split())
+        assert {name for name in loaded if name.split(".")[0] == "chalicelib"} == LOADED_BY_APP
+        assert loaded & HEAVY == set()
+
+    def test_app_imports_telemetry_before_anything_else(self):
+        body = ast.parse((ROOT / "app.py").read_text(encoding="utf-8")).body
+        first = next(node for node in body if isinstance(node, ast.ImportFrom | ast.Import))
+        assert ast.unparse(first) == "from chalicelib import telemetry"
+
+
+class TestTools:
+    @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("localaws.")))
+    def test_only_shims_and_cloud_import_moto_and_none_the_app(self, module):
+        assert "moto" not in outside(module) or package_of(module) in ("localaws.shims", "localaws.cloud")
+        assert not outside(module) & {"chalicelib", "app", "convert", "tests"}
+
+    def test_what_the_target_python_runs_imports_nothing_of_layers(self):
+        for module in ("layers.build.compile_script", "layers.check.first_answer"):
+            assert "layers" not in outside(module)
+
+
+class TestShape:
+    def test_a_view_is_at_most_ten_lines(self):
+        body = ast.parse((ROOT / "app.py").read_text(encoding="utf-8")).body
+        views = [node for node in body if isinstance(node, ast.FunctionDef)]
+        assert views
+        for view in views:
+            assert view.end_lineno - view.lineno < 10, view.name
+
+    @pytest.mark.parametrize("module", sorted(MODULES))
+    def test_files_stay_small(self, module):
+        assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 225
+
+    def test_every_package_says_what_it_is(self):
+        for tree in TREES:
+            for path in (ROOT / tree).rglob("__init__.py"):
+                assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path.relative_to(ROOT)

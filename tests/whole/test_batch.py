@@ -1,0 +1,188 @@
+"""The deployed artefact on this machine's AWS: queues, mappings, notification and functions as they are deployed."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmarks.batch import proof
+from chalicelib.batch.cli import remote
+from chalicelib.batch.wiring import BatchServices
+from chalicelib.config import Settings
+from chalicelib.inference.store import ModelStore
+from localaws.errors import DeployFailed
+from tests.support.clients import clients_of
+from tests.tools.localaws.conftest import cloud, runtime_packages  # noqa: F401 - fixtures
+
+LIMIT_S = 60
+WORKER = "slimception-dev-worker"
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud):  # noqa: F811
+    try:
+        return proof.deploy(cloud, lambda _: None, {"worker": 4, "lister": 5})
+    except DeployFailed as error:
+        if "cannot be reached" in str(error):
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.fixture(scope="module")
+def aws(cloud, deployed):  # noqa: F811
+    with clients_of(cloud) as clients:
+        yield clients
+
+
+@pytest.fixture(scope="module")
+def bucket(aws) -> str:
+    name: str = aws("s3").list_buckets()["Buckets"][0]["Name"]
+    return name
+
+
+@pytest.fixture
+def parts(aws, monkeypatch) -> BatchServices:
+    settings = Settings(batch_prefix="slimception-dev")
+    made = BatchServices(settings, ModelStore(settings))
+    monkeypatch.setattr(made, "_client", aws)
+    return made
+
+
+@pytest.fixture
+def ask(deployed) -> Callable[..., tuple[int, dict[str, Any]]]:
+    def ask(path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            deployed.url + path, data, {"Content-Type": "application/json"} if data else {}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    return ask
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + LIMIT_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.1)
+    return found
+
+
+def visible_after(aws, name: str, seconds: int) -> None:
+    url = aws("sqs").get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]
+    aws("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+
+
+def test_what_is_deployed(aws):
+    mappings = {
+        m["EventSourceArn"].rpartition(":")[2]: m
+        for m in aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    }
+    assert mappings["slimception-dev-pictures"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    url = aws("sqs").get_queue_url(QueueName="slimception-dev-pictures")["QueueUrl"]
+    redrive = json.loads(
+        aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"]
+    )
+    assert (redrive["deadLetterTargetArn"].rpartition(":")[2], redrive["maxReceiveCount"]) == (
+        "slimception-dev-dead-letters",
+        3,
+    )
+
+
+@pytest.mark.parametrize("key", ["a b+c%.png", "ünï 日本 🐈.png", "%2B literally.png"])
+def test_a_picture_dropped_under_incoming(aws, bucket, parts, seven, key):
+    aws("s3").put_object(Bucket=bucket, Key=f"incoming/{key}", Body=seven)
+    day = time.strftime("incoming-%Y-%m-%d", time.gmtime())
+
+    def found():
+        return [result for result in parts.table.results(day) if result.key == f"incoming/{key}"]
+
+    (result,) = wait_for(found)
+    assert result.answer["predictions"][0]["label"] == "7"
+    assert parts.table.get(day).state == "open"
+
+
+def test_what_is_dropped_elsewhere_starts_nothing(aws, bucket, parts, seven):
+    aws("s3").put_object(Bucket=bucket, Key="elsewhere/a.png", Body=seven)
+    url = aws("sqs").get_queue_url(QueueName="slimception-dev-pictures")["QueueUrl"]
+    counts = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessages"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("batches/none", None, 404, "no batch is called 'none'"),
+        ("batches", {}, 400, 'the field "source" is missing'),
+        ("batches", {"source": "pictures/"}, 400, "expected s3://bucket/prefix"),
+        ("batches", {"source": 5}, 400, '"source" is 5'),
+        ("batches", {"source": "s3://pictures/in/", "top_k": 11}, 400, "this model has 10 classes"),
+        ("batches", {"source": "s3://pictures/in/", "model": "none"}, 404, "no model is called 'none'"),
+        ("batches", {"source": "s3://pictures/in/", "output": "s3://pictures/in/out/"}, 400, "inside of the"),
+        ("batches", {"source": "s3://pictures/in/", "colour": 1}, 400, "unknown field"),
+    ],
+)
+def test_a_refusal(ask, path, body, status, message):
+    found, told = ask(path, body)
+    assert (found, message in told["Message"]) == (status, True), told
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("s3://{bucket}/nothing here/", "no object is under"), ("s3://no-such-bucket/in/", "is not there (NoSuchBucket)")],
+)
+def test_a_source_without_pictures(ask, bucket, source, message):
+    status, told = ask("batches", {"source": source.format(bucket=bucket)})
+    assert (status, told["state"]) == (202, "listing")
+    ended = wait_for(lambda: (t := ask(f"batches/{told['id']}")[1])["state"] == "failed" and t)
+    assert ended["error"]["Code"] == "NotFoundError" and message in ended["error"]["Message"]
+
+
+def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven, monkeypatch):
+    """Every message fails three times and waits in the dead-letter queue, as whoever watches is told; sent round again,
+    all are answered.
+    """
+    monkeypatch.setattr(remote, "QUIET_LOOKS", 1)
+    for number in range(12):
+        aws("s3").put_object(Bucket=bucket, Key=f"while/{number}.png", Body=seven)
+    variables = aws("lambda").get_function_configuration(FunctionName=WORKER)["Environment"]["Variables"]
+    broken = {"Variables": {**variables, "MODEL_NAME": "absent"}}
+    aws("lambda").update_function_configuration(FunctionName=WORKER, Environment=broken)
+    visible_after(aws, "pictures", 1)
+    try:
+        _, told = ask("batches", {"source": f"s3://{bucket}/while/"})
+        wait_for(lambda: parts.queue("dead-letters").length() == 12)
+        waiting = ask(f"batches/{told['id']}")[1]
+        assert (waiting["state"], waiting["total"], waiting["done"]) == ("running", 12, 0)
+        said, deadline = [], time.monotonic() + LIMIT_S
+
+        def mend(line: str) -> None:
+            said.append(line)
+            visible_after(aws, "pictures", 24)
+            aws("lambda").update_function_configuration(FunctionName=WORKER, Environment={"Variables": variables})
+            assert remote.redrive(parts) == 12
+
+        def wait(_: float) -> None:
+            assert time.monotonic() < deadline, "never completes"
+            time.sleep(0.2)
+
+        ended = remote.watch(parts, told["id"], lambda *_: None, mend, wait)
+    finally:
+        visible_after(aws, "pictures", 24)
+    assert [line.partition(" ")[0] for line in said] == ["12"]
+    assert (ended["state"], ended["done"], ended["failed"]) == ("complete", 12, 0)
+
+
+def test_ten_times_twenty_pictures_with_duplicates_and_kills(cloud, deployed, monkeypatch):  # noqa: F811
+    """The proof, small; `python -m benchmarks.batch.proof` is the large one."""
+    monkeypatch.setattr(proof, "KILL_EVERY_S", (2.0, 4.0))
+    said: list[str] = []
+    assert proof.Proof(cloud, 200, 1, said.append).run(deployed) == [], said
