@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from chalicelib.api.openapi import EXAMPLE_IMAGE
+from chalicelib.api.contract import EXAMPLE_IMAGE
 from chalicelib.errors import ModelError
 from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import Spans, log

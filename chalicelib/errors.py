@@ -40,6 +40,10 @@ class ImageTooLarge(ClientError):
     """Too many pixels, too long a side or too many scans to decode within the memory and time limits."""
 
 
+class UnsupportedMediaType(ClientError):
+    """The Content-Type of the request is not one that the route takes."""
+
+
 class UnsupportedImage(ClientError):
     """The bytes are not in an image format that is served."""
 

@@ -12,6 +12,7 @@ STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
     errors.ObjectGone: (404, "NotFoundError"),
     errors.PayloadTooLarge: (413, "PayloadTooLargeError"),
     errors.ImageTooLarge: (413, "PayloadTooLargeError"),
+    errors.UnsupportedMediaType: (415, "UnsupportedMediaTypeError"),
     errors.UnsupportedImage: (415, "UnsupportedMediaTypeError"),
     errors.UndecodableImage: (422, "UnprocessableEntityError"),
     errors.ConfigError: (503, "ServiceUnavailableError"),

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 IMPORT_BEGAN = time.perf_counter()
@@ -67,14 +67,6 @@ cold_start = ColdStart()
 def milliseconds_since(began: float) -> float:
     """Milliseconds since `began`, a value of `time.perf_counter()`."""
     return round((time.perf_counter() - began) * 1000, 2)
-
-
-def server_timing(spans: Mapping[str, float]) -> str:
-    """Durations in ms as the `Server-Timing` header has them, which browsers show beside a request.
-
-    Source: W3C Server Timing, "The Server-Timing Header Field".
-    """
-    return ", ".join(f"{name};dur={duration_ms}" for name, duration_ms in spans.items())
 
 
 def process_age_ms() -> float | None:

@@ -1,61 +1,46 @@
 """The A/B test on the API: a request that names no model gets one of two, and the same key always the same one."""
 
 import hashlib
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.api.bodies import Request
 from chalicelib.api.customers import customer_of
-from chalicelib.api.exchange import Body, Exchange
-from chalicelib.errors import ClientError, ServiceError, UnknownModel
+from chalicelib.errors import ServiceError, UnknownModel
 from chalicelib.inference.store import ModelStore
-from chalicelib.split import Split
-
-Classify = Callable[[str | None], Body]
-"""Answers with the model of a name, or with the default one, which is the first of the two."""
+from chalicelib.split import Arm, Split
 
 
 class AbTest:
-    """Deals requests to the two models of a split. Safe to share between threads."""
+    """The two models of a split. Safe to share between threads."""
 
     def __init__(self, split: Split, store: ModelStore) -> None:
         self._split, self._store = split, store
+        self.name = split.experiment
 
-    def answer(self, key: str, exchange: Exchange, classify: Classify) -> Body:
-        """The answer of the key's arm, with the arm in it and in the log line; where B's model fails, A's answers.
+    def arm(self, request: Request, images: Iterable[bytes]) -> Arm:
+        """The arm of a request: by the customer, else by the bytes of its pictures.
 
-        What is the picture's or the caller's fault is raised, whichever model finds it.
+        A customer's answers do not change from one request to the next. If nobody says who asks, the same picture
+        gets the same answer, however it is spelt and however often it is sent.
         """
-        arm = self._split.arm(key)
-        exchange.fields.update(experiment=self._split.experiment, arm=arm)
-        content = self._of_second(exchange, classify) if arm == "B" else None
-        fallback = arm == "B" and content is None
-        content = content or classify(None)
-        exchange.fields["fallback"] = fallback
-        return {**content, "experiment": {"name": self._split.experiment, "arm": arm, "fallback": fallback}}
+        customer = customer_of(request, ()).name
+        return self._split.arm(f"customer {customer}" if customer else f"image {_digest(images)}")
 
-    def _of_second(self, exchange: Exchange, classify: Classify) -> Body | None:
-        """None when the second model cannot answer; the log line then says why, and its time counts for no span."""
-        before = dict(exchange.spans)
-        try:
-            return classify(self._split.second)
-        except Exception as error:
-            if isinstance(error, ClientError) and not isinstance(error, UnknownModel):
-                raise
-            reason = f"{type(error).__name__}: {error}"
-            exchange.fields.update(fallback_reason=reason, traceback=traceback.format_exc())
-            exchange.spans.clear()
-            exchange.spans.update(before)
-            return None
+    def models(self, arm: Arm) -> tuple[str | None, ...]:
+        """The models to ask, in this order: the arm's own, then the one that answers if it fails.
+
+        None is the default model, which is the first of the two.
+        """
+        return (self._split.second, None) if arm == "B" else (None,)
 
     def describe(self) -> dict[str, Any]:
-        """The test as `/models` tells it; `share` is the second model's."""
+        """The test as `/models` shows it; `share` is the second model's."""
         split = self._split
         return {"name": split.experiment, "first": split.first, "second": split.second, "share": split.weight}
 
     def health(self) -> dict[str, Any]:
-        """The same, and in `error` why the second model does not answer: the service is well without it."""
+        """The same, and in `error` why the second model does not answer; the service works without it."""
         try:
             self._store.get(self._split.second).warm()
         except (ServiceError, UnknownModel) as error:
@@ -66,16 +51,8 @@ class AbTest:
         return self.describe()
 
 
-def key_of(request: Request, images: Iterable[bytes]) -> str:
-    """What a request's arm is dealt by: the customer, else the pictures' bytes.
-
-    A customer's answers do not change from one request to the next. Where nobody says who asks, the same picture
-    gets the same answer, however it is spelt and however often it is sent.
-    """
-    customer = customer_of(request, ()).name
-    if customer:
-        return f"customer {customer}"
+def _digest(images: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
     for image in images:
         digest.update(image)
-    return f"image {digest.hexdigest()}"
+    return digest.hexdigest()

@@ -87,6 +87,11 @@ OUTPUT = Field(
 )
 BATCH: Mapping[str, Field] = {"source": SOURCE, **QUERY, "output": OUTPUT}
 """The body of `POST /batches`."""
+EXAMPLE_IMAGE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAPElEQVR42lXMsQ2AMBQD0RczCIzC/pNkACoU9CmIBBSWi/O5FfHGsIYtS4naAzXq"
+    "4dfcnbOPnxtd0D6fN6J+DHKasRysAAAAAElFTkSuQmCC"
+)
+"""A seven, 24x24, 117 bytes of PNG: what the examples send, so that trying them out works."""
 
 _TYPES = {"string": str, "integer": int, "array": list, "object": dict}
 

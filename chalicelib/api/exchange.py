@@ -1,66 +1,96 @@
-"""One request on its way to its answer: its id, its spans, its log line, and what becomes of its errors."""
+"""One request on its way to its response: its id, its spans, its log line, and what becomes of its errors."""
 
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from chalicelib.api.bodies import Request
-from chalicelib.api.metrics import Meter
+from chalicelib.api.metrics import metered
+from chalicelib.api.record import RequestRecord
+from chalicelib.config import Settings
 from chalicelib.statuses import error_answer
-from chalicelib.telemetry import Spans, log, milliseconds_since, server_timing
+from chalicelib.telemetry import Spans, log, milliseconds_since
 
 Body = dict[str, Any]
 
 
 class Document(NamedTuple):
-    """An answer that is text already, with headers of its own: the page, the contract."""
+    """An answer that is text already, with its own headers: the page, the contract."""
 
     text: str
     headers: Mapping[str, str]
 
 
-class Answer(NamedTuple):
-    """A status, JSON or text, and headers."""
-
-    status: int
-    body: Body | str
-    headers: dict[str, str]
-
-
 class Exchange:
-    """What is known of one request, until its answer and its one log line are made of it."""
+    """A `with` block around a view. What the block raises becomes the answer; its end writes the log line.
 
-    def __init__(self, request: Request, meter: Meter) -> None:
-        self._request, self._meter, self._began = request, meter, time.perf_counter()
+    The block calls `answer` with its content and sets what it knows in `record`.
+    """
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        self._settings, self._began = settings, time.perf_counter()
+        self.request = request
         self.id = str((request.context or {}).get("requestId") or uuid.uuid4())
-        self.spans = Spans()
-        self.fields: Body = {}
-        """What the log line will say besides."""
+        self.spans, self.record = Spans(), RequestRecord()
+        self._content: Body | Document = {}
+        self._is_timed = False
 
-    def answer(self, view: Callable[["Exchange"], Body | Document]) -> Answer:
-        """Run a view, map what it raises, log one line. A view changes the status by `fields["status"]`."""
-        status = 200
-        try:
-            with self.spans.measure("total"):
-                content = view(self)
-            status = self.fields.pop("status", 200)
-        except Exception as error:
-            status, content = error_answer(error)
-            self.fields.update(code=content["Code"], error=str(error))
-            if status >= 500:
-                self.fields["traceback"] = traceback.format_exc()
-        duration_ms = milliseconds_since(self._began)
-        metered = self._meter.fields(self._request, status, duration_ms, self.spans, self.fields)
-        about = {"request_id": self.id, "path": self._request.path, "status": status}
-        log("request", **about, **self.fields, spans_ms=self.spans, **metered)
-        if isinstance(content, Document):
-            return Answer(status, content.text, {**content.headers, **self._headers()})
-        if "predictions" in content:
-            content.update(timing_ms=dict(self.spans), cold_start=self.fields["cold_start"])
-        return Answer(status, {**content, "request_id": self.id}, self._headers())
+    def answer(self, content: Body | Document, status: int = 200, timed: bool = False) -> None:
+        """Set the answer; `timed` adds `timing_ms` and `cold_start` to it."""
+        self._content, self.record.status, self._is_timed = content, status, timed
 
-    def _headers(self) -> dict[str, str]:
+    def fail(self, error: Exception) -> Body:
+        """Set the answer that an error becomes, and return its body."""
+        status, body = error_answer(error)
+        self.record.code, self.record.error = body["Code"], str(error)
+        if status >= 500:
+            self.record.traceback = "".join(traceback.format_exception(error))
+        content: Body = dict(body)
+        self.answer(content, status)
+        return content
+
+    def note_fallback(self, error: Exception) -> None:
+        """Another model answers: the log line says why, and the time of the one that failed counts for no span."""
+        self.record.fallback_reason = f"{type(error).__name__}: {error}"
+        self.record.fallback_traceback = "".join(traceback.format_exception(error))
+        self.spans.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> bool:
+        if error is None:
+            self.spans["total"] = milliseconds_since(self._began)
+        elif isinstance(error, Exception):
+            self.fail(error)
+        else:
+            return False
+        duration_ms, record = milliseconds_since(self._began), self.record
+        about = {"request_id": self.id, "path": self.request.path, "status": record.status}
+        measured = metered(self._settings, self.request, record, self.spans, duration_ms)
+        log("request", **about, **record.line(), spans_ms=self.spans, **measured)
+        return True
+
+    def body(self) -> Body | str:
+        """The body of the response, once the block has ended."""
+        if isinstance(self._content, Document):
+            return self._content.text
+        timing = {"timing_ms": dict(self.spans), "cold_start": self.record.cold_start} if self._is_timed else {}
+        return {**self._content, **timing, "request_id": self.id}
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the response, once the block has ended."""
+        own = self._content.headers if isinstance(self._content, Document) else {}
         timing = {"Server-Timing": server_timing(self.spans)} if self.spans else {}
-        return {"X-Request-Id": self.id, **timing}
+        return {**own, "X-Request-Id": self.id, **timing}
+
+
+def server_timing(spans: Mapping[str, float]) -> str:
+    """Durations in ms as the `Server-Timing` header has them, which browsers show beside a request.
+
+    Source: W3C Server Timing, "The Server-Timing Header Field".
+    """
+    return ", ".join(f"{name};dur={duration_ms}" for name, duration_ms in spans.items())

@@ -6,18 +6,13 @@ from typing import Any
 
 from chalicelib.api import schemas
 from chalicelib.api.bodies import BINARY_TYPES
-from chalicelib.api.contract import BATCH, QUERY, SERVING, SINGLE, Schema, object_schema
+from chalicelib.api.contract import BATCH, EXAMPLE_IMAGE, QUERY, SERVING, SINGLE, Schema, object_schema
 from chalicelib.api.exchange import Document
 from chalicelib.statuses import STATUS, UNEXPECTED
 
 API_VERSION = "0.1.0"
 PATH = "/openapi.json"
 MAX_AGE_S = 60
-EXAMPLE_IMAGE = (
-    "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAPElEQVR42lXMsQ2AMBQD0RczCIzC/pNkACoU9CmIBBSWi/O5FfHGsIYtS4naAzXq"
-    "4dfcnbOPnxtd0D6fN6J+DHKasRysAAAAAElFTkSuQmCC"
-)
-"""A seven, 24x24, 117 bytes of PNG: what the examples send, so that trying them out works."""
 _REFUSALS = (400, 404, 413, 415, 422, 500, 503)
 _CUSTOMER: Schema = {
     "name": "X-Customer-Id",
@@ -31,16 +26,17 @@ _HEADERS = {
 }
 
 
-def document(cards: list[dict[str, Any]], path: str = PATH, batches: bool = False) -> Document:
+def document(cards: list[dict[str, Any]], path: str = PATH, *, takes_batches: bool = False) -> Document:
     """The contract for the installed `cards`, asked for at `path`, which ends in PATH after a stage's prefix."""
-    text = json.dumps(describe(cards, path.removesuffix(PATH) or "/", batches), separators=(",", ":"))
+    contract = describe(cards, path.removesuffix(PATH) or "/", takes_batches=takes_batches)
+    text = json.dumps(contract, separators=(",", ":"))
     return Document(text, {"Content-Type": "application/json", "Cache-Control": f"public, max-age={MAX_AGE_S}"})
 
 
-def describe(cards: list[dict[str, Any]], server: str = "/", batches: bool = False) -> Schema:
+def describe(cards: list[dict[str, Any]], server: str = "/", *, takes_batches: bool = False) -> Schema:
     """The contract as OpenAPI's JSON; `server` is what stands before each path.
 
-    `batches` tells whether this installation takes them.
+    `takes_batches`: whether this installation does.
     """
     return {
         "openapi": "3.1.0",
@@ -58,7 +54,7 @@ def describe(cards: list[dict[str, Any]], server: str = "/", batches: bool = Fal
             "/health": {"get": _get("health", "Whether the default model answers", _json("Health"), (500, 503))},
             "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
             PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
-            **(_batches(cards) if batches else {}),
+            **(_batches(cards) if takes_batches else {}),
         },
         "components": {"schemas": schemas.COMPONENTS},
     }
@@ -105,9 +101,9 @@ def _batches(cards: list[dict[str, Any]]) -> Schema:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": _responses(_json("Batch"), (400, 404, 413, 415, 500, 503), "202"),
     }
-    told = _get("batch", "How far a batch is", _json("Batch"), (404, 500, 503))
-    told["parameters"] = [{"name": "batch_id", "in": "path", "required": True, "schema": {"type": "string"}}]
-    return {"/batches": {"post": start}, "/batches/{batch_id}": {"get": told}}
+    progress = _get("batch", "How far a batch is", _json("Batch"), (404, 500, 503))
+    progress["parameters"] = [{"name": "batch_id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    return {"/batches": {"post": start}, "/batches/{batch_id}": {"get": progress}}
 
 
 def _installed(cards: list[dict[str, Any]]) -> dict[str, Schema]:

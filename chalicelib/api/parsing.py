@@ -35,7 +35,7 @@ class PredictRequest:
     images: tuple[bytes, ...]
     top_k: int | None = None
     model: str | None = None
-    is_batch: bool = False
+    is_instances: bool = False
     """True for TensorFlow Serving's `instances`, whose answer holds one list for each instance."""
 
 
@@ -45,7 +45,7 @@ def parse_predict(body: bytes) -> PredictRequest:
     top_k, model = parse_top_k(fields), parse_model(fields)
     if "instances" in fields:
         _refuse_unknown(fields, SERVING)
-        return PredictRequest(_instances(fields["instances"]), top_k, model, is_batch=True)
+        return PredictRequest(_instances(fields["instances"]), top_k, model, is_instances=True)
     _refuse_unknown(fields, SINGLE)
     if "image" not in fields:
         raise InvalidRequest('the field "image" is missing: send {"image": "<base64>"}')

@@ -1,16 +1,17 @@
-"""The views behind `app`'s routes: a request in, an answer out. With `app` the only place that knows Chalice."""
+"""The views behind `app`'s routes: a request in, a response out. With `app` the only place that knows Chalice.
+
+Each view is a `with` block of an `Exchange`: it parses, asks a model or the batch, and answers. What it raises becomes
+the answer too.
+"""
 
 import platform
-import traceback
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from chalice import CORSConfig, Response
 
 from chalicelib import errors
-from chalicelib.api.bodies import Request, image_body, json_body
-from chalicelib.api.exchange import Body, Document, Exchange
-from chalicelib.api.metrics import Meter
+from chalicelib.api.ab_test import AbTest
+from chalicelib.api.bodies import SCALE_DOWN, Request, image_body, json_body
+from chalicelib.api.exchange import Body, Exchange
 from chalicelib.api.parsing import PredictRequest, parse_batch, parse_image_query, parse_predict
 from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
@@ -18,13 +19,11 @@ from chalicelib.inference.classifier import Classifier, check_top_k
 from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import cold_start
 
-if TYPE_CHECKING:
-    from chalicelib.api.ab_test import AbTest
-    from chalicelib.batch.service import Service
-
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
 """What a page of another origin may read besides the body."""
 PREFLIGHT_AGE_S = 600
+PREDICT_TAKES = "POST /predict takes application/json, POST /predict/image an image's own bytes"
+BATCHES_TAKES = "POST /batches takes application/json"
 
 
 def cors(settings: Settings) -> CORSConfig:
@@ -33,108 +32,121 @@ def cors(settings: Settings) -> CORSConfig:
 
 
 class Api:
-    """Each view takes Chalice's request and gives Chalice's response."""
+    """Each view takes Chalice's request and returns Chalice's response."""
 
     def __init__(self, settings: Settings, store: ModelStore, batch: BatchServices | None = None) -> None:
-        self._settings, self._store, self._meter = settings, store, Meter(settings)
+        self._settings, self._store = settings, store
         self._batch = batch or BatchServices(settings, store)
-        self._ab_test = _ab_test(settings, store)
+        self._ab_test = AbTest(settings.ab_test, store) if settings.ab_test else None
 
     def page(self, request: Request) -> Response:
         """`GET /`: the page for browsers."""
-        from chalicelib.api import page  # here and below: not every process shows it, every cold start would pay for it
+        from chalicelib.api import page  # here and below: every cold start would pay for what few processes show
 
-        return self._answer(request, lambda _: page.document())
+        with Exchange(request, self._settings) as exchange:
+            exchange.answer(page.document())
+        return _response(exchange)
 
     def openapi(self, request: Request) -> Response:
         """`GET /openapi.json`: the contract, with the models that are installed."""
         from chalicelib.api import openapi
 
-        path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
-        return self._answer(
-            request, lambda _: openapi.document(self._store.cards(), path, self._settings.takes_batches)
-        )
+        with Exchange(request, self._settings) as exchange:
+            path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
+            cards = self._store.cards()
+            exchange.answer(openapi.document(cards, path, takes_batches=self._settings.takes_batches))
+        return _response(exchange)
 
     def predict(self, request: Request) -> Response:
         """`POST /predict`: JSON with one base64 image, or with TensorFlow Serving's `instances`."""
-
-        def view(exchange: Exchange) -> Body:
-            body = json_body(request, self._settings.max_body_bytes)
-            exchange.fields["payload_bytes"] = len(body)
-            return self._classify(exchange, request, parse_predict(body))
-
-        return self._answer(request, view)
+        with Exchange(request, self._settings) as exchange:
+            body = json_body(request, self._settings.max_body_bytes, PREDICT_TAKES, SCALE_DOWN)
+            exchange.record.payload_bytes = len(body)
+            exchange.answer(self._classify(exchange, parse_predict(body)), timed=True)
+        return _response(exchange)
 
     def predict_image(self, request: Request) -> Response:
         """`POST /predict/image`: the image's own bytes."""
-
-        def view(exchange: Exchange) -> Body:
+        with Exchange(request, self._settings) as exchange:
             top_k, model = parse_image_query(dict(request.query_params or {}))
             data = image_body(request, self._settings.max_body_bytes)
-            exchange.fields["payload_bytes"] = len(data)
-            return self._classify(exchange, request, PredictRequest((data,), top_k, model))
-
-        return self._answer(request, view)
+            exchange.record.payload_bytes = len(data)
+            exchange.answer(self._classify(exchange, PredictRequest((data,), top_k, model)), timed=True)
+        return _response(exchange)
 
     def health(self, request: Request) -> Response:
         """`GET /health`: 200 only when the default model loads and answers, else 503 and the reason."""
-
-        def view(exchange: Exchange) -> Body:
+        with Exchange(request, self._settings) as exchange:
             try:
                 classifier = self._store.get()
                 with exchange.spans.measure("inference"):
                     classifier.warm()
             except errors.ServiceError as error:
-                exchange.fields.update(status=503, error=str(error), traceback=traceback.format_exc())
-                return {"status": "unavailable", "Code": "ServiceUnavailableError", "Message": str(error)}
-            self._note(exchange, classifier)
-            return {
-                "status": "ok",
-                "model": classifier.card.to_dict(),
-                "runtime": self._runtime(classifier),
-                "cold_start": cold_start.breakdown(),
-                **({"experiment": self._ab_test.health()} if self._ab_test else {}),
-            }
-
-        return self._answer(request, view)
+                content = exchange.fail(error)
+                exchange.answer({"status": "unavailable", **content, "Message": str(error)}, 503)
+            else:
+                self._note(exchange, classifier)
+                exchange.answer(self._healthy(classifier))
+        return _response(exchange)
 
     def models(self, request: Request) -> Response:
         """`GET /models`: the card of every installed model."""
-        test = {"experiment": self._ab_test.describe()} if self._ab_test else {}
-        return self._answer(request, lambda _: {"models": self._store.cards(), **test})
+        with Exchange(request, self._settings) as exchange:
+            test = {"experiment": self._ab_test.describe()} if self._ab_test else {}
+            exchange.answer({"models": self._store.cards(), **test})
+        return _response(exchange)
 
     def start_batch(self, request: Request) -> Response:
         """`POST /batches`: begin with a prefix in S3, and answer 202 before anything is listed."""
-
-        def view(exchange: Exchange) -> Body:
-            batches = self._batches()
-            wanted = parse_batch(json_body(request, self._settings.max_body_bytes))
+        with Exchange(request, self._settings) as exchange:
+            self._refuse_without_batches()
+            wanted = parse_batch(json_body(request, self._settings.max_body_bytes, BATCHES_TAKES))
             if wanted.model is not None or wanted.top_k is not None:  # or every picture would get this error
                 check_top_k(wanted.top_k, len(self._store.get(wanted.model).labels))
-            told = batches.start(wanted.source, wanted.model, wanted.top_k, wanted.output)
-            exchange.fields.update(status=202, batch=told["id"])
-            return told
-
-        return self._answer(request, view)
+            status = self._batch.service.start(wanted.source, wanted.model, wanted.top_k, wanted.output)
+            exchange.record.batch = status["id"]
+            exchange.answer(status, 202)
+        return _response(exchange)
 
     def batch(self, request: Request, batch_id: str) -> Response:
         """`GET /batches/{id}`: state, counts, time left, and where the results lie."""
-        return self._answer(request, lambda _: self._batches().describe(batch_id))
+        with Exchange(request, self._settings) as exchange:
+            self._refuse_without_batches()
+            exchange.answer(self._batch.service.describe(batch_id))
+        return _response(exchange)
 
-    def _batches(self) -> "Service":
+    def _refuse_without_batches(self) -> None:
         if not self._settings.takes_batches:
-            raise errors.UnknownBatch("no batches here: they need the queues of a deployed stage (BATCH_PREFIX)")
-        return self._batch.service
+            raise errors.UnknownBatch(
+                "batches are not available: BATCH_PREFIX is not set, or this is not a deployed stage"
+            )
 
-    def _classify(self, exchange: Exchange, request: Request, wanted: PredictRequest) -> Body:
+    def _classify(self, exchange: Exchange, wanted: PredictRequest) -> Body:
+        """The answer of the model that the request names, else of the default one or of an A/B test's."""
         if self._ab_test is None or wanted.model is not None:
-            return self._classify_with(wanted.model, exchange, wanted)
-        from chalicelib.api.ab_test import key_of
+            return self._answer_of(wanted.model, exchange, wanted)
+        return self._tested(self._ab_test, exchange, wanted)
 
-        key = key_of(request, wanted.images)
-        return self._ab_test.answer(key, exchange, lambda model: self._classify_with(model, exchange, wanted))
+    def _tested(self, test: AbTest, exchange: Exchange, wanted: PredictRequest) -> Body:
+        """The answer of the request's arm, which both answer and log line name. If B's model fails, A's answers.
 
-    def _classify_with(self, model: str | None, exchange: Exchange, wanted: PredictRequest) -> Body:
+        What is the picture's or the caller's fault is raised, whichever model finds it.
+        """
+        record = exchange.record
+        record.experiment, record.arm = test.name, test.arm(exchange.request, wanted.images)
+        model, *others = test.models(record.arm)
+        try:
+            body = self._answer_of(model, exchange, wanted)
+            record.fallback = False
+        except Exception as error:
+            if not others or (isinstance(error, errors.ClientError) and not isinstance(error, errors.UnknownModel)):
+                raise
+            exchange.note_fallback(error)
+            body = self._answer_of(others[0], exchange, wanted)
+            record.fallback = True
+        return {**body, "experiment": {"name": test.name, "arm": record.arm, "fallback": record.fallback}}
+
+    def _answer_of(self, model: str | None, exchange: Exchange, wanted: PredictRequest) -> Body:
         classifier = self._store.get(model)
         top_k = check_top_k(wanted.top_k, len(classifier.labels))
         answers = []
@@ -142,21 +154,29 @@ class Api:
             try:
                 answers.append(classifier.classify(data, top_k, exchange.spans))
             except errors.ClientError as error:
-                raise type(error)(f'"instances"[{number}]: {error}' if wanted.is_batch else str(error)) from error
+                if not wanted.is_instances:
+                    raise
+                raise type(error)(f'"instances"[{number}]: {error}') from error
         self._note(exchange, classifier)
         predictions = [[prediction.to_dict() for prediction in answer] for answer in answers]
-        return {"model": classifier.card.summary(), "predictions": predictions if wanted.is_batch else predictions[0]}
+        shown = predictions if wanted.is_instances else predictions[0]
+        return {"model": classifier.card.summary(), "predictions": shown}
 
-    def _answer(self, request: Request, view: Callable[[Exchange], Body | Document]) -> Response:
-        status, body, headers = Exchange(request, self._meter).answer(view)
-        return Response(body=body, status_code=status, headers=headers)
+    def _healthy(self, classifier: Classifier) -> Body:
+        return {
+            "status": "ok",
+            "model": classifier.card.to_dict(),
+            "runtime": self._runtime(classifier),
+            "cold_start": cold_start.breakdown(),
+            **({"experiment": self._ab_test.health()} if self._ab_test else {}),
+        }
 
     def _note(self, exchange: Exchange, classifier: Classifier) -> None:
         """Put the model, and in the first answer of this process the cold start, into the log line."""
-        first = cold_start.claim()
-        exchange.fields.update(cold_start=first, model=classifier.card.name, version=classifier.card.version)
-        if first:
-            exchange.fields.update(cold_start_ms=cold_start.breakdown(), **self._runtime(classifier))
+        record, card = exchange.record, classifier.card
+        record.cold_start, record.model, record.version = cold_start.claim(), card.name, card.version
+        if record.cold_start:
+            record.first_answer = {"cold_start_ms": cold_start.breakdown(), **self._runtime(classifier)}
 
     def _runtime(self, classifier: Classifier) -> Body:
         return {
@@ -169,9 +189,5 @@ class Api:
         }
 
 
-def _ab_test(settings: Settings, store: ModelStore) -> "AbTest | None":
-    if settings.ab_test is None:
-        return None
-    from chalicelib.api.ab_test import AbTest
-
-    return AbTest(settings.ab_test, store)
+def _response(exchange: Exchange) -> Response:
+    return Response(body=exchange.body(), status_code=exchange.record.status, headers=exchange.headers())

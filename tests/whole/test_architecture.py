@@ -43,7 +43,7 @@ MAY_USE = {
 ENTRIES = {"chalicelib.batch.__main__", "layers.__main__", "localaws.__main__"}
 """Command lines, which may use all of their own tree."""
 LOADED_BY_APP = {
-    "chalicelib", "chalicelib.errors", "chalicelib.config", "chalicelib.telemetry",
+    "chalicelib", "chalicelib.errors", "chalicelib.split", "chalicelib.config", "chalicelib.telemetry",
     "chalicelib.statuses", "chalicelib.pricing", "chalicelib.runtime",
     "chalicelib.inference", "chalicelib.inference.card", "chalicelib.inference.classifier",
     "chalicelib.inference.engine", "chalicelib.inference.images", "chalicelib.inference.preprocessing",
@@ -51,8 +51,10 @@ LOADED_BY_APP = {
     "chalicelib.aws", "chalicelib.aws.urls",
     "chalicelib.batch", "chalicelib.batch.wiring",
     "chalicelib.workflow", "chalicelib.workflow.wiring",
-    "chalicelib.api", "chalicelib.api.bodies", "chalicelib.api.contract", "chalicelib.api.customers",
-    "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing", "chalicelib.api.views",
+    "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
+    "chalicelib.api.customers",
+    "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing", "chalicelib.api.record",
+    "chalicelib.api.views",
 }  # fmt: skip
 """Every cold start pays for these. A new one must earn its milliseconds."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}

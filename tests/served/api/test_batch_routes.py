@@ -13,7 +13,7 @@ from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest, StorageError
 from chalicelib.inference.store import ModelStore
 from tests.support.fakes import FakeQueue, FakeTable
-from tests.support.requests import assert_is_error
+from tests.support.requests import FakeRequest, assert_is_error
 
 SOURCE = "s3://pictures/some prefix/ü+%20/"
 
@@ -76,6 +76,32 @@ def test_a_refusal(in_lambda, parts, body, status):
     assert parts.queue.bodies == []
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "message"),
+    [
+        ("text/plain", b"{}", 415, "Content-Type is 'text/plain': POST /batches takes application/json"),
+        ("application/json", b"x" * 1001, 413, "the body has 1001 bytes: at most 1000 are accepted"),
+    ],
+)
+def test_a_refused_body_is_answered_in_the_words_of_this_route(models_dir, content_type, body, status, message):
+    settings = Settings((models_dir,), in_lambda=True, batch_prefix="slimception-dev", max_body_bytes=1000)
+    response = Api(settings, ModelStore(settings)).start_batch(FakeRequest(body, {"content-type": content_type}))
+    assert (response.status_code, response.body["Message"]) == (status, message)
+
+
+def test_a_malformed_body_is_refused_before_a_client_of_aws_is_made(models_dir):
+    class NoServices:
+        @property
+        def service(self):
+            raise AssertionError("the body was to be looked at first")
+
+    settings = Settings((models_dir,), in_lambda=True, batch_prefix="slimception-dev")
+    api = Api(settings, ModelStore(settings), NoServices())
+    for body in (b"", b"[1]", b'{"source": 5}', json.dumps({"source": SOURCE, "top_k": 9}).encode()):
+        response = api.start_batch(FakeRequest(body, {"content-type": "application/json"}, path="/batches"))
+        assert response.status_code == 400
+
+
 def test_an_unknown_id(in_lambda):
     response = in_lambda.http.get("/batches/none")
     assert response.status_code == 404
@@ -95,7 +121,7 @@ def test_storage_that_does_not_answer_shows_nothing_of_itself(in_lambda, parts, 
 def test_where_no_function_is_fed_there_are_no_batches(client):
     for response in (post(client, {"source": SOURCE}), client.http.get("/batches/none")):
         assert response.status_code == 404
-        assert "no batches here" in response.json_body["Message"]
+        assert "batches are not available" in response.json_body["Message"]
 
 
 def test_the_contract_tells_of_batches_only_where_there_are_any(client, in_lambda, models_dir, monkeypatch):

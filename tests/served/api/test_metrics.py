@@ -4,12 +4,14 @@ from collections import defaultdict
 
 import pytest
 
+from chalicelib.api import metrics, views
 from chalicelib.api.customers import OTHERS
-from chalicelib.api.metrics import UNITS
+from chalicelib.api.exchange import Exchange
 from chalicelib.api.views import Api
 from chalicelib.config import Settings
 from chalicelib.inference.store import ModelStore
 from chalicelib.pricing import cost_usd
+from chalicelib.telemetry import ColdStart
 from tests.support.bundles import write_bundle
 from tests.support.pictures import RED
 from tests.support.requests import FakeRequest, b64, json_request
@@ -58,14 +60,25 @@ EMF_SCHEMA = {
 """The embedded metric format as the CloudWatch user guide specifies it, with those units that are used here."""
 
 
+UNITS = {"PayloadBytes": "Bytes", "CostUSD": "None"}
+
+
+def unit(metric: str) -> str:
+    return "Milliseconds" if metric.endswith("Ms") else UNITS.get(metric, "Count")
+
+
 def assert_is_emf(line: dict) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     jsonschema.Draft202012Validator(EMF_SCHEMA).validate(line)
     for directive in line["_aws"]["CloudWatchMetrics"]:
         for metric in directive["Metrics"]:
-            assert type(line[metric["Name"]]) in (int, float) and metric["Unit"] == UNITS[metric["Name"]]
+            assert type(line[metric["Name"]]) in (int, float) and metric["Unit"] == unit(metric["Name"])
         for name in (name for names in directive["Dimensions"] for name in names):
             assert isinstance(line[name], str) and line[name].isascii() and 1 <= len(line[name]) <= 1024
+
+
+def cost(billed_ms: float) -> float:
+    return round(cost_usd(billed_ms, 1769, platform.machine()), 12)
 
 
 def totals(lines: list[dict]) -> dict[tuple, float]:
@@ -129,6 +142,18 @@ class TestLines:
         assert sums["ClientErrors", "/predict", "none"] == 4 and sums["ServerErrors", "/predict", "none"] == 0
         assert sums["Requests", "/predict", "channels_float"] == 1
 
+    def test_a_health_check_that_fails_is_counted_under_its_code(self, api, models_dir, log_lines):
+        (models_dir / "channels_float" / "model.tflite").unlink()
+        api.health(FakeRequest(path="/health"))
+        assert totals(log_lines())["Errors", "ServiceUnavailableError"] == 1
+
+    def test_a_new_span_is_a_metric_in_milliseconds(self, api, log_lines):
+        with Exchange(asking(), api._settings) as exchange, exchange.spans.measure("upload"):
+            exchange.answer({})
+        (line,) = log_lines()
+        assert_is_emf(line)
+        assert line["UploadMs"] == line["spans_ms"]["upload"]
+
     def test_outside_lambda_there_are_no_metrics(self, models_dir, log_lines):
         given = Settings((models_dir,))
         Api(given, ModelStore(given)).predict(asking(customer="42"))
@@ -161,7 +186,24 @@ class TestBill:
         assert costs["42"] == pytest.approx(sum(line["cost_usd"] for line in own), rel=1e-9)
         for line in own:
             if not line.get("cold_start"):
-                assert line["cost_usd"] == pytest.approx(cost_usd(line["duration_ms"], 1769, platform.machine()))
+                assert line["cost_usd"] == cost(line["duration_ms"])
+
+    @pytest.mark.parametrize(("warm_in_init", "init_ms"), [(False, 40.0 + 60.0), (True, 40.0 + 60.0 + 30.0 + 12.5)])
+    def test_the_first_answer_costs_the_init_phase_too(self, models_dir, log_lines, monkeypatch, warm_in_init, init_ms):
+        cold_start = ColdStart()
+        parts = {"python_ms": 40.0, "import_ms": 60.0, "model_load_ms": 30.0, "first_inference_ms": 12.5}
+        for name, duration_ms in parts.items():
+            cold_start.record(name, duration_ms)
+        monkeypatch.setattr(metrics, "cold_start", cold_start)
+        monkeypatch.setattr(views, "cold_start", cold_start)
+        given = Settings((models_dir,), memory_mb=1769, function_name="f", warm_in_init=warm_in_init)
+        api = Api(given, ModelStore(given))
+        api.predict(asking())
+        api.predict(asking())
+        first, second = log_lines()
+        assert (first["cold_start"], second["cold_start"]) == (True, False)
+        for line, extra_ms in ((first, init_ms), (second, 0.0)):
+            assert line["cost_usd"] == cost(line["duration_ms"] + extra_ms)
 
     def test_a_refused_request_costs_too(self, api, log_lines):
         api.predict(asking(5, customer="42"))

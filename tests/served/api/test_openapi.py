@@ -32,13 +32,13 @@ class TestDocument:
     def test_every_route_is_described_and_no_other(self):
         described = {
             (path, method.upper())
-            for path, item in openapi.describe([], batches=True)["paths"].items()
+            for path, item in openapi.describe([], takes_batches=True)["paths"].items()
             for method in item
         }
         assert described == {(path, method) for path, methods in app.app.routes.items() for method in methods}
 
     def test_the_statuses_are_those_that_errors_have(self):
-        paths = openapi.describe([], batches=True)["paths"]
+        paths = openapi.describe([], takes_batches=True)["paths"]
         described = {
             int(status) for item in paths.values() for operation in item.values() for status in operation["responses"]
         }

@@ -68,6 +68,7 @@ class TestBase64:
             ("AA==AA==", "it is not base64: it holds characters outside its alphabet"),
             ("A", "it is not base64: 1 characters cannot be a whole number of bytes"),
             ("AAAAA", "it is not base64: 5 characters cannot be a whole number of bytes"),
+            ("QQ===", "it is not base64: 5 characters cannot be a whole number of bytes"),
             ("AAA=====", "it is not base64: 8 characters cannot be a whole number of bytes"),
             ("AAÄA", "it is not base64: it holds characters outside ASCII"),
             ("AA\u00a0AA", "it is not base64: it holds characters outside ASCII"),
@@ -168,7 +169,7 @@ class TestTopK:
 class TestInstances:
     def test_tensorflow_servings_form(self):
         request = body(instances=[{"b64": "QQ=="}, {"b64": "Qg"}], signature_name="serving_default", top_k=2)
-        assert parse_predict(request) == PredictRequest((b"A", b"B"), 2, None, is_batch=True)
+        assert parse_predict(request) == PredictRequest((b"A", b"B"), 2, None, is_instances=True)
 
     @pytest.mark.parametrize(
         ("instances", "says"),

@@ -1,0 +1,42 @@
+"""What is known of one request when it ends: its log line and its metrics are made of this."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.split import Arm
+
+
+@dataclass
+class RequestRecord:
+    """None: does not apply to this request, or was not reached."""
+
+    status: int = 200
+    payload_bytes: int | None = None
+    experiment: str | None = None
+    arm: Arm | None = None
+    fallback_reason: str | None = None
+    """Why the first model answers in the second one's arm."""
+    fallback_traceback: str | None = None
+    cold_start: bool | None = None
+    """Whether this is the first answer of the process; None: no model answered."""
+    model: str | None = None
+    version: str | None = None
+    first_answer: dict[str, Any] | None = None
+    """What the process cost until its first answer, and what it runs on."""
+    fallback: bool | None = None
+    code: str | None = None
+    """The error's, one of those in `statuses`."""
+    error: str | None = None
+    traceback: str | None = None
+    batch: str | None = None
+
+    def line(self) -> dict[str, Any]:
+        """The fields of the log line, in the order in which they are declared here, without those that are None."""
+        known = {name: value for name, value in vars(self).items() if value is not None and name != "status"}
+        line: dict[str, Any] = {}
+        for name, value in known.items():
+            line |= value if name == "first_answer" else {_KEYS.get(name, name): value}
+        return line
+
+
+_KEYS = {"fallback_traceback": "traceback"}
