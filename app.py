@@ -1,4 +1,4 @@
-"""Slimception's routes. A view hands the request on; `chalicelib.api.views` has the work."""
+"""Slimception's routes and handlers. Each passes its request or event on; the work is in `chalicelib`."""
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
@@ -37,7 +37,7 @@ def predict_image() -> Response:
 
 @app.route("/health", methods=["GET"], cors=CORS)
 def health() -> Response:
-    """Tell whether the default model answers, and what the cold start cost."""
+    """Report whether the default model answers, and what the cold start cost."""
     return runtime.api.health(app.current_request)
 
 
@@ -55,19 +55,19 @@ def openapi() -> Response:
 
 @app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
 def start_batch() -> Response:
-    """Begin to classify what lies under a prefix in S3."""
+    """Start to classify the pictures under a prefix in S3."""
     return runtime.api.start_batch(app.current_request)
 
 
 @app.route("/batches/{batch_id}", methods=["GET"], cors=CORS)
 def batch(batch_id: str) -> Response:
-    """Tell how far a batch is."""
+    """Report the progress of a batch."""
     return runtime.api.batch(app.current_request, batch_id)
 
 
 @app.on_sqs_message(queue=runtime.queue_name(PICTURES), batch_size=5)
 def worker(event: SQSEvent) -> dict[str, Any]:
-    """Classify the pictures that messages name; what is to come again is in the answer."""
+    """Classify the pictures that messages name; the answer lists the messages to deliver again."""
     return runtime.batch.worker.work(event.to_dict(), event.context.get_remaining_time_in_millis)
 
 
@@ -91,7 +91,7 @@ def classify(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: AR
 
 @app.lambda_function()
 def report(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Say which model did better."""
+    """Report which model did better."""
     return runtime.workflow.reporter.report(event)
 
 

@@ -1,4 +1,4 @@
-"""What lives as long as the process: settings, models, the API. Importing it loads no model."""
+"""The objects of one process: settings, models, API, batch, workflow. Importing it loads no model."""
 
 from chalicelib.api.views import Api
 from chalicelib.batch.wiring import BatchServices
@@ -16,7 +16,7 @@ api = Api(settings, store, batch)
 
 
 def queue_name(what: str) -> str:
-    """The queue that a function is to be fed from; deploying wants a name even where there is no batch."""
+    """The name of a queue that feeds a function. Chalice needs one even for a stage without a batch."""
     return f"{settings.batch_prefix or 'slimception-dev'}-{what}"
 
 
@@ -30,7 +30,7 @@ def check_canary() -> None:
 def warm() -> None:
     """Load the default model in Lambda's INIT phase, where WARM_IN_INIT asks for it.
 
-    A failure is only logged: the function must live to say in `/health` what is wrong.
+    A failure is only logged, so that `/health` can still report what is wrong.
     """
     if settings.in_lambda and settings.warm_in_init:
         try:

@@ -1,4 +1,4 @@
-"""The A/B test on the API: a request that names no model gets one of two, and the same key always the same one."""
+"""The A/B test on the API: a request that names no model gets one of two, and the same key always gets the same one."""
 
 import hashlib
 from collections.abc import Iterable

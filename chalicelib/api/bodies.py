@@ -1,4 +1,4 @@
-"""A request's body: its content type and its size checked, before anything looks inside."""
+"""A request's body. Content type and size are checked before anything parses it."""
 
 from typing import Any, Protocol
 
@@ -14,12 +14,12 @@ BINARY_TYPES = [
     "image/bmp",
     "application/octet-stream",
 ]
-"""Content types that API Gateway hands over as bytes; what the bytes are is decided by looking at them."""
+"""Content types that API Gateway passes on as bytes. The bytes themselves decide the format."""
 SCALE_DOWN = "; scale the image down"
 
 
 class Request(Protocol):
-    """What is used of Chalice's request."""
+    """The part of Chalice's request that the API uses."""
 
     raw_body: Any
     headers: Any

@@ -1,4 +1,4 @@
-"""What a request may hold. `parsing` checks by it and `openapi` publishes it, so that the two cannot differ.
+"""The fields of a request. `parsing` checks them and `openapi` publishes them, so that the two cannot differ.
 
 Fields are JSON Schema 2020-12; `fits` knows the keywords that are used here.
 """
@@ -17,7 +17,7 @@ BASE64_PATTERN = (
     r"^(?:[Dd][Aa][Tt][Aa]:[^,]*;[Bb][Aa][Ss][Ee]64,)?"
     rf"{_SPACE}(?:(?:{_CHARACTER}{_SPACE}){{4}})*(?:{_CHARACTER}{_SPACE}){{2,4}}(?:={_SPACE}){{0,2}}$"
 )
-"""What `parsing.decode_base64` takes. It decodes instead of matching, which takes 200 times as long."""
+"""The base64 that `parsing.decode_base64` accepts. It decodes instead of matching, which takes 200 times as long."""
 
 
 class Field(NamedTuple):
@@ -91,7 +91,7 @@ EXAMPLE_IMAGE = (
     "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAPElEQVR42lXMsQ2AMBQD0RczCIzC/pNkACoU9CmIBBSWi/O5FfHGsIYtS4naAzXq"
     "4dfcnbOPnxtd0D6fN6J+DHKasRysAAAAAElFTkSuQmCC"
 )
-"""A seven, 24x24, 117 bytes of PNG: what the examples send, so that trying them out works."""
+"""A seven, 24x24, 117 bytes of PNG. The examples of the contract and the canary send it."""
 
 _TYPES = {"string": str, "integer": int, "array": list, "object": dict}
 

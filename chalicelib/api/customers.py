@@ -1,4 +1,4 @@
-"""Who asks, and under whose name the cost is counted."""
+"""The customer of a request, and the name under which its cost is counted."""
 
 import re
 from collections.abc import Collection
@@ -9,11 +9,11 @@ from chalicelib.api.bodies import Request
 CUSTOMER_HEADER = "x-customer-id"
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OTHERS = "others"
-"""The metric of all customers who have none of their own."""
+"""The metric that customers without their own share."""
 
 
 class Customer(NamedTuple):
-    """Who asked, as the log line says it, and under which name the cost is counted as a metric."""
+    """The customer's name in the log line (None: unknown), and the name of the metric that counts the cost."""
 
     name: str | None
     metric: str

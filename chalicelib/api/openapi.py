@@ -1,4 +1,4 @@
-"""The contract at `GET /openapi.json`: OpenAPI 3.1 of this very deployment, with the models that it has installed."""
+"""The contract at `GET /openapi.json`: OpenAPI 3.1 for this deployment and its installed models."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def document(cards: list[dict[str, Any]], path: str = PATH, *, takes_batches: bo
 
 
 def describe(cards: list[dict[str, Any]], server: str = "/", *, takes_batches: bool = False) -> Schema:
-    """The contract as OpenAPI's JSON; `server` is what stands before each path.
+    """The contract as OpenAPI's JSON; `server` is the prefix of each path.
 
     `takes_batches`: whether this installation does.
     """
@@ -107,7 +107,7 @@ def _batches(cards: list[dict[str, Any]]) -> Schema:
 
 
 def _installed(cards: list[dict[str, Any]]) -> dict[str, Schema]:
-    """The fields whose bounds the installed models set: as many labels as the largest has, and their names."""
+    """The fields whose bounds the installed models set: `top_k` by the largest, `model` by their names."""
     usable = [card for card in cards if "error" not in card]
     bounds: Mapping[str, Schema] = {
         "top_k": {"maximum": max(card["output"]["classes"] for card in usable)} if usable else {},

@@ -1,4 +1,4 @@
-"""The page at `GET /`: one file, and headers that let nothing run but what stands in it."""
+"""The page at `GET /`: one file, and headers that allow only its own script and style."""
 
 import base64
 import functools
@@ -10,7 +10,7 @@ from chalicelib.api.exchange import Document
 
 PAGE_FILE = Path(__file__).with_name("index.html")
 MAX_AGE_S = 600
-"""How long a browser may keep the page: a new deployment shows after that at the latest."""
+"""How long a browser may keep the page. A new deployment shows at the latest after this time."""
 
 
 @functools.cache

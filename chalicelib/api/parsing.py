@@ -1,4 +1,4 @@
-"""Request bodies and parameters to checked values. Every refusal says what came and what is accepted."""
+"""Request bodies and parameters to checked values. Every refusal names what was received and what is accepted."""
 
 import base64
 import binascii
@@ -54,7 +54,7 @@ def parse_predict(body: bytes) -> PredictRequest:
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """S3 URLs as sent, and what is classified how; None: the default."""
+    """S3 URLs as sent, number of labels, model's name; None: the default."""
 
     source: str
     top_k: int | None = None
@@ -85,7 +85,7 @@ def parse_image_query(query: dict[str, str]) -> tuple[int | None, str | None]:
 
 
 def parse_top_k(fields: dict[str, Any]) -> int | None:
-    """An integer of at least 1; the model decides how many there are. A bool is no integer here."""
+    """An integer of at least 1; the model sets the upper bound. A bool is not an integer here."""
     return int(_check('"top_k"', fields["top_k"], TOP_K)) if "top_k" in fields else None
 
 

@@ -1,4 +1,4 @@
-"""What the answers look like, as JSON Schema. Strict, so that a field that is added here or there alone is found."""
+"""The answers as JSON Schema. It is strict, so that a field added only here or only in a view fails a test."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -4,8 +4,6 @@ Each view is a `with` block of an `Exchange`: it parses, asks a model or the bat
 the answer too.
 """
 
-import platform
-
 from chalice import CORSConfig, Response
 
 from chalicelib import errors
@@ -13,6 +11,7 @@ from chalicelib.api.ab_test import AbTest
 from chalicelib.api.bodies import SCALE_DOWN, Request, image_body, json_body
 from chalicelib.api.exchange import Body, Exchange
 from chalicelib.api.parsing import PredictRequest, parse_batch, parse_image_query, parse_predict
+from chalicelib.api.predictor import Predictor
 from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.classifier import Classifier, check_top_k
@@ -20,14 +19,14 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import cold_start
 
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
-"""What a page of another origin may read besides the body."""
+"""Headers that a page of another origin may read."""
 PREFLIGHT_AGE_S = 600
 PREDICT_TAKES = "POST /predict takes application/json, POST /predict/image an image's own bytes"
 BATCHES_TAKES = "POST /batches takes application/json"
 
 
 def cors(settings: Settings) -> CORSConfig:
-    """Which origin's pages may call the API; Chalice answers the browser's preflight with it."""
+    """The origin whose pages may call the API. Chalice answers the browser's preflight with it."""
     return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
 
 
@@ -38,6 +37,7 @@ class Api:
         self._settings, self._store = settings, store
         self._batch = batch or BatchServices(settings, store)
         self._ab_test = AbTest(settings.ab_test, store) if settings.ab_test else None
+        self._predictor = Predictor(settings, store, self._ab_test)
 
     def page(self, request: Request) -> Response:
         """`GET /`: the page for browsers."""
@@ -62,7 +62,7 @@ class Api:
         with Exchange(request, self._settings) as exchange:
             body = json_body(request, self._settings.max_body_bytes, PREDICT_TAKES, SCALE_DOWN)
             exchange.record.payload_bytes = len(body)
-            exchange.answer(self._classify(exchange, parse_predict(body)), timed=True)
+            exchange.answer(self._predictor.answer(exchange, parse_predict(body)), timed=True)
         return _response(exchange)
 
     def predict_image(self, request: Request) -> Response:
@@ -71,7 +71,7 @@ class Api:
             top_k, model = parse_image_query(dict(request.query_params or {}))
             data = image_body(request, self._settings.max_body_bytes)
             exchange.record.payload_bytes = len(data)
-            exchange.answer(self._classify(exchange, PredictRequest((data,), top_k, model)), timed=True)
+            exchange.answer(self._predictor.answer(exchange, PredictRequest((data,), top_k, model)), timed=True)
         return _response(exchange)
 
     def health(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ class Api:
                 content = exchange.fail(error)
                 exchange.answer({"status": "unavailable", **content, "Message": str(error)}, 503)
             else:
-                self._note(exchange, classifier)
+                self._predictor.note(exchange, classifier)
                 exchange.answer(self._healthy(classifier))
         return _response(exchange)
 
@@ -97,7 +97,7 @@ class Api:
         return _response(exchange)
 
     def start_batch(self, request: Request) -> Response:
-        """`POST /batches`: begin with a prefix in S3, and answer 202 before anything is listed."""
+        """`POST /batches`: start a batch over a prefix in S3. The answer, 202, comes before anything is listed."""
         with Exchange(request, self._settings) as exchange:
             self._refuse_without_batches()
             wanted = parse_batch(json_body(request, self._settings.max_body_bytes, BATCHES_TAKES))
@@ -109,7 +109,7 @@ class Api:
         return _response(exchange)
 
     def batch(self, request: Request, batch_id: str) -> Response:
-        """`GET /batches/{id}`: state, counts, time left, and where the results lie."""
+        """`GET /batches/{id}`: state, counts, time left, and the S3 URLs of the results."""
         with Exchange(request, self._settings) as exchange:
             self._refuse_without_batches()
             exchange.answer(self._batch.service.describe(batch_id))
@@ -121,71 +121,13 @@ class Api:
                 "batches are not available: BATCH_PREFIX is not set, or this is not a deployed stage"
             )
 
-    def _classify(self, exchange: Exchange, wanted: PredictRequest) -> Body:
-        """The answer of the model that the request names, else of the default one or of an A/B test's."""
-        if self._ab_test is None or wanted.model is not None:
-            return self._answer_of(wanted.model, exchange, wanted)
-        return self._tested(self._ab_test, exchange, wanted)
-
-    def _tested(self, test: AbTest, exchange: Exchange, wanted: PredictRequest) -> Body:
-        """The answer of the request's arm, which both answer and log line name. If B's model fails, A's answers.
-
-        What is the picture's or the caller's fault is raised, whichever model finds it.
-        """
-        record = exchange.record
-        record.experiment, record.arm = test.name, test.arm(exchange.request, wanted.images)
-        model, *others = test.models(record.arm)
-        try:
-            body = self._answer_of(model, exchange, wanted)
-            record.fallback = False
-        except Exception as error:
-            if not others or (isinstance(error, errors.ClientError) and not isinstance(error, errors.UnknownModel)):
-                raise
-            exchange.note_fallback(error)
-            body = self._answer_of(others[0], exchange, wanted)
-            record.fallback = True
-        return {**body, "experiment": {"name": test.name, "arm": record.arm, "fallback": record.fallback}}
-
-    def _answer_of(self, model: str | None, exchange: Exchange, wanted: PredictRequest) -> Body:
-        classifier = self._store.get(model)
-        top_k = check_top_k(wanted.top_k, len(classifier.labels))
-        answers = []
-        for number, data in enumerate(wanted.images):
-            try:
-                answers.append(classifier.classify(data, top_k, exchange.spans))
-            except errors.ClientError as error:
-                if not wanted.is_instances:
-                    raise
-                raise type(error)(f'"instances"[{number}]: {error}') from error
-        self._note(exchange, classifier)
-        predictions = [[prediction.to_dict() for prediction in answer] for answer in answers]
-        shown = predictions if wanted.is_instances else predictions[0]
-        return {"model": classifier.card.summary(), "predictions": shown}
-
     def _healthy(self, classifier: Classifier) -> Body:
         return {
             "status": "ok",
             "model": classifier.card.to_dict(),
-            "runtime": self._runtime(classifier),
+            "runtime": self._predictor.runtime(classifier),
             "cold_start": cold_start.breakdown(),
             **({"experiment": self._ab_test.health()} if self._ab_test else {}),
-        }
-
-    def _note(self, exchange: Exchange, classifier: Classifier) -> None:
-        """Put the model, and in the first answer of this process the cold start, into the log line."""
-        record, card = exchange.record, classifier.card
-        record.cold_start, record.model, record.version = cold_start.claim(), card.name, card.version
-        if record.cold_start:
-            record.first_answer = {"cold_start_ms": cold_start.breakdown(), **self._runtime(classifier)}
-
-    def _runtime(self, classifier: Classifier) -> Body:
-        return {
-            "engine": classifier.engine.name,
-            "engine_version": classifier.engine.version,
-            "threads": classifier.num_threads,
-            "python": platform.python_version(),
-            "architecture": platform.machine(),
-            "memory_mb": self._settings.memory_mb,
         }
 
 

@@ -52,9 +52,8 @@ LOADED_BY_APP = {
     "chalicelib.batch", "chalicelib.batch.wiring",
     "chalicelib.workflow", "chalicelib.workflow.wiring",
     "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
-    "chalicelib.api.customers",
-    "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing", "chalicelib.api.record",
-    "chalicelib.api.views",
+    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
+    "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
 }  # fmt: skip
 """Every cold start pays for these. A new one must earn its milliseconds."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from chalicelib.api import metrics, views
+from chalicelib.api import metrics, predictor
 from chalicelib.api.customers import OTHERS
 from chalicelib.api.exchange import Exchange
 from chalicelib.api.views import Api
@@ -195,7 +195,7 @@ class TestBill:
         for name, duration_ms in parts.items():
             cold_start.record(name, duration_ms)
         monkeypatch.setattr(metrics, "cold_start", cold_start)
-        monkeypatch.setattr(views, "cold_start", cold_start)
+        monkeypatch.setattr(predictor, "cold_start", cold_start)
         given = Settings((models_dir,), memory_mb=1769, function_name="f", warm_in_init=warm_in_init)
         api = Api(given, ModelStore(given))
         api.predict(asking())
