@@ -11,9 +11,10 @@ import pytest
 
 from chalicelib.pricing import cost_usd
 from chalicelib.split import Split
+from chalicelib.workflow.report.arms import quantile
 from chalicelib.workflow.report.build import build
+from chalicelib.workflow.report.proportions import pictures_needed
 from chalicelib.workflow.report.row import Row
-from chalicelib.workflow.report.statistics import images_needed
 
 SPLIT = Split("spring", "digits", "digits-f16", 0.3)
 BROKEN = {"Code": "UnprocessableEntityError", "Message": "broken"}
@@ -139,6 +140,13 @@ class TestTimesAndCost:
         assert arm["total_ms"] == {"p50": 10.0, "p95": 10.0, "of": 100}
         assert arm["inference_ms"] == {"p50": 4.0, "p95": 4.0, "of": 100}
 
+    @pytest.mark.parametrize(
+        ("values", "share", "want"),
+        [([5], 0.95, 5), ([1, 2], 0.5, 1.5), ([0, 10, 20, 30, 40], 0.95, 38), ([1, 2, 9], 1, 9)],
+    )
+    def test_quantiles_are_interpolated(self, values, share, want):
+        assert quantile(values, share) == pytest.approx(want)
+
     def test_the_cost_is_the_whole_arms_where_a_time_is_known(self):
         given = in_arm("A", 3, label="7", total_ms=10.2)
         given += [Row(row.key, "A", error=BROKEN, total_ms=2.0) for row in in_arm("A", 4)[3:]]
@@ -233,7 +241,7 @@ class TestVerdict:
         labelled = sum(arm["accuracy"]["of"] for arm in made["arms"].values())
         hits = sum(arm["accuracy"]["hits"] for arm in made["arms"].values())
         seen_b = made["arms"]["B"]["accuracy"]["of"] / labelled
-        needed = images_needed(hits / labelled, 0.02, seen_b, 0.05, 0.8)
+        needed = pictures_needed(hits / labelled, 0.02, seen_b, 0.05, 0.8)
         assert made["verdict"]["more_images"] == pytest.approx(needed - 200, rel=0.1)
 
     def test_with_so_many_more_there_is_a_verdict(self):
