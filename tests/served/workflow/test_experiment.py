@@ -13,12 +13,12 @@ GOOD = {"experiment": "e", "models": ["a", "b"], "source": "s3://pictures/in/"}
 def test_what_may_be_left_out():
     found = parse(GOOD)
     assert (found.split.experiment, found.split.first, found.split.second, found.split.weight) == ("e", "a", "b", 0.5)
-    assert (found.bucket, found.prefix, found.images, found.labels) == ("pictures", "in/", None, None)
+    assert (found.bucket, found.prefix, found.pictures, found.labels) == ("pictures", "in/", None, None)
     assert (found.shadow, found.group) == (0.1, GROUP)
 
 
 def test_a_picture_that_is_named_twice_is_one():
-    assert parse({**GOOD, "images": ["x", "y", "x"]}).images == ("x", "y")
+    assert parse({**GOOD, "images": ["x", "y", "x"]}).pictures == ("x", "y")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest, ModelError, ObjectGone, StorageError, UnknownModel
 from chalicelib.inference.store import ModelStore
 from chalicelib.workflow import plan
+from chalicelib.workflow.files import RunFiles
 from chalicelib.workflow.plan import FEW_GROUPS, Planner
-from chalicelib.workflow.run import Run
+from chalicelib.workflow.states import Plan
 from tests.support.bundles import write_bundle
 
 INPUT = {"experiment": "e", "models": ["digits", "second"], "source": "s3://pictures/in/", "group": 3}
@@ -21,8 +22,9 @@ def planner(store, objects):
 
 
 def keys_of(objects, answer):
-    run = Run.from_dict(answer["run"])
-    return [[row["key"] for row in objects.lines(run.pictures_key(n))] for n in range(answer["listing"]["groups"])]
+    plan = Plan.from_dict(answer)
+    files = RunFiles(objects, plan.run)
+    return [[picture.key for picture in files.read_pictures(group)] for group in range(plan.listing.groups)]
 
 
 def put(objects, count, prefix="in/"):
@@ -94,15 +96,15 @@ def test_pictures_that_are_named(planner, objects):
 def test_labels_from_a_file(planner, objects, name, content):
     put(objects, 3)
     objects.kept[name] = content.encode()
-    answer = begin(planner, labels=f"s3://pictures/{name}")
-    rows = objects.lines(Run.from_dict(answer["run"]).pictures_key(0))
+    begin(planner, labels=f"s3://pictures/{name}")
+    rows = objects.lines("workflows/e/x/groups/000000.jsonl")
     assert [row.get("expected") for row in rows] == ["seven", "a, b", None]
 
 
 def test_labels_that_are_folders(planner, objects):
     objects.kept |= {"in/7/a.png": b"x", "in/b.png": b"x"}
-    answer = begin(planner, labels="folders")
-    rows = objects.lines(Run.from_dict(answer["run"]).pictures_key(0))
+    begin(planner, labels="folders")
+    rows = objects.lines("workflows/e/x/groups/000000.jsonl")
     assert [row["expected"] for row in rows] == ["7", "in"]
 
 

@@ -5,8 +5,10 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden
 from chalicelib.workflow.classify import GroupClassifier
-from chalicelib.workflow.pictures import Picture, write_pictures
+from chalicelib.workflow.files import RunFiles
+from chalicelib.workflow.pictures import Picture
 from chalicelib.workflow.reporter import NothingAnswered, Reporter
+from chalicelib.workflow.states import Listing, Plan
 from tests.served.workflow.conftest import SEVEN
 
 
@@ -21,10 +23,11 @@ def event(objects, store, run):
     for group in range(3):
         keys = [f"in/{group}{number}" for number in range(10)]
         objects.kept |= dict.fromkeys(keys, SEVEN)
-        write_pictures(objects, run, group, [Picture(key, "7") for key in keys])
+        RunFiles(objects, run).write_pictures(group, [Picture(key, "7") for key in keys])
         if group < 2:
             GroupClassifier(store, objects, 1_000_000).work({"run": run.to_dict(), "group": group})
-    return {"state": {"run": run.to_dict(), "listing": {"images": 30, "groups": 3}}}
+    listing = Listing("pictures", "in/", None, 10, pictures=30, groups=3)
+    return {"state": Plan(run, listing, "few", few=[0, 1, 2]).to_dict()}
 
 
 def test_every_picture_is_counted_once(reporter, objects, event):
