@@ -1,4 +1,5 @@
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -7,10 +8,10 @@ from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import ModelError, SecondModelError, StorageError
 from chalicelib.inference.store import ModelStore
 from chalicelib.split import Split
-from chalicelib.workflow.classify import GroupClassifier
+from chalicelib.workflow.classify import AT_ONCE, GroupClassifier
 from chalicelib.workflow.files import RunFiles
 from chalicelib.workflow.pictures import Picture
-from tests.served.workflow.conftest import SEVEN
+from tests.served.workflow.conftest import SEVEN, FakeObjects
 from tests.support.bundles import write_bundle
 
 COUNT = 30
@@ -78,6 +79,52 @@ def test_a_service_that_fails_for_a_moment_leaves_no_rows(classifier, objects, r
         classifier.work(event(run))
     assert ROWS not in objects.kept
     assert classifier.work(event(run))["images"] == COUNT
+
+
+class SlowLast(FakeObjects):
+    """The last picture of the first eight arrives when a model has begun, or else after a third of a second."""
+
+    def __init__(self, slow_key, began):
+        super().__init__()
+        self.arrived, self._slow_key, self._began = [], slow_key, began
+
+    def read(self, bucket, key, max_bytes):
+        if key == self._slow_key:
+            self._began.wait(0.33)
+        data = super().read(bucket, key, max_bytes)
+        self.arrived.append(key)
+        return data
+
+
+class WatchedStore:
+    """One model, which notes how many pictures had arrived when it began with each."""
+
+    def __init__(self, model, arrived, began):
+        self._model, self._arrived, self._began, self.had_arrived = model, arrived, began, []
+
+    def get(self, name):
+        return self
+
+    def warm(self):
+        self._model.warm()
+
+    def classify(self, data, top_k, spans):
+        self.had_arrived.append(len(self._arrived))
+        self._began.set()
+        return self._model.classify(data, top_k, spans)
+
+
+def test_no_model_begins_before_all_pictures_of_its_chunk_have_arrived_and_none_arrives_meanwhile(store, run):
+    run, began = replace(run, shadow=0.0), threading.Event()
+    keys = [f"in/{number:03}.png" for number in range(2 * AT_ONCE + 3)]
+    objects = SlowLast(keys[AT_ONCE - 1], began)
+    objects.kept |= dict.fromkeys(keys, SEVEN)
+    RunFiles(objects, run).write_pictures(4, [Picture(key) for key in keys])
+    watched = WatchedStore(store.get("digits"), objects.arrived, began)
+    GroupClassifier(watched, objects, 1_000_000).work(event(run))
+    groups_file = 1
+    chunks = [AT_ONCE] * AT_ONCE + [2 * AT_ONCE] * AT_ONCE + [len(keys)] * 3
+    assert watched.had_arrived == [groups_file + arrived for arrived in chunks]
 
 
 class TestSecondModel:
