@@ -73,7 +73,7 @@ def test_pictures_with_errors_are_rows(classifier, objects, run, pictures):
     }
 
 
-def test_a_service_that_fails_for_a_moment_leaves_no_rows(classifier, objects, run, pictures):
+def test_a_temporary_error_leaves_no_rows(classifier, objects, run, pictures):
     objects.failures[pictures[20]] = [StorageError("s3: SlowDown")]
     with pytest.raises(StorageError):
         classifier.work(event(run))
@@ -153,7 +153,7 @@ class TestSecondModel:
         assert not any(row.get("fallback") or "shadow_label" in row for row in rows if row["arm"] == "A")
 
     @pytest.mark.parametrize("name", ["absent", "corrupt"])
-    def test_the_first_has_nobody_to_take_over(self, corrupt, run, pictures, name):
+    def test_the_first_has_no_fallback(self, corrupt, run, pictures, name):
         run = replace(run, split=Split("e", name, "digits", 0.5))
         with pytest.raises(ModelError, match=name):
             corrupt.work(event(run))
@@ -169,7 +169,7 @@ class TestSecondModel:
 
 
 class Fragile:
-    """A model that answers, but for some inferences; warming is the first one."""
+    """A model that fails on some inferences, by number; warming is the first one."""
 
     def __init__(self, model, failure, fails):
         self._model, self._failure, self._fails, self.inferences = model, failure, fails, 0
@@ -189,7 +189,7 @@ class Fragile:
 
 
 class FragileStore:
-    """Model `digits` under its own name and, with failures, as `fragile`."""
+    """Has the model `digits` under that name and, with failures, as `fragile`."""
 
     def __init__(self, store, failure, fails):
         self._store = store

@@ -31,11 +31,11 @@ def event(objects, store, run):
 
 
 def test_every_picture_is_counted_once(reporter, objects, event):
-    told = reporter.report(event)
-    assert told["report"] == "s3://pictures/workflows/e/x/report.json"
-    assert told["page"] == "s3://pictures/workflows/e/x/report.html"
+    answer = reporter.report(event)
+    assert answer["report"] == "s3://pictures/workflows/e/x/report.json"
+    assert answer["page"] == "s3://pictures/workflows/e/x/report.html"
     report = json.loads(objects.kept["workflows/e/x/report.json"])
-    assert report["counts"] == told["counts"]
+    assert report["counts"] == answer["counts"]
     assert (report["counts"]["images"], report["counts"]["answered"], report["counts"]["failed"]) == (30, 20, 10)
     failures = [report["arms"][arm]["failures"] for arm in ("A", "B")]
     assert sum(found.get("GroupFailed", 0) for found in failures) == 10

@@ -1,4 +1,4 @@
-"""Against figures that were published, and against SciPy where it is installed."""
+"""Against published figures, and against SciPy if it is installed."""
 
 import math
 import random
@@ -139,7 +139,7 @@ class TestBinomial:
             assert binomial(share, expected) == pytest.approx(scipy_stats.binomtest(*share, expected).pvalue, abs=1e-9)
 
     @pytest.mark.parametrize(("hits", "expected", "p"), [(0, 0.0, 1.0), (1, 0.0, 0.0), (9, 1.0, 1.0), (8, 1.0, 0.0)])
-    def test_where_chance_has_no_say(self, hits, expected, p):
+    def test_without_chance(self, hits, expected, p):
         assert binomial(Share(hits, 9), expected) == p
 
     def test_a_hundred_thousand_images(self):
@@ -169,7 +169,7 @@ class TestImagesNeeded:
         assert 0.72 < found / 400 < 0.88
 
     @pytest.mark.parametrize("share_b", [0, 1])
-    def test_of_one_arm_alone_nothing_is_told(self, share_b):
+    def test_one_arm_alone_shows_nothing(self, share_b):
         assert pictures_needed(0.9, 0.02, share_b, 0.05, 0.8) is None
 
     @pytest.mark.parametrize("accuracy", [0, 0.01, 1])
