@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.s3 import Listed, Objects
+from chalicelib.config import EMBEDDED_MODELS, Settings
+from chalicelib.inference.store import ModelStore
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import PAGE, Planner
 from layers.deploy.package import RESOURCES
@@ -95,7 +97,8 @@ def state_machine(client) -> str:
 
 
 @pytest.fixture(scope="module")
-def functions(cloud, client, store) -> StubHost:
+def functions(cloud, client) -> StubHost:
+    store = ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
     planner = Planner(store, ManyObjects(client("s3")))
     host: StubHost = cloud.host
     host.functions["plan"] = lambda event: planner.plan(event, soon_over())
