@@ -1,10 +1,23 @@
-"""Two models share the work: which one a key gets is decided by a hash, so it is the same everywhere and for ever."""
+"""Two models share the work. A hash of the key decides which one gets it, so the answer is the same everywhere."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 Arm = Literal["A", "B"]
+ARMS: tuple[Arm, Arm] = ("A", "B")
+
+
+def dealt(name: str, key: str) -> float:
+    """A number in [0, 1) for a key: uniform over keys, always the same for one, and independent for another name.
+
+    It is the first 64 bits of a SHA-256 digest as a binary fraction, rounded down to a float: rounded up it could reach
+    1, or a weight that the fraction itself stays below.
+    """
+    number = int.from_bytes(hashlib.sha256(f"{name}\0{key}".encode()).digest()[:8])
+    nearest = number / 2**64
+    return nearest if nearest * 2**64 <= number else math.nextafter(nearest, 0.0)
 
 
 @dataclass(frozen=True)
@@ -17,9 +30,8 @@ class Split:
     weight: float
 
     def arm(self, key: str) -> Arm:
-        """The arm of a key. Keys of another experiment are dealt anew, independent of this one."""
-        digest = hashlib.sha256(f"{self.experiment}\0{key}".encode()).digest()
-        return "B" if int.from_bytes(digest[:8]) < self.weight * 2**64 else "A"
+        """The arm of a key. Another experiment deals the same keys anew, independent of this one."""
+        return "B" if dealt(self.experiment, key) < self.weight else "A"
 
     def model(self, arm: Arm) -> str:
         """The name of an arm's model."""

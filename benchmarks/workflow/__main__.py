@@ -3,7 +3,7 @@
     python -m benchmarks.workflow [--images 400] [--weight 0.3] [--fail throttle|b-missing|b-corrupt|timeout|...]
 
 Deploys the project into `localaws` with the digits in two quantisations, uploads scans of digits in folders named by
-their label, and has the deployed state machine compare the two models on them. Exit code 0 when the counts add up.
+their label, and runs the deployed state machine on them. The exit code is 0 if the counts add up.
 """
 
 import argparse
@@ -12,16 +12,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.workflow.deployment import ABSENT, CORRUPT, FIRST, SECOND, deploy
-from benchmarks.workflow.faults import BAD_IMAGE, BUCKET, FAILURES, MISSING, FaultyHost, FirstWriteRefused
+from benchmarks.workflow.faults import BAD_PICTURE, BUCKET, FAILURES, MISSING, FaultyHost, FirstWriteRefused
 from benchmarks.workflow.faults import CORRUPT as B_CORRUPT
 from benchmarks.workflow.trial import Trial, pictures
+from chalicelib.split import ARMS
+from chalicelib.workflow.report.types import Report, ShareFigures, Times
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy.deployer import PROJECT
 from localaws.host import interpreters
@@ -32,7 +33,7 @@ CONSOLE = Console(highlight=False, soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run it once."""
+    """Run one trial and show its report; returns the exit code."""
     options = _parser().parse_args(arguments)
     began = time.monotonic()
     python = interpreters.preferred()
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def trial_of(cloud: LocalAws, options: argparse.Namespace) -> Trial:
-    """What the options ask for; `fail` may be None."""
+    """The trial by the options; `fail` may be None."""
     experiment = {
         "experiment": options.experiment,
         "models": [FIRST, SECOND_WHEN.get(options.fail, SECOND)],
@@ -61,7 +62,7 @@ def trial_of(cloud: LocalAws, options: argparse.Namespace) -> Trial:
         "labels": "folders",
         "group": options.group,
     }
-    made = pictures(options.images, options.seed, broken=options.fail == BAD_IMAGE)
+    made = pictures(options.pictures, options.seed, broken=options.fail == BAD_PICTURE)
     return Trial(cloud, options.fail or "trial", experiment, made)
 
 
@@ -87,35 +88,45 @@ def _show(trial: Trial, problems: list[str]) -> None:
             CONSOLE.print(f"FAIL {line}", markup=False)
 
 
-def _table(report: dict[str, Any]) -> Table:
-    table = Table("", *(f"{arm}: {report['models'][arm]}" for arm in ("A", "B")))
-    for name in ("images", "answered", "fallbacks", "failed"):
-        table.add_row(name, *(str(report["arms"][arm][name]) for arm in ("A", "B")))
-    for name in ("inference_ms", "total_ms"):
-        table.add_row(f"{name}, p50 and p95", *(_latency(report["arms"][arm][name]) for arm in ("A", "B")))
-    table.add_row("accuracy", *(_share(report["arms"][arm]["accuracy"]) for arm in ("A", "B")))
-    table.add_row("failures", *(", ".join(report["arms"][arm]["failures"]) or "none" for arm in ("A", "B")))
+def _table(report: Report) -> Table:
+    arms = [report["arms"][arm] for arm in ARMS]
+    table = Table("", *(f"{arm}: {report['models'][arm]}" for arm in ARMS))
+    table.add_row("images", *(str(arm["images"]) for arm in arms))
+    table.add_row("answered", *(str(arm["answered"]) for arm in arms))
+    table.add_row("fallbacks", *(str(arm["fallbacks"]) for arm in arms))
+    table.add_row("failed", *(str(arm["failed"]) for arm in arms))
+    table.add_row("inference_ms, p50 and p95", *(_latency(arm["inference_ms"]) for arm in arms))
+    table.add_row("total_ms, p50 and p95", *(_latency(arm["total_ms"]) for arm in arms))
+    table.add_row("accuracy", *(_share(arm["accuracy"]) for arm in arms))
+    table.add_row("failures", *(", ".join(arm["failures"]) or "none" for arm in arms))
     return table
 
 
-def _latency(found: dict[str, float] | None) -> str:
+def _latency(found: Times | None) -> str:
     return f"{found['p50']} {found['p95']}" if found else "-"
 
 
-def _share(found: dict[str, float] | None) -> str:
+def _share(found: ShareFigures | None) -> str:
     return f"{found['share']:.1%}" if found else "-"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.workflow", description=__doc__)
-    parser.add_argument("--images", type=int, default=400, metavar="N")
+    parser.add_argument("--images", type=int, default=400, metavar="N", help="how many pictures", dest="pictures")
     parser.add_argument("--weight", type=float, default=0.3, metavar="SHARE", help="B's share of the pictures")
-    parser.add_argument("--shadow", type=float, default=0.2, metavar="SHARE", help="what both models classify")
-    parser.add_argument("--group", type=int, default=25, metavar="N", help="pictures of one invocation")
-    parser.add_argument("--experiment", default="digits-in-two-quantisations", metavar="NAME")
-    parser.add_argument("--fail", choices=FAILURES, help="what shall go wrong")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at once")
+    parser.add_argument(
+        "--shadow", type=float, default=0.2, metavar="SHARE", help="share of the pictures that both models classify"
+    )
+    parser.add_argument("--group", type=int, default=25, metavar="N", help="pictures that one invocation classifies")
+    parser.add_argument(
+        "--experiment",
+        default="digits-in-two-quantisations",
+        metavar="NAME",
+        help="another name deals the pictures anew",
+    )
+    parser.add_argument("--fail", choices=FAILURES, help="the failure to inject")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random shifts of the pictures")
+    parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at the same time")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The project into `localaws` with a second model: layers, `chalice deploy`, the state machine, as into an account."""
+"""Deploys the project into `localaws` with a second model, as into an account: layers, functions, state machine."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ EMBEDDED = PROJECT / "chalicelib" / "models" / FIRST
 
 
 def deploy(cloud: LocalAws, python: Interpreter, folder: Path, say: Say) -> Deployment:
-    """Deploy from a copy in `folder`, so that neither the project's models nor its layers change."""
+    """Deploy from a copy in `folder`. The project's models and layers stay as they are."""
     copied = project.copy(PROJECT, folder / "project")
     layers = copied / "build" / "layers"
     layers.mkdir(parents=True)
@@ -32,7 +32,7 @@ def deploy(cloud: LocalAws, python: Interpreter, folder: Path, say: Say) -> Depl
 
 
 def _runtime_layer(deployer: Deployer) -> Path:
-    """The project's own, built if it is not there yet."""
+    """The project's runtime layer, built first if it is missing or stale."""
     options, name = deployer.layer_options()
     if is_stale(LAYERS, name, PROJECT / "models"):
         subprocess.run([sys.executable, "-m", "layers", "build", *options], cwd=PROJECT, check=True)
@@ -40,7 +40,7 @@ def _runtime_layer(deployer: Deployer) -> Path:
 
 
 def _damage(layer: Path) -> None:
-    """Flip a bit in the middle of the model, as a bad copy may have done."""
+    """Flip a bit in the middle of the model, as a bad copy would."""
     with zipfile.ZipFile(layer) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(layer, "w", zipfile.ZIP_DEFLATED) as archive:

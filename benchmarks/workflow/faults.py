@@ -1,4 +1,4 @@
-"""What may go wrong with a service, most of it once: the same call again goes well, as a retry is to show."""
+"""Failures of a service, to inject. Most of them happen once, so that a retry of the same call succeeds."""
 
 import json
 import threading
@@ -14,24 +14,24 @@ from localaws.host.invocation import Result
 from localaws.host.lambda_host import LambdaHost
 
 THROTTLE, TIMEOUT, BUCKET = "throttle", "timeout", "bucket-refuses"
-MISSING, CORRUPT, BAD_IMAGE = "b-missing", "b-corrupt", "bad-image"
-FAILURES = (THROTTLE, MISSING, CORRUPT, TIMEOUT, BAD_IMAGE, BUCKET)
+MISSING, CORRUPT, BAD_PICTURE = "b-missing", "b-corrupt", "bad-image"
+FAILURES = (THROTTLE, MISSING, CORRUPT, TIMEOUT, BAD_PICTURE, BUCKET)
 STUCK = "stuck"
-"""Not once: whatever asks both models ends in a time-out."""
+"""Every call that asks both models ends in a time-out, retries too."""
 CUT_OFF_S = 0.02
-"""A group takes several times as long: each of its pictures is fetched and classified."""
+"""Seconds after which a call is cut off. A group takes several times as long to fetch and classify."""
 _REFUSED = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
 
 class Once:
-    """Tells the first time of each thing from the later ones."""
+    """Finds out whether a thing is seen for the first time."""
 
     def __init__(self) -> None:
         self._seen: set[object] = set()
         self._lock = threading.Lock()
 
     def is_first(self, what: object) -> bool:
-        """Whether `what` was not asked about before."""
+        """Whether this is the first call with `what`."""
         with self._lock:
             first = what not in self._seen
             self._seen.add(what)
@@ -39,12 +39,12 @@ class Once:
 
     @property
     def count(self) -> int:
-        """Of the things that were seen."""
+        """How many different things were seen."""
         return len(self._seen)
 
 
 class FaultyHost(LambdaHost):
-    """Refuses the first call for each group, or cuts it off, as `fault` says."""
+    """Refuses the first call for each group, or cuts it off; `fault` decides which."""
 
     fault: str | None = None
 
@@ -53,11 +53,11 @@ class FaultyHost(LambdaHost):
         self.injected = Once()
 
     def invoke(self, function: Function, payload: bytes) -> Result:
-        """As a LambdaHost, but for the fault."""
+        """Invoke the function as LambdaHost does, with the fault if it is due."""
         if not function.name.endswith("-classify") or not self._hits(payload):
             return super().invoke(function, payload)
         if self.fault == THROTTLE:
-            raise TooManyRequests(f"{function.name}: refused, for a trial")
+            raise TooManyRequests(f"{function.name}: refused by the trial")
         return super().invoke(replace(function, timeout_s=CUT_OFF_S), payload)
 
     def _hits(self, payload: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""The digits again, in another quantisation: what the workflow's trial compares the embedded model with.
+"""The digits in another quantisation: the second model of the workflow's trial.
 
-The 8-bit weights are exact multiples of their scales, so that a float model of the same weights can be had back from
-them at once, where training anew takes minutes; `python -m convert` makes 16 bits of it as of any float model.
+The 8-bit weights are exact multiples of their scales. So a float model with the same weights can be computed from them
+at once, while training takes minutes; `python -m convert` turns it into 16 bits, like any float model.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _STORED: dict[int, Any] = {Type.INT8: np.int8, Type.INT32: np.int32}
 
 
 def write_second(bundle: Path, models: Path, name: str) -> Path:
-    """Write the bundle `models/name`, the 16-bit form of an int8 `bundle`; raises OSError where it cannot."""
+    """Write the bundle `models/name`, the 16-bit form of the int8 `bundle`; raises OSError if the converter fails."""
     models.mkdir(parents=True, exist_ok=True)
     source = models / f".{name}.tflite"
     source.write_bytes(float_model((bundle / MODEL_FILE).read_bytes()))
@@ -33,12 +33,12 @@ def write_second(bundle: Path, models: Path, name: str) -> Path:
     screen.console.quiet = False
     source.unlink()
     if code:
-        raise OSError("the second model cannot be made: the converter's message stands above")
+        raise OSError("the converter cannot make the second model: see its message above")
     return models / name
 
 
 def float_model(data: bytes) -> bytes:
-    """An int8 .tflite model in float32: the same weights, nothing rounded between the layers."""
+    """An int8 .tflite model in float32, with the same weights and no rounding between the layers."""
     graph = Graph(data)
     for tensor in graph.subgraph.tensors:
         if tensor.quantization is not None and tensor.quantization.scale is not None:
@@ -50,7 +50,7 @@ def float_model(data: bytes) -> bytes:
 
 
 def _to_float(graph: Graph, tensor: Any) -> None:
-    """(stored - zero_point) * scale, for each channel of `quantizedDimension` where there are several."""
+    """Store (stored - zero_point) * scale instead, for each channel of `quantizedDimension` if there are several."""
     buffer, quantization = graph.model.buffers[tensor.buffer], tensor.quantization
     if buffer.data is not None and len(buffer.data):
         stored = np.frombuffer(bytes(buffer.data), _STORED[tensor.type]).reshape(tensor.shape)

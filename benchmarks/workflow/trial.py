@@ -1,4 +1,4 @@
-"""One execution of the deployed state machine, from pictures in a bucket to a report that is checked."""
+"""One execution of the deployed state machine: uploads pictures, runs it, fetches its report and checks the counts."""
 
 import json
 import random
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import digit_scans
-from chalicelib.split import Split
+from chalicelib.split import ARMS, Split
+from chalicelib.workflow.report.types import Report
 from localaws.cloud.local_aws import LocalAws
 
 STATE_MACHINE = "slimception-dev-workflow"
@@ -22,22 +23,24 @@ OnGroups = Callable[[int, int], None]
 
 @dataclass
 class Trial:
-    """`input` is the execution's, `name` its name; `pictures` are key to content, in folders named by the label."""
+    """An execution called `name`. `pictures` are name to content, in folders named by the label."""
 
     cloud: LocalAws
     name: str
     input: dict[str, Any]
+    """The execution's; `run` adds the source."""
     pictures: Mapping[str, bytes]
     folder: str = "pictures"
-    """Where the pictures lie in the bucket."""
+    """The pictures' folder in the bucket."""
     bucket: str = ""
     execution: dict[str, Any] = field(default_factory=dict)
-    report: dict[str, Any] = field(default_factory=dict)
+    report: Report | None = None
+    """None until it is fetched."""
     page: str = ""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self, on_groups: OnGroups | None = None) -> list[str]:
-        """Upload, execute, fetch the report; returns what does not add up."""
+        """Upload, execute, fetch the report; returns the checks that fail, in words."""
         s3, states = self.cloud.client("s3"), self.cloud.client("stepfunctions")
         try:
             self._upload(s3)
@@ -78,19 +81,19 @@ class Trial:
             time.sleep(LOOK_EVERY_S)
 
     def fetch(self, s3: Any) -> None:
-        """The report, its page and the rows, which are there even where the execution failed for want of an answer."""
-        self.report = json.loads(self._read(s3, f"{self.prefix}report.json"))
-        self.page = self._read(s3, f"{self.prefix}report.html").decode()
+        """Fetch the report, its page and the rows. They exist even if no picture was answered."""
+        self.report = json.loads(self._read(s3, f"{self.output_prefix}report.json"))
+        self.page = self._read(s3, f"{self.output_prefix}report.html").decode()
         for key in self._keys(s3, "rows/"):
             self.rows += [json.loads(line) for line in self._read(s3, key).splitlines()]
 
     @property
-    def prefix(self) -> str:
-        """Of the files of the execution."""
+    def output_prefix(self) -> str:
+        """The prefix of the files that the execution writes."""
         return f"workflows/{self.input['experiment']}/{self.name}/"
 
     def _keys(self, s3: Any, what: str) -> list[str]:
-        listed = s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.prefix}{what}")
+        listed = s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.output_prefix}{what}")
         return [found["Key"] for found in listed.get("Contents", [])]
 
     def _read(self, s3: Any, key: str) -> bytes:
@@ -98,14 +101,16 @@ class Trial:
         return content
 
     def checks(self) -> dict[str, bool]:
-        """What is said of the counts, and whether it holds; the arms are dealt again here."""
+        """Statements about the counts, and whether each one is true. The arms are dealt again here; needs `report`."""
+        report = self.report
+        assert report is not None, "fetch the report first"
         first, second = self.input["models"]
         split = Split(self.input["experiment"], first, second, self.input["weight"])
-        total, counts = len(self.pictures), self.report["counts"]
+        total, counts = len(self.pictures), report["counts"]
         keys = {row["key"]: row["arm"] for row in self.rows}
         dealt = {key: split.arm(key) for key in (f"{self.folder}/{name}" for name in self.pictures)}
-        arms = {arm: sum(found == arm for found in dealt.values()) for arm in ("A", "B")}
-        counted = {arm: self.report["arms"][arm]["images"] for arm in ("A", "B")}
+        arms = {arm: sum(found == arm for found in dealt.values()) for arm in ARMS}
+        counted = {arm: report["arms"][arm]["images"] for arm in ARMS}
         return {
             f"{total} pictures, {counts['images']} in the report": counts["images"] == total,
             f"{counts['answered']} answered + {counts['failed']} failed": (
@@ -117,17 +122,17 @@ class Trial:
             f"A and B have {arms['A']} and {arms['B']} by the hash, {counted['A']} and {counted['B']} in the report": (
                 keys == dealt and counted == arms
             ),
-            f"the split is within chance of {self.input['weight']}": self.report["split"]["within_chance"],
+            f"the split is within chance of {self.input['weight']}": report["split"]["within_chance"],
         }
 
 
-def pictures(count: int, seed: int, broken: bool = False) -> dict[str, bytes]:
-    """`<digit>/<number>.png` to scans of digits, each in its own place; with `broken`, one in twenty is none."""
+def pictures(count: int, seed: int, *, broken: bool = False) -> dict[str, bytes]:
+    """Scans of digits as `<digit>/<number>.png`, each shifted by chance; with `broken`, one in twenty is no picture."""
     scans, chance = digit_scans.load(), random.Random(seed)
     made = {}
     for number in range(count):
         which = number % len(scans.target)
-        picture = digit_scans.png(scans.images[which], chance)  # a broken one has its place, too
+        picture = digit_scans.png(scans.images[which], chance)  # for a broken one, too: the others stay the same
         is_broken = broken and number % BROKEN_EVERY == BROKEN_EVERY // 2
         made[f"{scans.target[which]}/{number:05}.png"] = b"no picture at all" if is_broken else picture
     return made

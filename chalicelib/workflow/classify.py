@@ -13,57 +13,67 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.split import Arm
 from chalicelib.statuses import INTERNAL, UNEXPECTED, refusal
 from chalicelib.telemetry import Spans, log, milliseconds_since
-from chalicelib.workflow.pictures import Picture, read_pictures
+from chalicelib.workflow.files import RunFiles
+from chalicelib.workflow.pictures import Picture
 from chalicelib.workflow.report.arms import SECOND_FAILED
 from chalicelib.workflow.report.row import Row
-from chalicelib.workflow.rows import failed_row, failed_rows, write_rows
+from chalicelib.workflow.rows import failed_row, failed_rows
 from chalicelib.workflow.run import Run
+from chalicelib.workflow.states import GroupTask
 
 AT_ONCE = 8
-"""Pictures fetched at once; so many are in memory."""
+"""Pictures that are fetched at once, and held in memory."""
 _UNFORESEEN = {"Code": UNEXPECTED[1], "Message": INTERNAL}
-"""Of a picture on which model A fails; the exception is for the log."""
+"""The error of a picture on which model A fails; the exception itself is in the log only."""
 
 
 class Fetched(NamedTuple):
-    """A picture's bytes, and how long they took."""
+    """A picture's bytes, and how long fetching them took."""
 
     data: bytes
-    milliseconds: float
+    duration_ms: float
 
 
 class GroupClassifier:
-    """Answers the states Classify, With A instead and Record the failure. One for each process."""
+    """Answers the states Classify, With A instead and Record the failure. There is one for each process."""
 
     def __init__(self, store: ModelStore, objects: Objects, max_object_bytes: int) -> None:
         self._store, self._objects, self._max_object_bytes = store, objects, max_object_bytes
         self._warm: set[str] = set()
 
     def work(self, event: Mapping[str, Any]) -> dict[str, int]:
-        """Write the rows of `event["group"]` and count them. A second time writes the same file again.
+        """Write the rows of the group and return their counts. `event` is a GroupTask; a retry writes the same file.
 
-        With `instead`, A answers for both arms, and the rows say `because` of which error; with `failure`,
-        `{"Error", "Cause"}`, nothing does. Raises SecondModelError where B does not load or answer at all, ModelError
-        where A does not, StorageError for what may go well another time.
+        Raises SecondModelError if model B does not load or answers nothing at all, ModelError if that is model A, and
+        what `aws.translated` raises, such as StorageError, which a retry may help.
         """
-        run, group = Run.from_dict(event["run"]), int(event["group"])
-        pictures = read_pictures(self._objects, run, group)
-        if "failure" in event:
-            rows = failed_rows(run, pictures, event["failure"])
-        else:
-            because = str(event.get("because", SECOND_FAILED)) if event.get("instead") else None
-            rows = list(self._classify(run, pictures, because))
-        write_rows(self._objects, run, group, rows)
+        task = GroupTask.from_event(event)
+        files = RunFiles(self._objects, task.run)
+        rows = self._rows(task, files.read_pictures(task.group))
+        files.write_rows(task.group, rows)
         counts = {
             "images": len(rows),
             "errors": sum(row.error is not None for row in rows),
             "fallbacks": sum(row.fallback for row in rows),
         }
-        log("group", prefix=run.prefix, group=group, **counts)
-        return {"group": group, **counts}
+        log("group", prefix=task.run.output_prefix, group=task.group, **counts)
+        return {"group": task.group, **counts}
+
+    def _rows(self, task: GroupTask, pictures: list[Picture]) -> list[Row]:
+        """A row for each picture, in their order."""
+        match task.mode:
+            case "record_failure":
+                return failed_rows(task.run, pictures, task.failure or {})
+            case "first_only":
+                return list(self._classify(task.run, pictures, because=task.because))
+            case "arms":
+                return list(self._classify(task.run, pictures, because=None))
 
     def _classify(self, run: Run, pictures: list[Picture], because: str | None) -> Iterator[Row]:
-        """In the order of `pictures`. Nothing is fetched meanwhile: it would be measured as the model's time."""
+        """With a reason `because`, model A answers for both arms.
+
+        Nothing is fetched while a model runs: that would be measured as the model's time.
+        """
         with ThreadPoolExecutor(AT_ONCE) as readers:
             for start in range(0, len(pictures), AT_ONCE):
                 some = pictures[start : start + AT_ONCE]
@@ -84,7 +94,6 @@ class GroupClassifier:
         return Fetched(data, milliseconds_since(began))
 
     def _row(self, run: Run, picture: Picture, fetched: Fetched, because: str | None) -> Row:
-        """With a reason `because`, A answers whatever the arm."""
         arm, data = run.split.arm(picture.key), fetched.data
         answering: Arm = arm if because is None else "A"
         answer = self._ask(run, answering, picture.key, data)
@@ -102,40 +111,41 @@ class GroupClassifier:
             score=rounded(best.score),
             fallback=answering != arm,
             inference_ms=spans["inference"],
-            total_ms=round(fetched.milliseconds + sum(spans.values()), 2),
+            total_ms=round(fetched.duration_ms + sum(spans.values()), 2),
             expected=picture.expected,
             shadow_label=self._shadow(run, arm, picture.key, data) if because is None else None,
             because=because if answering != arm else None,
         )
 
     def _shadow(self, run: Run, arm: Arm, key: str, data: bytes) -> str | None:
+        """The label by the other arm's model, if the picture is in the sample that both classify."""
         if not run.is_shadowed(key):
             return None
         answer = self._ask(run, "B" if arm == "A" else "A", key, data)
         return answer and answer[0].label
 
     def _ask(self, run: Run, arm: Arm, key: str, data: bytes) -> tuple[Prediction, Spans] | None:
-        """None where a model that answers others fails on this picture: one is no reason to lose its whole group."""
+        """The best class; None if the arm's model fails on this picture alone, for which its group need not fail."""
         model, spans = self._model(run.split.model(arm), arm), Spans()
         try:
             return model.classify(data, 1, spans)[0], spans
         except ClientError:
             raise
         except Exception:
-            log("no answer", prefix=run.prefix, key=key, arm=arm, traceback=traceback.format_exc())
+            log("no answer", prefix=run.output_prefix, key=key, arm=arm, traceback=traceback.format_exc())
             return None
 
     def _model(self, name: str, arm: Arm) -> Classifier:
-        """Loaded, and warm: its first inference would count against its arm."""
+        """The model, loaded and warm: its first inference would count against its arm."""
         try:
             model = self._store.get(name)
             if name not in self._warm:
                 model.warm()
                 self._warm.add(name)
-        except Exception as error:  # whatever it is, it is no fault of a picture's
+        except Exception as error:  # any exception: none of these is the picture's fault
             own = isinstance(error, ClientError | ServiceError)
             text = str(error) if own else f"model {name!r} does not answer: {type(error).__name__}"
             if arm == "B":
                 raise SecondModelError(text if own else f"{text}: {error}") from error
-            raise ModelError(text) from error  # in the rows, which keep nothing of an engine's own text
+            raise ModelError(text) from error  # it gets into the rows, which keep nothing of an engine's own text
         return model

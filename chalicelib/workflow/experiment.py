@@ -1,4 +1,4 @@
-"""The input of an execution to checked values. Every refusal says what came and what is accepted."""
+"""Checks the input of an execution. Every error says what was received and what is accepted."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,30 +10,33 @@ from chalicelib.errors import InvalidRequest, shown
 from chalicelib.split import Split
 
 FOLDERS = "folders"
-"""For "labels": a picture's label is the name of the folder that it lies in."""
+"""The value of "labels" that makes the name of a picture's folder its label."""
 GROUP, MAX_GROUP = 200, 500
-"""Pictures that one invocation classifies: enough to make it cheap, few enough to end well within its 40 seconds."""
+"""Pictures of one invocation, by default and at most: enough to make it cheap, few enough for its 40 seconds."""
 MAX_KEY_BYTES = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What an execution is asked for."""
+    """The checked input."""
 
     split: Split
     shadow: float
+    """The share of pictures that both models classify, 0 to 1."""
     bucket: str
     prefix: str
-    images: tuple[str, ...] | None
+    """Of the pictures."""
+    pictures: tuple[str, ...] | None
     """Keys in the bucket; None: every object under the prefix."""
     labels: str | None
-    """FOLDERS, the S3 URL of a CSV or JSON Lines file, or None: not known."""
+    """FOLDERS, the S3 URL of a CSV or JSON Lines file, or None: labels are not known."""
     group: int
+    """Pictures in a group."""
 
 
 def parse(fields: Any) -> Experiment:
-    """Check the input; raises InvalidRequest."""
+    """The checked values of the input's `fields`; raises InvalidRequest."""
     if not isinstance(fields, Mapping):
         raise InvalidRequest(f"the input is {shown(fields)}: expected a JSON object")
     values = {name: _checked(name, fields) for name in _FIELDS}
@@ -43,13 +46,13 @@ def parse(fields: Any) -> Experiment:
     bucket, prefix = parse_s3_url(values["source"], "source")
     if values["labels"] not in (None, FOLDERS):
         parse_s3_url(values["labels"], "labels")
-    images, (first, second) = values["images"], values["models"]
+    keys, (first, second) = values["images"], values["models"]
     return Experiment(
         split=Split(values["experiment"], first, second, float(values["weight"])),
         shadow=float(values["shadow"]),
         bucket=bucket,
         prefix=prefix,
-        images=None if images is None else tuple(dict.fromkeys(images)),
+        pictures=None if keys is None else tuple(dict.fromkeys(keys)),
         labels=values["labels"],
         group=values["group"],
     )
@@ -68,7 +71,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _are_keys(value: Any) -> bool:
-    """S3's keys are UTF-8, which has no half characters, though JSON can spell them."""
+    """S3's keys are UTF-8, which cannot encode lone surrogates; JSON can."""
     return _are_texts(value) and all(0 < len(_utf8(key)) <= MAX_KEY_BYTES for key in value)
 
 
@@ -94,7 +97,7 @@ _FIELDS: Mapping[str, tuple[Any, Callable[[Any], bool], str]] = {
     "labels": (None, _is_text, f'"{FOLDERS}", or s3://bucket/labels.csv or .jsonl'),
     "group": (GROUP, lambda value: type(value) is int and 1 <= value <= MAX_GROUP, f"1 to {MAX_GROUP} pictures"),
 }
-"""Name to default, check, and what is accepted."""
+"""Name of a field to its default, its check, and what is accepted."""
 
 
 def _checked(name: str, fields: Mapping[str, Any]) -> Any:

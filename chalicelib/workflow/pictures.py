@@ -1,56 +1,42 @@
-"""The pictures of a group, as a file in S3, and the labels that they should get."""
+"""The pictures of a run, and their true labels."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from chalicelib.aws.s3 import Objects, json_lines
+from chalicelib.aws.s3 import Objects
 from chalicelib.aws.urls import parse_s3_url
 from chalicelib.errors import InvalidRequest
 from chalicelib.workflow.experiment import FOLDERS
-from chalicelib.workflow.run import Run
 
-MAX_FILE_BYTES = 16 * 1024 * 1024
-"""Of a group's files. 500 keys of 1,024 bytes, each written as six characters, are 3 MB."""
 MAX_LABELS_BYTES = 64 * 1024 * 1024
-"""Some 600,000 lines of a hundred bytes: they are held in memory whole, and as text, and as a dict."""
+"""Some 600,000 lines of a hundred bytes. The whole file is held in memory three times: as bytes, text and dict."""
 
 Labels = Mapping[str, str]
+"""Key to label."""
 
 
 class Picture(NamedTuple):
-    """A key in the run's bucket, and the label that it should get, where that is known."""
+    """A key in the run's bucket, and its true label, if that is known."""
 
     key: str
     expected: str | None = None
 
 
-def write_pictures(objects: Objects, run: Run, group: int, pictures: Iterable[Picture]) -> None:
-    """Write the file of a group; raises what `aws.translated` raises."""
-    rows = ({name: value for name, value in picture._asdict().items() if value is not None} for picture in pictures)
-    objects.write(run.bucket, run.pictures_key(group), json_lines(rows), "application/x-ndjson")
-
-
-def read_pictures(objects: Objects, run: Run, group: int) -> list[Picture]:
-    """Read it again."""
-    text = objects.read(run.bucket, run.pictures_key(group), MAX_FILE_BYTES)
-    return [Picture(**json.loads(line)) for line in text.splitlines()]
-
-
-def labelled(key: str, labels: Labels | None, by_folder: bool) -> Picture:
-    """A picture with the label of its folder, or the one that `labels` has for it."""
+def labelled(key: str, labels: Labels | None, *, by_folder: bool) -> Picture:
+    """A picture with the name of its folder as the label, or with its label of `labels`."""
     if by_folder:
         return Picture(key, key.rpartition("/")[0].rpartition("/")[2] or None)
     return Picture(key, labels.get(key) if labels else None)
 
 
 def read_labels(objects: Objects, where: str | None) -> Labels | None:
-    """Key to label, of a CSV file with a line `key,label` first or of JSON Lines with `key` and `label`.
+    """The labels in the file at the S3 URL `where`: CSV with the header `key,label`, or JSON Lines with these fields.
 
-    None where labels are not known, or are the folders' names. Raises InvalidRequest, and what
-    `aws.translated` raises.
+    None if there is no such file: labels are not known, or are the folders' names. Raises InvalidRequest if the file
+    has another form, and what `aws.translated` raises.
     """
     if where is None or where == FOLDERS:
         return None
@@ -68,9 +54,9 @@ def read_labels(objects: Objects, where: str | None) -> Labels | None:
 
 
 def _text(value: object) -> str:
-    """A key or a label; labels may be numbers. A line that ends before them has None."""
+    """A key or a label; a label may be a number. In a line that ends early the value is None."""
     if not isinstance(value, str | int):
-        raise TypeError(f"{type(value).__name__} is no text")
+        raise TypeError(f"expected text, got {type(value).__name__}")
     return str(value)
 
 

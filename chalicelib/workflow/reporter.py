@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.aws.s3 import Objects
-from chalicelib.config import Settings
+from chalicelib.config import MEMORY_MB_PER_VCPU, Settings
 from chalicelib.telemetry import log
-from chalicelib.workflow.rows import LOST, read_all_rows
-from chalicelib.workflow.run import Run
+from chalicelib.workflow.files import RunFiles
+from chalicelib.workflow.rows import LOST
+from chalicelib.workflow.states import Failure, Plan
 
-MEMORY_MB = 1769
-"""What .chalice/config.json gives the functions; outside Lambda no other is known."""
+MEMORY_MB = MEMORY_MB_PER_VCPU
+"""The memory of the functions in .chalice/config.json, by which costs are estimated outside Lambda."""
 
 
 class NothingAnswered(Exception):
-    """Not one picture of an execution was answered: it fails, so that the alarm tells somebody."""
+    """No picture of an execution was answered. The execution fails, so that its alarm goes off."""
 
 
 class Reporter:
@@ -26,25 +27,25 @@ class Reporter:
         self._objects, self._memory_mb = objects, settings.memory_mb or MEMORY_MB
 
     def report(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Write both files and tell where they lie; twice is harmless.
+        """Write both files and return their URLs and the counts. A retry writes them again.
 
-        `event["state"]` is what *plan* returned, and as `failure`, `{"Error", "Cause"}`, why the Map over the groups
-        ended early. Raises what `aws.translated` raises, and NothingAnswered, with both files written.
+        `event["state"]` is what *plan* returned and, if the Map over the groups ended early, its Failure as `failure`.
+        Raises what `aws.translated` raises, and NothingAnswered after both files are written.
         """
         from chalicelib.workflow.report import build, html
 
-        state = event["state"]
-        run, listing, failure = Run.from_dict(state["run"]), state["listing"], state.get("failure")
-        rows = read_all_rows(self._objects, run, listing["groups"], failure or LOST)
-        content = build.build(rows, run.split, self._memory_mb, platform.machine())
-        page = html.page(content).encode()
-        self._objects.write(run.bucket, run.page_key, [page], "text/html; charset=utf-8")
-        text = json.dumps(content, indent=2) + "\n"
-        self._objects.write(run.bucket, run.report_key, [text.encode()], "application/json")
-        told = {"images": listing["images"], "counts": content["counts"]}
-        log("reported", prefix=run.prefix, **told, failure=failure)
-        where = f"s3://{run.bucket}/"
-        if not content["counts"]["answered"]:
-            reason = f" (the Map over its groups failed: {failure['Error']})" if failure else ""
-            raise NothingAnswered(f"none of {listing['images']} pictures was answered{reason}: {where}{run.page_key}")
-        return {**told, "report": where + run.report_key, "page": where + run.page_key}
+        plan, failure = Plan.from_dict(event["state"]), event["state"].get("failure")
+        files = RunFiles(self._objects, plan.run)
+        rows = files.read_all_rows(plan.listing.groups, failure or LOST)
+        report = build.build(rows, plan.run.split, self._memory_mb, platform.machine())
+        urls = files.write_report(json.dumps(report, indent=2) + "\n", html.page(report))
+        counted = {"images": plan.listing.pictures, "counts": report["counts"]}
+        log("reported", prefix=plan.run.output_prefix, **counted, failure=failure)
+        if not report["counts"]["answered"]:
+            raise NothingAnswered(_nothing_answered(plan.listing.pictures, failure, urls.page))
+        return {**counted, **urls._asdict()}
+
+
+def _nothing_answered(pictures: int, failure: Failure | None, page: str) -> str:
+    reason = f" (the Map over its groups failed: {failure['Error']})" if failure else ""
+    return f"none of {pictures} pictures was answered{reason}: {page}"

@@ -1,4 +1,4 @@
-"""What the state machine's functions need, each made at its first use, so that importing the app costs none of this."""
+"""The objects behind the state machine's functions, each made at its first use, so that `import app` stays fast."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,28 +21,28 @@ class WorkflowServices:
 
     @cached_property
     def planner(self) -> "Planner":
-        """Lists the pictures, in groups."""
+        """Answers the function *plan*; raises StorageError, as the others do, if no region is set."""
         from chalicelib.workflow.plan import Planner
 
         return Planner(self._store, self.objects)
 
     @cached_property
     def classifier(self) -> "GroupClassifier":
-        """Classifies a group of pictures."""
+        """Answers the function *classify*."""
         from chalicelib.workflow.classify import GroupClassifier
 
         return GroupClassifier(self._store, self.objects, self._settings.max_object_bytes)
 
     @cached_property
     def reporter(self) -> "Reporter":
-        """Writes the report."""
+        """Answers the function *report*."""
         from chalicelib.workflow.reporter import Reporter
 
         return Reporter(self.objects, self._settings)
 
     @cached_property
     def objects(self) -> "Objects":
-        """S3."""
+        """S3, over a client that all three share."""
         from chalicelib.aws.clients import client
         from chalicelib.aws.s3 import Objects
 

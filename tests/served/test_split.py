@@ -1,13 +1,39 @@
+import hashlib
 import math
 import subprocess
 import sys
 
 import pytest
 
-from chalicelib.split import Split
+from chalicelib.split import Split, dealt
 
 HALF = Split("spring", "digits", "digits-f16", 0.5)
 KEYS = [f"photos/{number}.jpg" for number in range(20_000)]
+
+
+def arm_before(experiment: str, weight: float, key: str) -> str:
+    """The formula of the releases before `dealt`, written out."""
+    digest = hashlib.sha256(f"{experiment}\0{key}".encode()).digest()
+    return "B" if int.from_bytes(digest[:8]) < weight * 2**64 else "A"
+
+
+class TestDealt:
+    @pytest.mark.parametrize("weight", [0.0, 1e-9, 0.1, 0.3, 0.5, 0.97, 1.0])
+    @pytest.mark.parametrize("experiment", ["spring", "spring\0shadow"])
+    def test_it_deals_10_000_keys_as_before(self, experiment, weight):
+        arms = [arm_before(experiment, weight, key) for key in KEYS[:10_000]]
+        assert [Split(experiment, "a", "b", weight).arm(key) for key in KEYS[:10_000]] == arms
+        assert ["B" if dealt(experiment, key) < weight else "A" for key in KEYS[:10_000]] == arms
+
+    def test_it_does_so_where_the_weight_is_a_keys_own_number_or_next_to_it(self):
+        for key in KEYS[:2_000]:
+            number = dealt("spring", key)
+            for weight in (math.nextafter(number, 0), number, math.nextafter(number, 1)):
+                assert Split("spring", "a", "b", weight).arm(key) == arm_before("spring", weight, key)
+
+    def test_it_stays_below_1(self, monkeypatch):
+        monkeypatch.setattr(hashlib, "sha256", lambda data: type("Digest", (), {"digest": lambda self: b"\xff" * 32})())
+        assert 0.9999 < dealt("spring", "key") < 1
 
 
 class TestArm:

@@ -1,4 +1,4 @@
-"""The deployed state machine on this machine's AWS: the same definition, real function processes, each failure once."""
+"""The deployed state machine on this machine's AWS: the same definition, real function processes, every failure."""
 
 import itertools
 import json
@@ -50,7 +50,7 @@ def cloud(runtime_packages, tmp_path_factory) -> Iterator[LocalAws]:  # noqa: F8
 
 @pytest.fixture
 def try_out(cloud: LocalAws) -> Iterator[Callable[..., Trial]]:
-    """Runs a trial whose counts have to add up."""
+    """Runs a trial and asserts that its counts add up."""
 
     def run(count: int = FEW, broken: bool = False, **changes: Any) -> Trial:
         trial = trial_of(cloud, count, broken, **changes)
@@ -64,7 +64,7 @@ def try_out(cloud: LocalAws) -> Iterator[Callable[..., Trial]]:
 
 def trial_of(cloud: LocalAws, count: int = FEW, broken: bool = False, **changes: Any) -> Trial:
     name = f"trial-{next(NUMBERS)}"
-    return Trial(cloud, name, {**INPUT, **changes}, pictures(count, 1, broken), folder=name)
+    return Trial(cloud, name, {**INPUT, **changes}, pictures(count, 1, broken=broken), folder=name)
 
 
 def history(cloud: LocalAws, trial: Trial) -> list[dict[str, Any]]:
@@ -131,7 +131,7 @@ def test_a_second_model_that_always_takes_too_long(cloud, try_out):
     assert set(trial.report["arms"]["B"]["fallback_reasons"]) == {"Sandbox.Timedout"}
 
 
-def test_pictures_that_are_none(try_out):
+def test_files_that_are_not_pictures(try_out):
     trial = try_out(broken=True)
     assert failures_of(trial) == {"UnsupportedMediaTypeError": 3}
     assert trial.report["counts"]["failed"] == 3
@@ -173,7 +173,7 @@ def test_a_group_that_fails_is_recorded_and_the_others_go_on(cloud, try_out, ref
     assert trial.report["counts"]["answered"] == count - INPUT["group"]
 
 
-def test_a_map_that_cannot_begin_is_told_and_fails(cloud, try_out):
+def test_a_map_that_cannot_begin_is_reported_and_fails(cloud, try_out):
     """The list of groups cannot be read: no group runs, and the report says why, not that nothing was recorded."""
 
     def refuse(environ: Mapping[str, Any]) -> Response | None:

@@ -1,7 +1,7 @@
-"""100,000 pictures with the longest keys there are: nothing that a state takes or gives comes near 256 KB.
+"""100,000 pictures with keys of the greatest length: no input or output of a state comes near 256 KB.
 
 The real definition on moto's interpreter; the real plan, which writes the real groups and the real manifest to moto's
-S3; stubs for the other two functions, with answers as large as they can be.
+S3; stubs for the other two functions, with answers of the greatest size.
 """
 
 import io
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.s3 import Listed, Objects
+from chalicelib.config import EMBEDDED_MODELS, Settings
+from chalicelib.inference.store import ModelStore
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import PAGE, Planner
 from layers.deploy.package import RESOURCES
@@ -26,26 +28,26 @@ from localaws.shims.state_machines import batches
 from tests.support.clients import clients_of
 from tests.support.paths import ROOT
 
-IMAGES, PAGES_IN_TIME = 100_000, 40
+PICTURES, PAGES_IN_TIME = 100_000, 40
 BUCKET, EXPERIMENT, NAME = "b" * 63, "e" * 64, "x" * 80
 LIMIT_BYTES = 262_144
 ROOM = 16
-"""How many times the largest payload fits into the limit."""
+"""The largest payload fits into the limit at least this many times."""
 KEY_BYTES = 1024
 LIMIT_S = 300
 
 
 class ManyObjects(Objects):
-    """Lists what nobody uploaded; writes where it should."""
+    """Lists objects that do not exist; writes to S3."""
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
         first = int(after.removeprefix(prefix)[:6]) + 1 if after else 0
-        names = (f"{prefix}{number:06}" for number in range(first, min(first + limit, IMAGES)))
+        names = (f"{prefix}{number:06}" for number in range(first, min(first + limit, PICTURES)))
         return [Listed(name + "é" * ((KEY_BYTES - len(name)) // 2), 1000, "") for name in names]
 
 
 class StubHost(LambdaHost):
-    """Functions as calls; keeps the size of all that goes in and comes out."""
+    """Calls Python functions; keeps the sizes of inputs and outputs."""
 
     def __init__(self) -> None:
         super().__init__(max_instances=2)
@@ -74,7 +76,7 @@ def client(cloud) -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture(scope="module")
 def state_machine(client) -> str:
-    """The definition, over functions that are there in name."""
+    """The definition, over functions that exist in name only."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("app.py", "")
@@ -95,7 +97,8 @@ def state_machine(client) -> str:
 
 
 @pytest.fixture(scope="module")
-def functions(cloud, client, store) -> StubHost:
+def functions(cloud, client) -> StubHost:
+    store = ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
     planner = Planner(store, ManyObjects(client("s3")))
     host: StubHost = cloud.host
     host.functions["plan"] = lambda event: planner.plan(event, soon_over())
@@ -109,7 +112,7 @@ def functions(cloud, client, store) -> StubHost:
 
 
 def soon_over() -> Callable[[], float]:
-    """The milliseconds that an invocation has left: enough for so many pages, then none."""
+    """The milliseconds that an invocation has left: enough for PAGES_IN_TIME pages, then none."""
     left = iter(range(PAGES_IN_TIME - 1))
     return lambda: 0.0 if next(left, None) is None else 1e9
 
@@ -123,7 +126,7 @@ def events(client, state_machine, functions) -> list[dict[str, Any]]:
     arn = states.start_execution(stateMachineArn=state_machine, name=NAME, input=json.dumps(text))["executionArn"]
     deadline = time.monotonic() + LIMIT_S
     while (ended := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline, "never ended"
+        assert time.monotonic() < deadline, "it has not ended"
         time.sleep(0.2)
     assert ended["status"] == "SUCCEEDED", ended
     found: list[dict[str, Any]] = states.get_execution_history(executionArn=arn)["events"]
@@ -138,13 +141,13 @@ def manifest(client, events) -> list[dict[str, int]]:
 
 
 def test_all_of_it_was_done(functions, events, manifest):
-    assert len(functions.sizes["plan"]) == 2 * -(-(IMAGES // PAGE + 1) // PAGES_IN_TIME)
-    assert len(functions.sizes["classify"]) == 2 * len(manifest) == 2 * IMAGES // GROUP
+    assert len(functions.sizes["plan"]) == 2 * -(-(PICTURES // PAGE + 1) // PAGES_IN_TIME)
+    assert len(functions.sizes["classify"]) == 2 * len(manifest) == 2 * PICTURES // GROUP
     assert len(functions.sizes["report"]) == 2
 
 
 def test_the_map_does_not_fail(events):
-    """A failure would be caught, and all the rows be there: only the report would tell of it."""
+    """The definition would catch a failure, and all rows would exist: only the report would show it."""
     assert not [event["type"] for event in events if event["type"].endswith("Failed")]
 
 

@@ -1,18 +1,17 @@
-"""One arm of the experiment in figures."""
+"""The figures of one arm of the experiment."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from chalicelib.errors import SecondModelError
 from chalicelib.pricing import cost_usd
+from chalicelib.workflow.report.proportions import Share, wilson
 from chalicelib.workflow.report.row import Row
-from chalicelib.workflow.report.statistics import Share, quantile, wilson
+from chalicelib.workflow.report.types import ArmFigures, Cost, ShareFigures, Times
 
-Figures = dict[str, Any]
 SECOND_FAILED = SecondModelError.__name__
-"""The reason of a fallback that is the model's own fault, picture by picture or for good."""
+"""The reason of a fallback if model B itself failed, on one picture or on all of them."""
 
 
 def is_own(row: Row) -> bool:
@@ -20,8 +19,8 @@ def is_own(row: Row) -> bool:
     return row.error is None and not row.fallback
 
 
-def describe(rows: Sequence[Row], memory_mb: int, architecture: str) -> Figures:
-    """What `report.build` says of one arm; `rows` are the arm's, each key once."""
+def describe(rows: Sequence[Row], memory_mb: int, architecture: str) -> ArmFigures:
+    """The figures of one arm; `rows` are all of the arm's rows, one for each key."""
     own = [row for row in rows if is_own(row)]
     codes = Counter(str(row.error.get("Code", "unknown")) for row in rows if row.error is not None)
     failed = codes.total()
@@ -41,24 +40,27 @@ def describe(rows: Sequence[Row], memory_mb: int, architecture: str) -> Figures:
     }
 
 
-def in_whole_groups(arm: Figures) -> int:
-    """Fallbacks for what ended a whole group, as a time-out does: they say little of any one picture."""
+def in_whole_groups(arm: ArmFigures) -> int:
+    """Fallbacks whose whole group fell back, as after a time-out: they say little about any one picture."""
     return sum(count for reason, count in arm["fallback_reasons"].items() if reason != SECOND_FAILED)
 
 
-def unanswered(arm: Figures) -> Share | None:
-    """How many its own model left unanswered, but for fallbacks in whole groups; None: there is nothing else."""
+def unanswered(arm: ArmFigures) -> Share | None:
+    """Share of the arm's pictures that its own model did not answer, not counting whole-group fallbacks.
+
+    None if no others remain.
+    """
     of = arm["images"] - in_whole_groups(arm)
     return Share(of - arm["own"], of) if of else None
 
 
 def right_of(own: Iterable[Row]) -> Share | None:
-    """How many got the label that they should get, of those where it is known; None: of none."""
+    """Share of correct labels among own answers whose expected label is known; None if none is known."""
     known = [row for row in own if row.expected is not None]
     return Share(sum(row.label == row.expected for row in known), len(known)) if known else None
 
 
-def share_figures(share: Share | None) -> Figures | None:
+def share_figures(share: Share | None) -> ShareFigures | None:
     """A share and its 95% interval."""
     if share is None:
         return None
@@ -66,28 +68,40 @@ def share_figures(share: Share | None) -> Figures | None:
     return {
         "hits": share.hits,
         "of": share.of,
-        "share": rounded(share.value),
-        "low": rounded(low),
-        "high": rounded(high),
+        "share": significant(share.value),
+        "low": significant(low),
+        "high": significant(high),
     }
 
 
-def rounded(value: float) -> float:
-    """To five significant digits, so that a report's last digits are not those of one machine's arithmetic."""
+def significant(value: float) -> float:
+    """Rounded to five significant digits: further ones may differ between machines."""
     return float(f"{value:.5g}")
 
 
-def _times(values: Iterable[float | None]) -> Figures | None:
-    known = sorted(value for value in values if value is not None)
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` (0 to 1) of the sorted `values` lie, interpolated between its two neighbours.
+
+    A batch's `summary.json` takes nearest rank instead. Source: R. J. Hyndman, Y. Fan, The American Statistician 50
+    (1996) 361, definition 7; NumPy's default.
+    """
+    place = (len(values) - 1) * share
+    below = math.floor(place)
+    above = min(below + 1, len(values) - 1)
+    return values[below] + (values[above] - values[below]) * (place - below)
+
+
+def _times(values_ms: Iterable[float | None]) -> Times | None:
+    known = sorted(value for value in values_ms if value is not None)
     if not known:
         return None
     return {"p50": round(quantile(known, 0.5), 3), "p95": round(quantile(known, 0.95), 3), "of": len(known)}
 
 
-def _cost(rows: Iterable[Row], memory_mb: int, architecture: str) -> Figures | None:
-    """The whole arm's, fallbacks and failures too, where a time is known."""
+def _cost(rows: Iterable[Row], memory_mb: int, architecture: str) -> Cost | None:
+    """The cost of the whole arm, fallbacks and failures too, as far as times are known."""
     costs = [cost_usd(row.total_ms, memory_mb, architecture) for row in rows if row.total_ms is not None]
     if not costs:
         return None
-    usd = math.fsum(costs)  # exact, so that the order of rows does not show
-    return {"usd": rounded(usd), "usd_per_million": rounded(usd / len(costs) * 1e6), "of": len(costs)}
+    usd = math.fsum(costs)  # exact, so that it does not depend on the order of the rows
+    return {"usd": significant(usd), "usd_per_million": significant(usd / len(costs) * 1e6), "of": len(costs)}

@@ -1,74 +1,146 @@
-"""Charts as inline SVG. Places are shares of the width, so that one chart fits a telephone and a desk."""
+"""The report's charts: the split, who answered, accuracy, times, agreement."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import math
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
+from chalicelib.split import Arm
+from chalicelib.workflow.report import svg
 from chalicelib.workflow.report.markup import Markup, element, joined
+from chalicelib.workflow.report.svg import Scale
+from chalicelib.workflow.report.types import Figures, ShareFigures
+from chalicelib.workflow.report.wording import chance, milliseconds, percent, share
 
-HEIGHT_PX = 22
-_MIDDLE = HEIGHT_PX / 2
-
-
-class Scale(NamedTuple):
-    """The values at the left and the right edge."""
-
-    low: float
-    high: float
-
-    def at(self, value: float) -> str:
-        """A value's place, as a percentage of the width; what lies beyond an edge is put onto it."""
-        share = (value - self.low) / (self.high - self.low)
-        return f"{100 * min(1.0, max(0.0, share)):.2f}%"
+KINDS: Mapping[Arm, str] = {"A": "arm-a", "B": "arm-b"}
+_OUTCOMES: Mapping[Literal["own", "fallbacks", "failed"], str] = {
+    "own": "by its own model",
+    "fallbacks": "by the other one, a fallback",
+    "failed": "failed",
+}
 
 
-def stack(parts: Iterable[tuple[str, float]], says: str, expected: float | None = None) -> Markup:
-    """Pieces of a whole side by side, each a class and its share of it, 0 to 1; `expected` is marked."""
-    pieces, start = [], 0.0
-    for kind, share in parts:
-        if share > 0:
-            pieces.append(_rect(kind, start, share))
-            start += share
-    return _chart(says, pieces if expected is None else [*pieces, mark(Scale(0, 1), expected)])
+_OTHERS: tuple[Literal["fallbacks"], Literal["failed"]] = ("fallbacks", "failed")
 
 
-def interval(
-    scale: Scale, kind: str, low: float, value: float, high: float, says: str, marks: Iterable[Markup] = ()
-) -> Markup:
-    """A dot at a value, and a line over the interval in which it lies."""
-    line = element("line", class_=kind, x1=scale.at(low), x2=scale.at(high), y1=_MIDDLE, y2=_MIDDLE)
-    dot = element("circle", class_=kind, cx=scale.at(value), cy=_MIDDLE, r=6)
-    return _chart(says, [_track(), *marks, line, dot])
+def drawn(figures: Figures) -> Markup:
+    """Every chart for which there are figures."""
+    cards = [_split(figures), _outcomes(figures), _accuracy(figures), _difference(figures)]
+    cards += [
+        _times(figures, "inference_ms", "Inference"),
+        _times(figures, "total_ms", "Answer, fetching and decoding included"),
+    ]
+    cards.append(_agreement(figures))
+    return element("div", *(card for card in cards if card), class_="charts")
 
 
-def span(scale: Scale, kind: str, low: float, high: float, says: str) -> Markup:
-    """A dot at the low value, a tick at the high one and a line between, as for a median and a 95th percentile."""
-    line = element("line", class_=kind, x1=scale.at(low), x2=scale.at(high), y1=_MIDDLE, y2=_MIDDLE)
-    dot = element("circle", class_=kind, cx=scale.at(low), cy=_MIDDLE, r=6)
-    return _chart(says, [_track(), line, _upright(kind, scale.at(high)), dot])
+def _card(title: str, rows: list[Markup], *below: Markup) -> Markup:
+    return element("section", element("h2", title), *rows, *below)
 
 
-def mark(scale: Scale, value: float) -> Markup:
-    """An upright line that others are held against."""
-    return _upright("mark", scale.at(value))
+def _row(name: Arm | Literal[""], chart: Markup, value: str) -> Markup:
+    mark = element("b", name, class_=KINDS[name] if name else None)
+    return element("div", mark, chart, element("span", value, class_="value"), class_="row")
 
 
-def band(scale: Scale, low: float, high: float) -> Markup:
-    """A range that others are held against."""
-    width = float(scale.at(high)[:-1]) - float(scale.at(low)[:-1])
-    return element("rect", class_="band", x=scale.at(low), width=f"{width:.2f}%", y=0, height=HEIGHT_PX)
+def _axis(low: str, high: str) -> Markup:
+    return element("div", element("span", low), element("span", high), class_="axis", aria_hidden="true")
 
 
-def _chart(says: str, shapes: list[Markup]) -> Markup:
-    return element("svg", joined(shapes), role="img", aria_label=says, width="100%", height=HEIGHT_PX)
+def _legend(kinds: Iterable[tuple[str, str]]) -> Markup:
+    keys = []
+    for kind, name in kinds:
+        square = element(
+            "svg", element("rect", class_=kind, width=11, height=11, rx=2), width=11, height=11, aria_hidden="true"
+        )
+        keys.append(element("span", square, name))
+    return element("div", joined(keys), class_="legend")
 
 
-def _rect(kind: str, start: float, share: float) -> Markup:
-    return element("rect", class_=kind, x=f"{100 * start:.2f}%", width=f"{100 * share:.2f}%", y=3, height=HEIGHT_PX - 6)
+def _split(figures: Figures) -> Markup | None:
+    split = figures["split"]
+    if split["seen_b"] is None:
+        return None
+    says = f"{percent(split['seen_b'])} of the images in arm B, {percent(split['expected_b'])} expected"
+    bar = svg.stack([("arm-a", 1 - split["seen_b"]), ("arm-b", split["seen_b"])], says, 1 - split["expected_b"])
+    verdict = "within chance" if split["within_chance"] else "more than chance explains"
+    row = element("div", bar)
+    note = element("p", f"{says} (upright line): {verdict}, {chance(split['p'])}.", class_="small soft")
+    return _card("The split", [row], _legend([("arm-a", "A"), ("arm-b", "B")]), note)
 
 
-def _track() -> Markup:
-    return element("line", class_="track", x1="0%", x2="100%", y1=_MIDDLE, y2=_MIDDLE)
+def _outcomes(figures: Figures) -> Markup:
+    rows = []
+    for name, arm in figures["arms"].items():
+        seen = {outcome: arm[outcome] for outcome in _OUTCOMES if arm[outcome]}
+        words = ", ".join(f"{count:,} {_OUTCOMES[outcome]}" for outcome, count in seen.items()) or "no images"
+        parts = [
+            (KINDS[name] if outcome == "own" else outcome, count / arm["images"]) for outcome, count in seen.items()
+        ]
+        rows.append(_row(name, svg.stack(parts, f"{name}: {words}"), words))
+    others = [(outcome, _OUTCOMES[outcome]) for outcome in _OTHERS if figures["counts"][outcome]]
+    return _card("Who answered", rows, _legend(others))
 
 
-def _upright(kind: str, x: str) -> Markup:
-    return element("line", class_=f"{kind} tick", x1=x, x2=x, y1=3, y2=HEIGHT_PX - 3)
+def _accuracy(figures: Figures) -> Markup | None:
+    known = {name: found for name, arm in figures["arms"].items() if (found := arm["accuracy"])}
+    if not known:
+        return None
+    scale = _zoomed(min(accuracy["low"] for accuracy in known.values()))
+    rows = [_interval_row(name, scale, KINDS[name], accuracy) for name, accuracy in known.items()]
+    return _card("Accuracy, with its 95% interval", rows, _axis(percent(scale.low), percent(scale.high)))
+
+
+def _agreement(figures: Figures) -> Markup | None:
+    agreement = figures["agreement"]
+    if not agreement:
+        return None
+    scale = _zoomed(agreement["low"])
+    row = _interval_row("", scale, "neutral", agreement)
+    return _card("Same answer from both, with its 95% interval", [row], _axis(percent(scale.low), percent(scale.high)))
+
+
+def _interval_row(name: Arm | Literal[""], scale: Scale, kind: str, found: ShareFigures) -> Markup:
+    words = share(found)
+    chart = svg.interval(scale, kind, found["low"], found["share"], found["high"], f"{name} {words}")
+    return _row(name, chart, words)
+
+
+def _zoomed(low: float) -> Scale:
+    """A scale for shares, from the next multiple of 0.05 below `low` to 1."""
+    return Scale(max(0.0, math.floor(20 * low) / 20), 1.0)
+
+
+def _difference(figures: Figures) -> Markup | None:
+    accuracy, margin = figures["accuracy"], figures["assumed"]["margin"]
+    if not accuracy:
+        return None
+    reach = max(2 * margin, math.ceil(100 * max(-accuracy["low"], accuracy["high"])) / 100)
+    scale = Scale(-reach, reach)
+    between = f"{_points(accuracy['low'])} to {_points(accuracy['high'])}"
+    words = f"{_points(accuracy['difference'])} points ({between}), {chance(accuracy['p'])}"
+    marks = [svg.band(scale, -margin, margin), svg.mark(scale, 0)]
+    chart = svg.interval(scale, "neutral", accuracy["low"], accuracy["difference"], accuracy["high"], words, marks)
+    note = f"Within the band, {100 * margin:g} points to each side, the two count as the same."
+    axis = _axis(f"{_points(-reach)}: A better", f"B better: {_points(reach)}")
+    return _card(
+        "Accuracy, B less A, with its 95% interval",
+        [_row("", chart, words)],
+        axis,
+        element("p", note, class_="small soft"),
+    )
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def _times(figures: Figures, which: Literal["inference_ms", "total_ms"], title: str) -> Markup | None:
+    known = {name: times for name, arm in figures["arms"].items() if (times := arm[which])}
+    if not known:
+        return None
+    scale = Scale(0.0, max(times["p95"] for times in known.values()) or 1.0)
+    rows = []
+    for name, times in known.items():
+        words = f"{milliseconds(times['p50'])} median, {milliseconds(times['p95'])} 95th percentile"
+        rows.append(_row(name, svg.span(scale, KINDS[name], times["p50"], times["p95"], f"{name}: {words}"), words))
+    return _card(title, rows, _axis("0 ms", milliseconds(scale.high)))

@@ -1,26 +1,28 @@
-"""The report as one HTML page: no script, no request to anybody, everything that came from outside escaped."""
+"""The report as one HTML page: no script, no request to any server, every text from outside escaped."""
 
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from chalicelib.workflow.report.figures import drawn
+from chalicelib.split import ARMS
+from chalicelib.workflow.report.charts import drawn
 from chalicelib.workflow.report.markup import Markup, element, joined
 from chalicelib.workflow.report.notes import notes
+from chalicelib.workflow.report.types import ArmFigures, Kind, Report
 from chalicelib.workflow.report.wording import DASH, between, percent, quantile, ratio
 
 STYLE_FILE = Path(__file__).with_name("report.css")
-_TONES = {"same": "good", "better": "good", "worse": "bad", "no_answer": "bad"}
+_TONES: Mapping[Kind, str] = {"same": "good", "better": "good", "worse": "bad", "no_answer": "bad"}
 _OF_WHAT = "Accuracy and times are of each arm's own model, the cost is the whole arm's."
-_LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+_LINES: Mapping[str, Callable[[ArmFigures], str]] = {
     "Images": lambda arm: f"{arm['images']:,}",
     "Answered by its own model": lambda arm: f"{arm['own']:,}",
     "Fallbacks": lambda arm: f"{arm['fallbacks']:,}",
     "Failed": lambda arm: f"{arm['failed']:,}",
     "With a label that is known": lambda arm: f"{arm['accuracy']['of']:,}" if arm["accuracy"] else DASH,
-    "Accuracy": lambda arm: percent(arm["accuracy"] and arm["accuracy"]["share"]),
+    "Accuracy": lambda arm: percent(arm["accuracy"]["share"] if arm["accuracy"] else None),
     "Its 95% interval": lambda arm: between(arm["accuracy"]),
     "Inference, median": lambda arm: quantile(arm["inference_ms"], "p50"),
     "Inference, 95th percentile": lambda arm: quantile(arm["inference_ms"], "p95"),
@@ -29,11 +31,9 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "Cost of a million images": lambda arm: f"${arm['cost']['usd_per_million']:,.2f}" if arm["cost"] else DASH,
 }
 
-Report = Mapping[str, Any]
-
 
 def page(report: Report) -> str:
-    """The page of what `report.build` made. The same report gives the same page."""
+    """The page of a report. The same report gives the same page."""
     style = STYLE_FILE.read_text(encoding="utf-8")
     head = [
         Markup('<meta charset="utf-8">'),
@@ -52,7 +52,7 @@ def page(report: Report) -> str:
 
 
 def _policy(style: str) -> str:
-    """Nothing but this very style. Source: Content Security Policy Level 3, "hash-source"."""
+    """A policy that allows this style and nothing else. Source: Content Security Policy Level 3, "hash-source"."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
@@ -64,7 +64,7 @@ def _header(report: Report) -> Markup:
 
 
 def _apart(content: str) -> Markup:
-    """Text that may run from right to left, without turning what stands around it."""
+    """Text that may run from right to left without changing the direction of the text around it."""
     return element("bdi", content)
 
 
@@ -87,12 +87,12 @@ def _tiles(report: Report) -> Markup:
     return element("dl", *(_tile(*tile) for tile in tiles), class_="tiles")
 
 
-def _tile(name: str, value: str, besides: str) -> Markup:
-    return element("div", element("dt", name), element("dd", value), element("dd", besides, class_="small"))
+def _tile(name: str, value: str, note: str) -> Markup:
+    return element("div", element("dt", name), element("dd", value), element("dd", note, class_="small"))
 
 
 def _table_of_arms(report: Report) -> Markup:
-    rows = [(name, *(say(arm) for arm in report["arms"].values())) for name, say in _LINES.items()]
+    rows = [(name, *(say(report["arms"][arm]) for arm in ARMS)) for name, say in _LINES.items()]
     return element(
         "section", element("h2", "All figures"), _table(_OF_WHAT, ("Figure", "A", "B"), rows), class_="figures"
     )
@@ -108,15 +108,18 @@ def _fallbacks(report: Report) -> Markup:
     return _section_of("Fallbacks", caption, ("Error", "A", "B"), _counted(report, "fallback_reasons"))
 
 
-def _counted(report: Report, what: str) -> list[tuple[str, ...]]:
-    arms = report["arms"].values()
+def _counted(report: Report, what: Literal["failures", "fallback_reasons"]) -> list[tuple[str, ...]]:
+    arms = [report["arms"][arm] for arm in ARMS]
     names = sorted({name for arm in arms for name in arm[what]})
     return [(name, *(f"{arm[what].get(name, 0):,}" for arm in arms)) for name in names]
 
 
 def _differing(report: Report) -> Markup:
-    agreement = report["agreement"] or {"differing": [], "of": 0, "hits": 0}
-    rows = [tuple(row[name] or DASH for name in ("key", "A", "B", "expected")) for row in agreement["differing"]]
+    agreement = report["agreement"]
+    if not agreement:
+        return Markup()
+    found = agreement["differing"]
+    rows = [(row["key"], row["A"] or DASH, row["B"] or DASH, row["expected"] or DASH) for row in found]
     caption = f"{len(rows):,} of the {agreement['of'] - agreement['hits']:,} shadow images on which the models differ."
     return _section_of("Where they differ", caption, ("Image", "A", "B", "Expected"), rows)
 

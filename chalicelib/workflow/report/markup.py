@@ -1,20 +1,20 @@
-"""HTML that is escaped by construction: a plain string becomes text, whatever it holds."""
+"""HTML that is escaped by construction: a plain string always becomes text."""
 
 import re
 from html import escape
 
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-"""What no HTML page may hold, what turns the direction of the text around it, and what UTF-8 cannot say."""
+"""Characters that HTML forbids, that change the direction of the text around them, or that UTF-8 cannot encode."""
 
 
 class Markup(str):
-    """Stands in a page as it is."""
+    """Text that is HTML already; it is not escaped again."""
 
     __slots__ = ()
 
 
 def text(content: str) -> Markup:
-    """`content` as text, or as the value of an attribute."""
+    """`content`, escaped for a text or an attribute's value."""
     return content if isinstance(content, Markup) else Markup(escape(_UNFIT.sub("\ufffd", content)))
 
 
@@ -26,5 +26,5 @@ def element(name: str, *children: str, **attributes: object) -> Markup:
 
 
 def joined(parts: list[Markup]) -> Markup:
-    """One after the other."""
+    """The parts, one after the other."""
     return Markup("".join(parts))

@@ -1,9 +1,7 @@
-"""What the report's figures assume and leave out, in words."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Notes below the report: what its figures assume, and what they leave out."""
 
 from chalicelib.workflow.report.arms import in_whole_groups
+from chalicelib.workflow.report.types import Figures
 from chalicelib.workflow.report.wording import chance
 
 _FALLBACKS = (
@@ -19,12 +17,12 @@ _NOT_PRICED = (
 )
 
 
-def notes(report: Mapping[str, Any]) -> list[str]:
-    """One sentence or two on each."""
-    assumed, split = report["assumed"], report["split"]
+def notes(figures: Figures) -> list[str]:
+    """One note for each assumption, as plain text."""
+    assumed, split = figures["assumed"], figures["split"]
     notes = [
         f"Each image is in one arm, by a hash of its key and the experiment's name, and counts once; "
-        f"duplicates left out: {report['counts']['duplicates']:,}.",
+        f"duplicates left out: {figures['counts']['duplicates']:,}.",
         f"The split is held against chance by the exact binomial test ({chance(split['p'])}), as if each key were "
         "dealt independently of the others.",
         _FALLBACKS,
@@ -36,14 +34,14 @@ def notes(report: Mapping[str, Any]) -> list[str]:
         notes.insert(
             0, f"In another arm than the hash says: {split['misplaced']:,} images. Their rows come from another split."
         )
-    in_groups = sum(in_whole_groups(arm) for arm in report["arms"].values())
+    in_groups = sum(in_whole_groups(arm) for arm in figures["arms"].values())
     if in_groups:
         notes.append(
             f"{in_groups:,} fallbacks came by whole groups, whose invocations ended early: what the verdict says of "
             "unanswered images leaves them out."
         )
-    if report["accuracy"]:
-        test = f"{report['accuracy']['test']} (two-sided, {chance(report['accuracy']['p'])})"
+    if figures["accuracy"]:
+        test = f"{figures['accuracy']['test']} (two-sided, {chance(figures['accuracy']['p'])})"
         margin = f"{100 * assumed['margin']:g} points"
         notes.append(
             f"Accuracies are compared by the {test}. They count as the same when surely less than {margin} apart."

@@ -20,19 +20,19 @@ class Row:
     fallback: bool = False
     """The arm's own model failed and the other one answered."""
     error: Mapping[str, str] | None = None
-    """`{"Code", "Message"}` where there is no answer."""
+    """`{"Code", "Message"}` if no model answered."""
     inference_ms: float | None = None
     total_ms: float | None = None
     """Fetching, decoding, preprocessing and inference."""
     expected: str | None = None
-    """The label that the picture should get, where it is known."""
+    """The true label of the picture; None: unknown."""
     shadow_label: str | None = None
-    """What the other arm's model said, on the sample that both classify."""
+    """The label by the other arm's model; None: the picture is not in the sample that both classify."""
     because: str | None = None
-    """Of a fallback: the name of the error for which the arm's own model did not answer."""
+    """The name of the error that caused a fallback; None: no fallback."""
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON, without what is not known."""
+        """The JSON object, without the fields that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod

@@ -1,14 +1,15 @@
-"""Figures as people read them."""
+"""Figures as text for people."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
+
+from chalicelib.workflow.report.types import ShareFigures, Times
 
 DASH = "–"
-"""Stands for what is not known."""
+"""Stands for an unknown figure."""
 
 
 def percent(share: float | None) -> str:
-    """0.123 as 12.3%; what is not all and not none is never rounded to it."""
+    """0.123 as 12.3%. Only 0 is shown as 0.0%, and only 1 as 100.0%."""
     if share is None:
         return DASH
     if 0 < share < 0.0005:
@@ -17,29 +18,29 @@ def percent(share: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """How many times as much."""
+    """A ratio, as 1.50×."""
     return DASH if value is None else f"{value:.2f}×"
 
 
-def between(figures: Mapping[str, Any] | None) -> str:
-    """The interval of a share."""
+def between(figures: ShareFigures | None) -> str:
+    """The 95% interval of a share."""
     return DASH if figures is None else f"{percent(figures['low'])} to {percent(figures['high'])}"
 
 
-def share(figures: Mapping[str, Any] | None) -> str:
-    """A share with its interval and of how many it is."""
+def share(figures: ShareFigures | None) -> str:
+    """A share, its 95% interval, and of how many pictures it is."""
     if figures is None:
         return DASH
     return f"{percent(figures['share'])} ({between(figures)}) of {figures['of']:,}"
 
 
 def milliseconds(duration_ms: float) -> str:
-    """A time, with two decimals where it is short."""
+    """A duration: two decimals below 10 ms, one above."""
     return f"{duration_ms:.2f} ms" if duration_ms < 10 else f"{duration_ms:,.1f} ms"
 
 
-def quantile(times: Mapping[str, float] | None, which: str) -> str:
-    """One time of `{"p50", "p95", "of"}`."""
+def quantile(times: Times | None, which: Literal["p50", "p95"]) -> str:
+    """The median or the 95th percentile."""
     return DASH if times is None else milliseconds(times[which])
 
 

@@ -1,4 +1,5 @@
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -7,12 +8,14 @@ from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import ModelError, SecondModelError, StorageError
 from chalicelib.inference.store import ModelStore
 from chalicelib.split import Split
-from chalicelib.workflow.classify import GroupClassifier
-from chalicelib.workflow.pictures import Picture, write_pictures
-from tests.served.workflow.conftest import SEVEN
+from chalicelib.workflow.classify import AT_ONCE, GroupClassifier
+from chalicelib.workflow.files import RunFiles
+from chalicelib.workflow.pictures import Picture
+from tests.served.workflow.conftest import SEVEN, FakeObjects
 from tests.support.bundles import write_bundle
 
 COUNT = 30
+ROWS = "workflows/e/x/rows/000004.jsonl"
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def classifier(store, objects):
 def pictures(objects, run):
     keys = [f"in/{number:03} ü+%.png" for number in range(COUNT)]
     objects.kept |= dict.fromkeys(keys, SEVEN)
-    write_pictures(objects, run, 4, [Picture(key, "7") for key in keys])
+    RunFiles(objects, run).write_pictures(4, [Picture(key, "7") for key in keys])
     return keys
 
 
@@ -32,8 +35,8 @@ def event(run, **more):
     return {"run": run.to_dict(), "group": 4, **more}
 
 
-def rows_of(objects, run):
-    return objects.lines(run.rows_key(4))
+def rows_of(objects):
+    return objects.lines(ROWS)
 
 
 def with_second(run, name):
@@ -42,7 +45,7 @@ def with_second(run, name):
 
 def test_a_group(classifier, objects, run, pictures):
     assert classifier.work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 0}
-    rows = rows_of(objects, run)
+    rows = rows_of(objects)
     assert [row["key"] for row in rows] == pictures
     assert [row["arm"] for row in rows] == [run.split.arm(key) for key in pictures]
     assert ["shadow_label" in row for row in rows] == [run.is_shadowed(key) for key in pictures]
@@ -53,8 +56,8 @@ def test_a_group(classifier, objects, run, pictures):
 def test_a_group_done_twice_is_written_once(classifier, objects, run, pictures):
     classifier.work(event(run))
     classifier.work(event(run))
-    assert [key for key in objects.kept if "/rows/" in key] == [run.rows_key(4)]
-    assert len(rows_of(objects, run)) == COUNT
+    assert [key for key in objects.kept if "/rows/" in key] == [ROWS]
+    assert len(rows_of(objects)) == COUNT
 
 
 def test_pictures_with_errors_are_rows(classifier, objects, run, pictures):
@@ -62,7 +65,7 @@ def test_pictures_with_errors_are_rows(classifier, objects, run, pictures):
     del objects.kept[pictures[5]]
     objects.kept[pictures[8]] = b"x" * 1_000_001
     assert classifier.work(event(run))["errors"] == 3
-    codes = {row["key"]: row["error"]["Code"] for row in rows_of(objects, run) if "error" in row}
+    codes = {row["key"]: row["error"]["Code"] for row in rows_of(objects) if "error" in row}
     assert codes == {
         pictures[3]: "UnsupportedMediaTypeError",
         pictures[5]: "NotFoundError",
@@ -70,12 +73,58 @@ def test_pictures_with_errors_are_rows(classifier, objects, run, pictures):
     }
 
 
-def test_a_service_that_fails_for_a_moment_leaves_no_rows(classifier, objects, run, pictures):
+def test_a_temporary_error_leaves_no_rows(classifier, objects, run, pictures):
     objects.failures[pictures[20]] = [StorageError("s3: SlowDown")]
     with pytest.raises(StorageError):
         classifier.work(event(run))
-    assert run.rows_key(4) not in objects.kept
+    assert ROWS not in objects.kept
     assert classifier.work(event(run))["images"] == COUNT
+
+
+class SlowLast(FakeObjects):
+    """The last picture of the first eight arrives when a model has begun, or else after a third of a second."""
+
+    def __init__(self, slow_key, began):
+        super().__init__()
+        self.arrived, self._slow_key, self._began = [], slow_key, began
+
+    def read(self, bucket, key, max_bytes):
+        if key == self._slow_key:
+            self._began.wait(0.33)
+        data = super().read(bucket, key, max_bytes)
+        self.arrived.append(key)
+        return data
+
+
+class WatchedStore:
+    """One model, which notes how many pictures had arrived when it began with each."""
+
+    def __init__(self, model, arrived, began):
+        self._model, self._arrived, self._began, self.had_arrived = model, arrived, began, []
+
+    def get(self, name):
+        return self
+
+    def warm(self):
+        self._model.warm()
+
+    def classify(self, data, top_k, spans):
+        self.had_arrived.append(len(self._arrived))
+        self._began.set()
+        return self._model.classify(data, top_k, spans)
+
+
+def test_no_model_begins_before_all_pictures_of_its_chunk_have_arrived_and_none_arrives_meanwhile(store, run):
+    run, began = replace(run, shadow=0.0), threading.Event()
+    keys = [f"in/{number:03}.png" for number in range(2 * AT_ONCE + 3)]
+    objects = SlowLast(keys[AT_ONCE - 1], began)
+    objects.kept |= dict.fromkeys(keys, SEVEN)
+    RunFiles(objects, run).write_pictures(4, [Picture(key) for key in keys])
+    watched = WatchedStore(store.get("digits"), objects.arrived, began)
+    GroupClassifier(watched, objects, 1_000_000).work(event(run))
+    groups_file = 1
+    chunks = [AT_ONCE] * AT_ONCE + [2 * AT_ONCE] * AT_ONCE + [len(keys)] * 3
+    assert watched.had_arrived == [groups_file + arrived for arrived in chunks]
 
 
 class TestSecondModel:
@@ -95,7 +144,7 @@ class TestSecondModel:
         with pytest.raises(SecondModelError, match=name):
             corrupt.work(event(run))
         counts = corrupt.work(event(run, instead=True))
-        rows = rows_of(objects, run)
+        rows = rows_of(objects)
         of_b = [row for row in rows if row["arm"] == "B"]
         assert counts["fallbacks"] == len(of_b) > 0
         assert all(row["fallback"] and row["model"] == "digits" for row in of_b)
@@ -104,7 +153,7 @@ class TestSecondModel:
         assert not any(row.get("fallback") or "shadow_label" in row for row in rows if row["arm"] == "A")
 
     @pytest.mark.parametrize("name", ["absent", "corrupt"])
-    def test_the_first_has_nobody_to_take_over(self, corrupt, run, pictures, name):
+    def test_the_first_has_no_fallback(self, corrupt, run, pictures, name):
         run = replace(run, split=Split("e", name, "digits", 0.5))
         with pytest.raises(ModelError, match=name):
             corrupt.work(event(run))
@@ -115,12 +164,12 @@ class TestSecondModel:
 
     def test_the_reason_is_in_the_rows(self, classifier, objects, run, pictures):
         classifier.work(event(run, instead=True, because="Sandbox.Timedout"))
-        rows = rows_of(objects, run)
+        rows = rows_of(objects)
         assert {(row["arm"], row.get("because")) for row in rows} == {("A", None), ("B", "Sandbox.Timedout")}
 
 
 class Fragile:
-    """A model that answers, but for some inferences; warming is the first one."""
+    """A model that fails on some inferences, by number; warming is the first one."""
 
     def __init__(self, model, failure, fails):
         self._model, self._failure, self._fails, self.inferences = model, failure, fails, 0
@@ -140,7 +189,7 @@ class Fragile:
 
 
 class FragileStore:
-    """Model `digits` under its own name and, with failures, as `fragile`."""
+    """Has the model `digits` under that name and, with failures, as `fragile`."""
 
     def __init__(self, store, failure, fails):
         self._store = store
@@ -165,12 +214,12 @@ class TestUnforeseen:
         run = with_second(run, "fragile")
         with pytest.raises(SecondModelError, match=str(failure)):
             fragile(fails).work(event(run))
-        assert run.rows_key(4) not in objects.kept
+        assert ROWS not in objects.kept
 
     def test_one_picture_of_the_second_falls_back(self, fragile, objects, run, pictures):
         run = replace(with_second(run, "fragile"), shadow=0.0)
         assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 1}
-        of_b = [row for row in rows_of(objects, run) if row["arm"] == "B"]
+        of_b = [row for row in rows_of(objects) if row["arm"] == "B"]
         assert [(n, row["model"], row["because"]) for n, row in enumerate(of_b) if row["fallback"]] == [
             (3, "digits", "SecondModelError")
         ]
@@ -178,12 +227,12 @@ class TestUnforeseen:
     def test_one_shadow_answer_is_missing(self, fragile, objects, run, pictures):
         run = replace(run, split=Split("e", "digits", "fragile", 0.0), shadow=1.0)
         assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 0, "fallbacks": 0}
-        assert [n for n, row in enumerate(rows_of(objects, run)) if "shadow_label" not in row] == [3]
+        assert [n for n, row in enumerate(rows_of(objects)) if "shadow_label" not in row] == [3]
 
     def test_one_picture_of_the_first_is_an_error(self, fragile, objects, run, pictures, capsys, failure):
         run = replace(run, split=Split("e", "fragile", "digits", 0.0), shadow=0.0)
         assert fragile(FIFTH).work(event(run)) == {"group": 4, "images": COUNT, "errors": 1, "fallbacks": 0}
-        rows = rows_of(objects, run)
+        rows = rows_of(objects)
         assert [n for n, row in enumerate(rows) if "error" in row] == [3]
         assert rows[3]["error"] == {"Code": "InternalServerError", "Message": "An internal server error occurred."}
         assert type(failure).__name__ in capsys.readouterr().out
@@ -200,7 +249,7 @@ class TestFailure:
         cause = json.dumps({"errorMessage": "Task timed out after 60.00 seconds", "stackTrace": ["secret"]})
         failure = {"Error": "Sandbox.Timedout", "Cause": cause}
         assert classifier.work(event(run, failure=failure))["errors"] == COUNT
-        rows = rows_of(objects, run)
+        rows = rows_of(objects)
         assert {row["error"]["Code"] for row in rows} == {"Sandbox.Timedout"}
         assert {row["error"]["Message"] for row in rows} == {"Task timed out after 60.00 seconds"}
         assert [row["arm"] for row in rows] == [run.split.arm(key) for key in pictures]
@@ -208,4 +257,4 @@ class TestFailure:
     @pytest.mark.parametrize("cause", [None, "", "text " * 100, "[1]", "5"])
     def test_whatever_the_cause_is(self, classifier, objects, run, pictures, cause):
         classifier.work(event(run, failure={"Error": "E", "Cause": cause}))
-        assert all(len(row["error"]["Message"]) <= 200 for row in rows_of(objects, run))
+        assert all(len(row["error"]["Message"]) <= 200 for row in rows_of(objects))

@@ -10,15 +10,15 @@ from chalicelib.workflow.experiment import GROUP, parse
 GOOD = {"experiment": "e", "models": ["a", "b"], "source": "s3://pictures/in/"}
 
 
-def test_what_may_be_left_out():
+def test_defaults():
     found = parse(GOOD)
     assert (found.split.experiment, found.split.first, found.split.second, found.split.weight) == ("e", "a", "b", 0.5)
-    assert (found.bucket, found.prefix, found.images, found.labels) == ("pictures", "in/", None, None)
+    assert (found.bucket, found.prefix, found.pictures, found.labels) == ("pictures", "in/", None, None)
     assert (found.shadow, found.group) == (0.1, GROUP)
 
 
 def test_a_picture_that_is_named_twice_is_one():
-    assert parse({**GOOD, "images": ["x", "y", "x"]}).images == ("x", "y")
+    assert parse({**GOOD, "images": ["x", "y", "x"]}).pictures == ("x", "y")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_refusal(changes, message):
 
 
 @pytest.mark.parametrize("missing", GOOD)
-def test_what_may_not_be_left_out(missing):
+def test_required_fields(missing):
     with pytest.raises(InvalidRequest, match=f'"{missing}" is missing'):
         parse({name: value for name, value in GOOD.items() if name != missing})
 
@@ -65,7 +65,7 @@ JSON = st.recursive(
 
 
 @given(JSON, st.dictionaries(st.sampled_from([*GOOD, "weight", "shadow", "labels", "images", "group"]), JSON))
-def test_whatever_comes_is_taken_or_refused(anything, fields):
+def test_any_input_is_accepted_or_refused(anything, fields):
     for value in (anything, {**GOOD, **fields}):
         with suppress(InvalidRequest):
             parse(value)

@@ -6,8 +6,9 @@ from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest, ModelError, ObjectGone, StorageError, UnknownModel
 from chalicelib.inference.store import ModelStore
 from chalicelib.workflow import plan
+from chalicelib.workflow.files import RunFiles
 from chalicelib.workflow.plan import FEW_GROUPS, Planner
-from chalicelib.workflow.run import Run
+from chalicelib.workflow.states import Plan
 from tests.support.bundles import write_bundle
 
 INPUT = {"experiment": "e", "models": ["digits", "second"], "source": "s3://pictures/in/", "group": 3}
@@ -21,8 +22,9 @@ def planner(store, objects):
 
 
 def keys_of(objects, answer):
-    run = Run.from_dict(answer["run"])
-    return [[row["key"] for row in objects.lines(run.pictures_key(n))] for n in range(answer["listing"]["groups"])]
+    plan = Plan.from_dict(answer)
+    files = RunFiles(objects, plan.run)
+    return [[picture.key for picture in files.read_pictures(group)] for group in range(plan.listing.groups)]
 
 
 def put(objects, count, prefix="in/"):
@@ -59,7 +61,7 @@ def test_many_pictures(planner, objects):
     assert [key for group in keys_of(objects, answer) for key in group] == keys
 
 
-def test_a_listing_goes_on_where_its_time_ended(planner, objects):
+def test_a_listing_continues_where_its_time_ended(planner, objects):
     keys = put(objects, 21)
     answer, calls = begin(planner, NO_TIME), 1
     while answer["next"] == "more":
@@ -71,7 +73,7 @@ def test_a_listing_goes_on_where_its_time_ended(planner, objects):
     assert [key for group in keys_of(objects, answer) for key in group] == keys
 
 
-def test_folders_and_what_executions_wrote_are_no_pictures(planner, objects):
+def test_folders_and_files_of_executions_are_not_pictures(planner, objects):
     put(objects, 2, "")
     objects.kept |= {"folder/": b"", "workflows/e/old/rows/000000.jsonl": b"{}"}
     answer = begin(planner, source="s3://pictures")
@@ -94,15 +96,15 @@ def test_pictures_that_are_named(planner, objects):
 def test_labels_from_a_file(planner, objects, name, content):
     put(objects, 3)
     objects.kept[name] = content.encode()
-    answer = begin(planner, labels=f"s3://pictures/{name}")
-    rows = objects.lines(Run.from_dict(answer["run"]).pictures_key(0))
+    begin(planner, labels=f"s3://pictures/{name}")
+    rows = objects.lines("workflows/e/x/groups/000000.jsonl")
     assert [row.get("expected") for row in rows] == ["seven", "a, b", None]
 
 
 def test_labels_that_are_folders(planner, objects):
     objects.kept |= {"in/7/a.png": b"x", "in/b.png": b"x"}
-    answer = begin(planner, labels="folders")
-    rows = objects.lines(Run.from_dict(answer["run"]).pictures_key(0))
+    begin(planner, labels="folders")
+    rows = objects.lines("workflows/e/x/groups/000000.jsonl")
     assert [row["expected"] for row in rows] == ["7", "in"]
 
 
@@ -117,7 +119,7 @@ def test_labels_that_cannot_be_read(planner, objects, content):
         assert begin(planner, labels="s3://pictures/labels.csv")["next"] == "few"
 
 
-def test_what_no_second_try_mends(planner, objects):
+def test_errors_that_a_retry_does_not_help(planner, objects):
     with pytest.raises(ObjectGone, match="no object is under s3://pictures/in/"):
         begin(planner)
     with pytest.raises(UnknownModel, match="no model is called 'absent'"):
@@ -136,7 +138,7 @@ def test_a_first_model_that_does_not_answer(objects, tmp_path):
     assert not any(key.startswith("workflows/") for key in objects.kept)
 
 
-def test_the_file_of_labels_is_no_picture(planner, objects):
+def test_the_file_of_labels_is_not_a_picture(planner, objects):
     keys = put(objects, 2)
     objects.kept["in/labels.csv"] = b"key,label\nin/000.png,7\n"
     answer = begin(planner, labels="s3://pictures/in/labels.csv")
@@ -155,7 +157,7 @@ def test_the_second_model_need_not_be_there(planner, objects):
     assert begin(planner, models=["digits", "absent"])["next"] == "few"
 
 
-def test_a_write_that_fails_for_a_moment(planner, objects):
+def test_a_write_that_fails_once(planner, objects):
     put(objects, 7)
     objects.failures["workflows/e/x/groups/000001.jsonl"] = [StorageError("s3: SlowDown")]
     with pytest.raises(StorageError):

@@ -5,8 +5,10 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden
 from chalicelib.workflow.classify import GroupClassifier
-from chalicelib.workflow.pictures import Picture, write_pictures
+from chalicelib.workflow.files import RunFiles
+from chalicelib.workflow.pictures import Picture
 from chalicelib.workflow.reporter import NothingAnswered, Reporter
+from chalicelib.workflow.states import Listing, Plan
 from tests.served.workflow.conftest import SEVEN
 
 
@@ -21,18 +23,19 @@ def event(objects, store, run):
     for group in range(3):
         keys = [f"in/{group}{number}" for number in range(10)]
         objects.kept |= dict.fromkeys(keys, SEVEN)
-        write_pictures(objects, run, group, [Picture(key, "7") for key in keys])
+        RunFiles(objects, run).write_pictures(group, [Picture(key, "7") for key in keys])
         if group < 2:
             GroupClassifier(store, objects, 1_000_000).work({"run": run.to_dict(), "group": group})
-    return {"state": {"run": run.to_dict(), "listing": {"images": 30, "groups": 3}}}
+    listing = Listing("pictures", "in/", None, 10, pictures=30, groups=3)
+    return {"state": Plan(run, listing, "few", few=[0, 1, 2]).to_dict()}
 
 
 def test_every_picture_is_counted_once(reporter, objects, event):
-    told = reporter.report(event)
-    assert told["report"] == "s3://pictures/workflows/e/x/report.json"
-    assert told["page"] == "s3://pictures/workflows/e/x/report.html"
+    answer = reporter.report(event)
+    assert answer["report"] == "s3://pictures/workflows/e/x/report.json"
+    assert answer["page"] == "s3://pictures/workflows/e/x/report.html"
     report = json.loads(objects.kept["workflows/e/x/report.json"])
-    assert report["counts"] == told["counts"]
+    assert report["counts"] == answer["counts"]
     assert (report["counts"]["images"], report["counts"]["answered"], report["counts"]["failed"]) == (30, 20, 10)
     failures = [report["arms"][arm]["failures"] for arm in ("A", "B")]
     assert sum(found.get("GroupFailed", 0) for found in failures) == 10

@@ -9,27 +9,27 @@ DIGITS_MS, DIGITS_INFERENCE_MS, INCEPTION_MS = 0.79, 0.36, 16.0
 """Measured: a digit decoded, prepared and classified; its inference alone; Inception v3's inference alone."""
 
 
-def alone(image_ms: float) -> float:
-    """US dollars for a picture's time, without a fee."""
-    return pricing.cost_usd(image_ms * 1000, 1769, "x86_64") / 1000
+def alone(picture_ms: float) -> float:
+    """US dollars for the time of a picture, without the fee for a request."""
+    return pricing.cost_usd(picture_ms * 1000, 1769, "x86_64") / 1000
 
 
-@pytest.mark.parametrize("image_ms", [DIGITS_INFERENCE_MS, DIGITS_MS, INCEPTION_MS])
-@pytest.mark.parametrize("images", [100_000, 1_000_000])
-def test_many_pictures(images, image_ms):
-    cost = estimate(images, image_ms)
+@pytest.mark.parametrize("picture_ms", [DIGITS_INFERENCE_MS, DIGITS_MS, INCEPTION_MS])
+@pytest.mark.parametrize("pictures", [100_000, 1_000_000])
+def test_many_pictures(pictures, picture_ms):
+    cost = estimate(pictures, picture_ms)
     assert cost.step_functions_usd < cost.inference_usd
 
 
-@pytest.mark.parametrize(("image_ms", "images"), [(INCEPTION_MS, 300), (INCEPTION_MS, 2_000), (DIGITS_MS, 7_000)])
-def test_from_so_many_on(image_ms, images):
-    cost = estimate(images, image_ms)
+@pytest.mark.parametrize(("picture_ms", "pictures"), [(INCEPTION_MS, 300), (INCEPTION_MS, 2_000), (DIGITS_MS, 7_000)])
+def test_from_so_many_on(picture_ms, pictures):
+    cost = estimate(pictures, picture_ms)
     assert cost.step_functions_usd < cost.inference_usd
 
 
-def test_an_execution_has_a_price_of_its_own_below_a_thousandth_of_a_dollar():
-    for images in (1, 200, 1_000, 4_000):
-        assert estimate(images, DIGITS_MS).step_functions_usd < 0.001
+def test_the_transitions_of_an_execution_cost_less_than_a_thousandth_of_a_dollar():
+    for pictures in (1, 200, 1_000, 4_000):
+        assert estimate(pictures, DIGITS_MS).step_functions_usd < 0.001
 
 
 def test_a_transition_for_each_picture_would_cost_many_times_the_inference():
@@ -37,8 +37,8 @@ def test_a_transition_for_each_picture_would_cost_many_times_the_inference():
 
 
 @pytest.mark.parametrize(
-    ("images", "transitions", "children"), [(1, 5, 0), (1_000, 9, 0), (1_001, 5, 1), (100_000, 29, 25)]
+    ("pictures", "transitions", "children"), [(1, 5, 0), (1_000, 9, 0), (1_001, 5, 1), (100_000, 29, 25)]
 )
-def test_what_is_counted(images, transitions, children):
-    cost = estimate(images, DIGITS_MS)
+def test_what_is_counted(pictures, transitions, children):
+    cost = estimate(pictures, DIGITS_MS)
     assert isinstance(cost, Cost) and (cost.transitions, cost.children) == (transitions, children)

@@ -11,9 +11,10 @@ import pytest
 
 from chalicelib.pricing import cost_usd
 from chalicelib.split import Split
+from chalicelib.workflow.report.arms import quantile
 from chalicelib.workflow.report.build import build
+from chalicelib.workflow.report.proportions import pictures_needed
 from chalicelib.workflow.report.row import Row
-from chalicelib.workflow.report.statistics import images_needed
 
 SPLIT = Split("spring", "digits", "digits-f16", 0.3)
 BROKEN = {"Code": "UnprocessableEntityError", "Message": "broken"}
@@ -29,7 +30,7 @@ def rows(
     shadow: float = 0.0,
     seed: int = 1,
 ) -> Iterator[Row]:
-    """Made-up results, dealt by the split; B takes 0.6 of A's time."""
+    """Invented results, dealt by the split; B takes 0.6 of A's time."""
     chance = random.Random(seed)
     for number in range(count):
         key, want = f"digits/{number % 10}/{number:06}.png", str(number % 10)
@@ -96,7 +97,7 @@ class TestCounts:
         assert json.loads(want)["counts"]["images"] == 500
         assert json.loads(want)["counts"]["duplicates"] == 210
 
-    def test_an_answer_goes_before_an_error_and_the_own_models_before_a_fallback(self):
+    def test_an_answer_wins_over_an_error_and_the_own_models_over_a_fallback(self):
         own = in_arm("B", 1, label="7", expected="7")[0]
         fallback = dataclasses.replace(own, fallback=True, label="a")
         failed = Row(own.key, "B", error=BROKEN)
@@ -125,7 +126,7 @@ class TestSplit:
         assert (split["expected_b"], split["within_chance"], split["misplaced"]) == (0.3, True, 0)
         assert split["seen_b"] == pytest.approx(0.3, abs=0.03) and split["p"] > 0.001
 
-    def test_rows_of_another_split_are_found_out(self):
+    def test_rows_of_another_split_are_detected(self):
         split = report(rows(5000), weight=0.4)["split"]
         assert not split["within_chance"] and split["p"] < 1e-6
         assert report(rows(100), experiment="autumn")["split"]["misplaced"] > 20
@@ -138,6 +139,13 @@ class TestTimesAndCost:
         arm = report(given)["arms"]["B"]
         assert arm["total_ms"] == {"p50": 10.0, "p95": 10.0, "of": 100}
         assert arm["inference_ms"] == {"p50": 4.0, "p95": 4.0, "of": 100}
+
+    @pytest.mark.parametrize(
+        ("values", "share", "want"),
+        [([5], 0.95, 5), ([1, 2], 0.5, 1.5), ([0, 10, 20, 30, 40], 0.95, 38), ([1, 2, 9], 1, 9)],
+    )
+    def test_quantiles_are_interpolated(self, values, share, want):
+        assert quantile(values, share) == pytest.approx(want)
 
     def test_the_cost_is_the_whole_arms_where_a_time_is_known(self):
         given = in_arm("A", 3, label="7", total_ms=10.2)
@@ -189,7 +197,7 @@ class TestAccuracy:
         given = in_arm("B", 10, label="7", expected="7")
         given += [dataclasses.replace(row, fallback=True, label="1", expected="7") for row in in_arm("B", 15)[10:]]
         given += [dataclasses.replace(row, error=BROKEN, expected="7") for row in in_arm("B", 18)[15:]]
-        given += [dataclasses.replace(row, label="9") for row in in_arm("B", 20)[18:]]  # nobody knows
+        given += [dataclasses.replace(row, label="9") for row in in_arm("B", 20)[18:]]  # without an expected label
         arm = report(given)["arms"]["B"]
         assert (arm["accuracy"]["hits"], arm["accuracy"]["of"]) == (10, 10)
         assert (arm["fallbacks"], arm["failed"], arm["own"]) == (5, 3, 12)
@@ -233,7 +241,7 @@ class TestVerdict:
         labelled = sum(arm["accuracy"]["of"] for arm in made["arms"].values())
         hits = sum(arm["accuracy"]["hits"] for arm in made["arms"].values())
         seen_b = made["arms"]["B"]["accuracy"]["of"] / labelled
-        needed = images_needed(hits / labelled, 0.02, seen_b, 0.05, 0.8)
+        needed = pictures_needed(hits / labelled, 0.02, seen_b, 0.05, 0.8)
         assert made["verdict"]["more_images"] == pytest.approx(needed - 200, rel=0.1)
 
     def test_with_so_many_more_there_is_a_verdict(self):
@@ -246,12 +254,12 @@ class TestVerdict:
         whole = report(row for row in given if row.expected)["verdict"]["more_images"]
         assert half == pytest.approx(2 * whole, rel=0.1)
 
-    def test_fallbacks_and_failures_of_b_are_said(self):
+    def test_fallbacks_of_b_are_in_the_verdict_and_failures_of_both_are_not(self):
         text = report(rows(8000, fallbacks=0.1))["verdict"]["text"]
         assert "while B's own model leaves " in text and "A's 0.0%" in text
         assert "leaves" not in report(rows(8000, broken=0.02))["verdict"]["text"]
 
-    def test_fallbacks_in_whole_groups_say_nothing_of_the_model(self):
+    def test_fallbacks_in_whole_groups_do_not_count_against_the_model(self):
         given = [
             dataclasses.replace(row, because="States.Timeout" if row.fallback else None)
             for row in rows(8000, fallbacks=0.1)
@@ -278,11 +286,11 @@ class TestVerdict:
         rows = in_arm(arm, count, label="7", expected="7")
         return rows[:right] + [dataclasses.replace(row, label="1") for row in rows[right:]]
 
-    def test_a_split_that_is_off_is_said(self):
+    def test_a_split_that_is_off_is_in_the_verdict(self):
         text = report(rows(8000), weight=0.4)["verdict"]["text"]
         assert text.endswith("but the split is further off than chance explains (p < 0.0001).")
 
-    def test_a_sure_difference_that_hardly_matters_is_said_to_be_small(self):
+    def test_a_sure_difference_below_the_margin_is_called_small(self):
         text = report(rows(60_000, 0.99, 0.98))["verdict"]["text"]
         assert "is worse" in text and "less than the margin of 2 points" in text
 

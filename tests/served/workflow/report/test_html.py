@@ -1,4 +1,4 @@
-"""The report's page: what it says, that nothing gets out of its place, and how it looks in a browser."""
+"""The report's page: what it says, that no text becomes markup, and how it looks in a browser."""
 
 import dataclasses
 import re
@@ -47,7 +47,7 @@ def nasty() -> dict[str, Any]:
 
 
 class Tags(HTMLParser):
-    """Which elements there are, whether they close in order, and the attributes' names."""
+    """Collects the elements and the names of attributes; asserts that elements close in order."""
 
     VOID = ("meta", "link")
 
@@ -76,7 +76,7 @@ class TestMarkup:
         assert element("p", element("b", "a & b"), class_="x") == '<p class="x"><b>a &amp; b</b></p>'
 
     @pytest.mark.parametrize("character", ["\0", "\x1b", "\x85", "\ud800", "\u202e", "\u2066", "\ufffe"])
-    def test_what_no_page_may_hold(self, character):
+    def test_characters_that_html_forbids(self, character):
         assert text(f"a{character}b") == "a\ufffdb"
 
 
@@ -107,7 +107,7 @@ class TestPage:
         assert "UnprocessableEntityError" in shown and "digits/" in shown
         assert "Cold starts" in shown and "Wilson" in shown
 
-    def test_fallbacks_in_whole_groups_are_told_apart(self):
+    def test_fallbacks_in_whole_groups_have_a_note(self):
         assert "Sandbox.Timedout" in page(REPORTS["in groups"]())
         assert "fallbacks came by whole groups" in page(REPORTS["in groups"]())
         assert "came by whole groups" not in page(REPORTS["all"]())
@@ -135,7 +135,7 @@ class TestInABrowser:
             ("all", 1280, "dark"),
         ],
     )
-    def test_it_asks_nobody_complains_of_nothing_and_fits(self, browser, tmp_path, name, width, scheme):
+    def test_it_makes_no_request_has_no_error_and_fits(self, browser, tmp_path, name, width, scheme):
         file = tmp_path / "report.html"
         file.write_text(page(REPORTS[name]()), encoding="utf-8")
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
@@ -152,7 +152,7 @@ class TestInABrowser:
         assert said == [] and {url.partition(":")[0] for url in asked} <= {"file", "data"}
         context.close()
 
-    def test_its_own_policy_lets_its_style_in_and_nothing_else(self, browser, tmp_path):
+    def test_its_policy_allows_its_style_and_nothing_else(self, browser, tmp_path):
         file = tmp_path / "report.html"
         file.write_text(page(REPORTS["all"]()), encoding="utf-8")
         opened = browser.new_page()

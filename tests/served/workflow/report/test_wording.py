@@ -11,7 +11,7 @@ def test_percent(value, want):
     assert percent(value) == want
 
 
-def test_what_is_not_known_is_a_dash():
+def test_an_unknown_figure_is_a_dash():
     assert ratio(None) == share(None) == quantile(None, "p50") == DASH
 
 

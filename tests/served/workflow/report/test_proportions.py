@@ -1,4 +1,4 @@
-"""Against figures that were published, and against SciPy where it is installed."""
+"""Against published figures, and against SciPy if it is installed."""
 
 import math
 import random
@@ -6,14 +6,13 @@ from statistics import NormalDist
 
 import pytest
 
-from chalicelib.workflow.report.statistics import (
+from chalicelib.workflow.report.proportions import (
     Share,
     binomial,
     compare,
     difference,
     fisher,
-    images_needed,
-    quantile,
+    pictures_needed,
     wilson,
 )
 
@@ -140,7 +139,7 @@ class TestBinomial:
             assert binomial(share, expected) == pytest.approx(scipy_stats.binomtest(*share, expected).pvalue, abs=1e-9)
 
     @pytest.mark.parametrize(("hits", "expected", "p"), [(0, 0.0, 1.0), (1, 0.0, 0.0), (9, 1.0, 1.0), (8, 1.0, 0.0)])
-    def test_where_chance_has_no_say(self, hits, expected, p):
+    def test_without_chance(self, hits, expected, p):
         assert binomial(Share(hits, 9), expected) == p
 
     def test_a_hundred_thousand_images(self):
@@ -151,16 +150,16 @@ class TestBinomial:
 class TestImagesNeeded:
     def test_fleisss_formula_for_equal_arms(self):
         """0.60 against 0.70 at 5% and 80%: 356 in each arm, a standard table's figure without correction."""
-        assert images_needed(0.7, 0.1, 0.5, 0.05, 0.8) == pytest.approx(2 * 356, abs=2)
+        assert pictures_needed(0.7, 0.1, 0.5, 0.05, 0.8) == pytest.approx(2 * 356, abs=2)
 
     def test_an_unequal_split_needs_more(self):
-        needed = [images_needed(0.95, 0.02, share_b, 0.05, 0.8) for share_b in (0.5, 0.3, 0.1, 0.01)]
+        needed = [pictures_needed(0.95, 0.02, share_b, 0.05, 0.8) for share_b in (0.5, 0.3, 0.1, 0.01)]
         assert needed == sorted(needed) and needed[0] < needed[-1] / 20
 
     @pytest.mark.parametrize(("accuracy", "share_b"), [(0.9, 0.5), (0.97, 0.2)])
     def test_with_so_many_the_difference_is_found_four_times_in_five(self, accuracy, share_b):
         chance = random.Random(7)
-        needed = images_needed(accuracy, 0.05, share_b, 0.05, 0.8)
+        needed = pictures_needed(accuracy, 0.05, share_b, 0.05, 0.8)
         in_b = round(needed * share_b)
         found = 0
         for _ in range(400):
@@ -170,17 +169,9 @@ class TestImagesNeeded:
         assert 0.72 < found / 400 < 0.88
 
     @pytest.mark.parametrize("share_b", [0, 1])
-    def test_of_one_arm_alone_nothing_is_told(self, share_b):
-        assert images_needed(0.9, 0.02, share_b, 0.05, 0.8) is None
+    def test_one_arm_alone_shows_nothing(self, share_b):
+        assert pictures_needed(0.9, 0.02, share_b, 0.05, 0.8) is None
 
     @pytest.mark.parametrize("accuracy", [0, 0.01, 1])
     def test_at_the_edges(self, accuracy):
-        assert 300 < images_needed(accuracy, 0.02, 0.5, 0.05, 0.8) < 3000
-
-
-@pytest.mark.parametrize(
-    ("values", "share", "want"),
-    [([5], 0.95, 5), ([1, 2], 0.5, 1.5), ([0, 10, 20, 30, 40], 0.95, 38), ([1, 2, 9], 1, 9)],
-)
-def test_quantile(values, share, want):
-    assert quantile(values, share) == pytest.approx(want)
+        assert 300 < pictures_needed(accuracy, 0.02, 0.5, 0.05, 0.8) < 3000

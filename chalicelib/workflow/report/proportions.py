@@ -1,19 +1,19 @@
-"""Shares and what chance makes of them, from the standard formulas. Each picture is taken as independent of the others.
+"""Proportions: intervals, tests and sample size, by the standard formulas, each picture independent of the others.
 
-The function's layer has no SciPy, and this is all that the report needs of it; the tests compare the two.
+The function's layer has no SciPy, and the report needs no more of it than this; the tests compare the two.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import NormalDist
 from typing import NamedTuple
 
 CONFIDENCE = 0.95
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 _TIE = 1 + 1e-7
-"""Outcomes as likely as the one that was seen are counted with it, whatever the last digits of a float say."""
+"""Outcomes as likely as the observed one are counted with it; this absorbs the rounding of floats."""
 MIN_EXPECTED = 5
-"""The normal approximation is used where each cell of the 2x2 table expects at least so many."""
+"""The normal approximation is used if the expected count of each cell of the 2x2 table is at least this."""
 
 
 class Share(NamedTuple):
@@ -36,7 +36,7 @@ class Interval(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A two-sided test of whether two shares are the same: `p`, the test's name, z where it has one."""
+    """A two-sided test of whether two shares are the same: its name, its p-value, and z, or None for an exact test."""
 
     test: str
     p: float
@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
 
 
 def wilson(share: Share) -> Interval:
-    """The interval of a share, within 0 to 1.
+    """The 95% interval of a share, within 0 to 1.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209; NIST/SEMATECH e-Handbook of
     Statistical Methods, 7.2.4.1.
@@ -57,7 +57,7 @@ def wilson(share: Share) -> Interval:
 
 
 def difference(first: Share, second: Share) -> Interval:
-    """The interval of the second share less the first, -1 to 1, made of both shares' Wilson intervals.
+    """The 95% interval of the second share less the first, -1 to 1, from the Wilson intervals of both.
 
     Source: R. G. Newcombe, Statistics in Medicine 17 (1998) 873, method 10.
     """
@@ -69,7 +69,7 @@ def difference(first: Share, second: Share) -> Interval:
 
 
 def compare(first: Share, second: Share) -> Comparison:
-    """The pooled two-proportion z-test, or Fisher's exact test where a cell expects fewer than MIN_EXPECTED.
+    """The pooled two-proportion z-test, or Fisher's exact test if a cell expects fewer than MIN_EXPECTED.
 
     Sources: NIST/SEMATECH e-Handbook, 7.3.3; the condition is W. G. Cochran's, Biometrics 10 (1954) 417.
     """
@@ -82,7 +82,7 @@ def compare(first: Share, second: Share) -> Comparison:
 
 
 def fisher(first: Share, second: Share) -> float:
-    """Two-sided: the probability of all tables with the same margins that are no likelier than the one seen.
+    """The two-sided p-value: the probability of all tables with these margins that are at most as likely as this one.
 
     Source: R. A. Fisher, Journal of the Royal Statistical Society 85 (1922) 87; the hypergeometric distribution.
     """
@@ -93,7 +93,7 @@ def fisher(first: Share, second: Share) -> float:
 
 
 def binomial(share: Share, expected: float) -> float:
-    """Two-sided and exact: the probability of all counts that are no likelier than the one seen.
+    """The exact two-sided p-value: the probability of all counts that are at most as likely as this one.
 
     Each of `share.of` is a hit with the probability `expected`, independent of the others.
     """
@@ -104,38 +104,28 @@ def binomial(share: Share, expected: float) -> float:
     return _no_likelier(logs, share.hits, 0.0)
 
 
-def images_needed(accuracy: float, tellable: float, share_b: float, alpha: float, power: float) -> int | None:
-    """About how many pictures in all, `share_b` of them in arm B, tell an accuracy `tellable` away with `power`.
+def pictures_needed(accuracy: float, detectable: float, share_b: float, alpha: float, power: float) -> int | None:
+    """About how many pictures, `share_b` of them in arm B, show a difference of accuracy of `detectable` with `power`.
 
-    Two-sided at `alpha`, normal approximation, no continuity correction. None where one arm gets nothing.
+    All arguments are 0 to 1. Two-sided at `alpha`, normal approximation, no continuity correction. None if one arm gets
+    no pictures.
     Source: J. L. Fleiss, B. Levin, M. C. Paik, Statistical Methods for Rates and Proportions, 3rd edition (2003),
     chapter 4, samples of unequal size.
     """
     if not 0 < share_b < 1:
         return None
     p_a = accuracy
-    p_b = p_a - tellable if p_a >= tellable else p_a + tellable
+    p_b = p_a - detectable if p_a >= detectable else p_a + detectable
     ratio = share_b / (1 - share_b)
     pooled = (p_a + ratio * p_b) / (1 + ratio)
     by_chance = NormalDist().inv_cdf(1 - alpha / 2) * math.sqrt((1 + 1 / ratio) * pooled * (1 - pooled))
     by_power = NormalDist().inv_cdf(power) * math.sqrt(p_a * (1 - p_a) + p_b * (1 - p_b) / ratio)
-    in_a = ((by_chance + by_power) / tellable) ** 2
+    in_a = ((by_chance + by_power) / detectable) ** 2
     return math.ceil(in_a * (1 + ratio))
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of the sorted `values` lie, between two of them in proportion.
-
-    Source: R. J. Hyndman, Y. Fan, The American Statistician 50 (1996) 361, definition 7; NumPy's default.
-    """
-    place = (len(values) - 1) * share
-    below = math.floor(place)
-    above = min(below + 1, len(values) - 1)
-    return values[below] + (values[above] - values[below]) * (place - below)
-
-
 def _no_likelier(logs: Iterable[float], seen: int, log_scale: float) -> float:
-    """The sum of those probabilities, given as logarithms above `log_scale`, that are at most the `seen` one."""
+    """The sum of the probabilities that are at most the one at `seen`; `logs` are their logarithms plus `log_scale`."""
     chances = [math.exp(log - log_scale) for log in logs]
     return min(1.0, math.fsum(chance for chance in chances if chance <= chances[seen] * _TIE))
 
