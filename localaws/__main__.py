@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
+from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
 from localaws.host import interpreters, packages
 from localaws.host.environment import CREDENTIALS, without_account
-from localaws.host.interpreters import Interpreter
 from localaws.run import serve
 
 PORT = 4566

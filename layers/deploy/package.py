@@ -16,6 +16,7 @@ from layers.build.vendor import MOUNTED_AT
 from layers.check.proof import prove
 from layers.contents import open_contents
 from layers.deploy.layer_set import Layer, layers_for
+from layers.deploy.policies import write_policies
 from layers.deploy.stages import read_config
 from layers.deploy.template import call_through_alias, equip_functions, merge_template
 from layers.errors import PackageError
@@ -33,6 +34,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         fresh = Path(scratch, "package")
         merge = Path(scratch, "merge.json")
         merge.write_text(json.dumps(merge_template(project / RESOURCES, target, chosen, stage)), encoding="utf-8")
+        yield write_policies(project, stage)
         _chalice_package(project, stage, merge, fresh)
         template = equip_functions(call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")

@@ -10,17 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from layers.pythons import LAMBDA_PYTHONS, Interpreter, own
 from layers.targets import local_target, target
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy import notifications, project
 from localaws.errors import DeployFailed
 from localaws.host import packages
 from localaws.host.environment import without_account
-from localaws.host.interpreters import Interpreter, own
 
 PROJECT = Path(__file__).resolve().parents[2]
-FIRST_LAMBDA_PYTHON = (3, 12)
-"""Older ones get layers for this machine: none for Lambda can be built for them (see `layers.targets`)."""
 _LAYERS = (sys.executable, "-m", "layers")
 _CHALICE = ("-c", "from chalice.cli import main; raise SystemExit(main())")
 
@@ -60,10 +58,14 @@ class Deployer:
         if before is not None:
             state.parent.mkdir()
             state.write_text(before)
-        runtime_layer = self._publish_layers(copied) if with_layers else None
+        runtime_layer = None
+        if with_layers:
+            runtime_layer = self._publish_layers(copied)
+        else:  # publishing does this, too
+            self._layers("policies", copied)
         resources = copied / ".chalice" / "resources.json"
         if resources.is_file():
-            if not with_layers:  # publishing has made them already
+            if not with_layers:
                 self._layers("queues", copied)
             app_name = json.loads(_config(state))["app_name"]
             notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
@@ -89,15 +91,17 @@ class Deployer:
         return folder / file_name
 
     def layer_options(self) -> tuple[list[str], str]:
-        """What `layers build` needs to build for the interpreter, and the runtime layer's file name."""
+        """The options of `layers build` for the interpreter, and the runtime layer's file name.
+
+        A Python that Lambda does not have gets layers for this machine.
+        """
         version = self.interpreter.version
         here = local_target()
-        if tuple(map(int, version.split("."))) < FIRST_LAMBDA_PYTHON:
+        if version not in LAMBDA_PYTHONS:
+            lambdas = ", ".join(LAMBDA_PYTHONS)
             if version != own().version:
-                raise DeployFailed(
-                    f"layers for Python {version} can only be built by that Python: choose 3.12 or later"
-                )
-            self.say(f"Lambda layers need Python 3.12 or later; these are for this machine's Python {version}")
+                raise DeployFailed(f"only Python {version} can build layers for itself: choose one of {lambdas}")
+            self.say(f"Lambda's Pythons are {lambdas}; these layers are for this machine's Python {version}")
             return ["--local"], f"runtime-{here.name}.zip"
         return ["--python", version, "--arch", here.arch], f"runtime-{target(version, here.arch).name}.zip"
 

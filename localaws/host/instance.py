@@ -6,10 +6,10 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+from layers.pythons import Interpreter
 from localaws.host import logs
 from localaws.host.environment import function_environment
 from localaws.host.function import Function
-from localaws.host.interpreters import Interpreter
 from localaws.host.invocation import Fault, Invocation, Result, error_type_of
 from localaws.host.layout import Tree
 from localaws.host.process import FunctionProcess

@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from layers.pythons import Interpreter
 from localaws.errors import HostClosed, TooManyRequests
 from localaws.host import interpreters, packages
 from localaws.host.function import Function
 from localaws.host.instance import Instance
-from localaws.host.interpreters import Interpreter
 from localaws.host.invocation import Result
 from localaws.host.layout import Trees
 from localaws.host.pool import Pool

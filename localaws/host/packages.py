@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from layers.pythons import Interpreter
 from localaws.errors import PackagesMissing
-from localaws.host.interpreters import Interpreter
 
 RUNTIME_PACKAGES = ("awslambdaric==4.2.2", "boto3==1.44.5")
 """On Lambda they lie in /var/lang and /var/runtime; the boto3 there is of AWS's choice."""

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from localaws.host.interpreters import Interpreter
+from layers.pythons import Interpreter
 
 _OPTIONS = ("-s", "-S", "-P", "-B")
 """No user's, no interpreter's own and no current directory's packages, and no byte code written: Lambda's disk
