@@ -95,9 +95,9 @@ def target(python: str = DEFAULT_PYTHON, arch: str = DEFAULT_ARCH) -> Target:
     """A target to check against; raises TargetError if Lambda does not have it."""
     arch = "arm64" if arch == "aarch64" else arch
     if python not in SYSTEMS:
-        raise TargetError(f"Lambda has no Python {python}: choose one of {', '.join(SYSTEMS)}")
+        raise TargetError(f"no layer is made for Python {python}: choose one of {', '.join(SYSTEMS)}")
     if arch not in PROCESSORS:
-        raise TargetError(f"Lambda has no processor {arch}: choose one of {', '.join(PROCESSORS)}")
+        raise TargetError(f"no layer is made for the processor {arch}: choose one of {', '.join(PROCESSORS)}")
     return Target(python, arch, SYSTEMS[python])
 
 

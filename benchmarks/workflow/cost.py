@@ -4,7 +4,6 @@ Prices in US dollars, us-east-1. Source: AWS Step Functions pricing, read in 202
 state that it enters, an express one for its start and for its duration by memory, in steps of 100 ms and 64 MB.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from chalicelib import pricing
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import FEW_GROUPS
+from layers.deploy.definition import read_definition
 
 USD_PER_TRANSITION = 25 / 1_000_000
 USD_PER_EXPRESS_REQUEST = 1 / 1_000_000
@@ -41,7 +41,7 @@ def estimate(images: int, image_ms: float, group: int = GROUP, architecture: str
     groups = math.ceil(images / group)
     group_ms = min(group, images) * image_ms
     inference_usd = groups * pricing.cost_usd(group_ms, MEMORY_MB, architecture)
-    states = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
+    states = read_definition(DEFINITION)["States"]
     besides = len(set(states) - {"Few", "Many"}) + 1  # each of the others once, and one of the two Maps
     if groups <= FEW_GROUPS:
         transitions = besides + groups

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.cloud.sqs_batch import failed_ids, lambda_event
-from localaws.host.environment import CREDENTIALS
+from localaws.host.environment import CLIENT_KEYS
 
 LOOK_EVERY_S = 0.25
 """How often new, changed and deleted mappings are looked for."""
@@ -25,11 +25,7 @@ class EventSources:
 
     def __init__(self, endpoint_url: str, region: str, max_pollers: int) -> None:
         """`max_pollers` is how many batches of one queue run at once, if the mapping allows more."""
-        session = boto3.session.Session(
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            region_name=region,
-        )
+        session = boto3.session.Session(**CLIENT_KEYS, region_name=region)
         options = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=4 * max_pollers)
         self._lambda = session.client("lambda", endpoint_url=endpoint_url, config=options)
         self._sqs = session.client("sqs", endpoint_url=endpoint_url, config=options)

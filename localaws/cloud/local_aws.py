@@ -11,7 +11,7 @@ from localaws.cloud.endpoint import Endpoint
 from localaws.cloud.event_sources import EventSources
 from localaws.cloud.rest_api import RestApis
 from localaws.errors import PortInUse
-from localaws.host.environment import CREDENTIALS
+from localaws.host.environment import CLIENT_KEYS, CREDENTIALS
 from localaws.host.lambda_host import LambdaHost
 from localaws.shims import apis
 
@@ -64,7 +64,7 @@ class LocalAws:
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of one of the services."""
-        return boto3.client(service, region_name=self.region, endpoint_url=self.url, **self._keys(), **options)
+        return boto3.client(service, region_name=self.region, endpoint_url=self.url, **CLIENT_KEYS, **options)
 
     def environment(self) -> dict[str, str]:
         """What makes the AWS command line, Chalice and every SDK use this machine's AWS."""
@@ -84,10 +84,3 @@ class LocalAws:
     def api_url(self, api_id: str, stage: str) -> str:
         """Where a deployed REST API is served, with a slash at the end."""
         return RestApis.url(self.url, api_id, stage)
-
-    @staticmethod
-    def _keys() -> dict[str, str]:
-        return {
-            "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        }

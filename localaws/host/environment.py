@@ -9,6 +9,11 @@ from localaws.host.layout import Tree
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "localaws", "AWS_SECRET_ACCESS_KEY": "localaws", "AWS_SESSION_TOKEN": "localaws"}
 """Not secret: nothing on this machine checks them, but no client signs without any."""
+CLIENT_KEYS = {
+    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+}
+"""The same as boto3 takes them."""
 
 
 def function_environment(

@@ -84,11 +84,6 @@ class Result:
     crowded_ms: float = 0.0
     """How long the function's threads waited, all in all, for a processor that other programs of this machine had."""
 
-    @property
-    def cold_start(self) -> bool:
-        """Whether this invocation had to start its instance."""
-        return self.init_ms is not None
-
     def json(self) -> object:
         """The payload, parsed."""
         return json.loads(self.payload)

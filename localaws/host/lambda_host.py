@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import random
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -37,7 +36,6 @@ class LambdaHost:
         max_instances: int | None = None,
         python: str | None = None,
         async_retry_delays_s: Sequence[float] = ASYNC_RETRY_DELAYS_S,
-        seed: int | None = None,
         processor: Processor | None = None,
     ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="localaws-")
@@ -48,7 +46,6 @@ class LambdaHost:
         self._python, self._processor = python, processor
         self._async_retry_delays_s = tuple(async_retry_delays_s)
         self._background = ThreadPoolExecutor(self._pool.max_instances, thread_name_prefix="localaws-async")
-        self._random = random.Random(seed)
         self._closing = threading.Event()
         self._interpreters: dict[str, Interpreter] = {}
         atexit.register(self.close)
@@ -96,10 +93,6 @@ class LambdaHost:
     def instances(self) -> list[Instance]:
         """Every instance whose process runs, busy ones first."""
         return self._pool.live()
-
-    def kill_random_instance(self) -> int | None:
-        """Kill one instance, a busy one if there is any: what a batch must survive. Its process id, or None."""
-        return self._pool.kill_random(self._random)
 
     def stop_idle_instances(self, function_name: str | None = None) -> None:
         """End idle instances, so that the next event of the function (or of any) is a cold start."""

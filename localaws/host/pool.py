@@ -1,6 +1,5 @@
 """The instances of this machine: lent to one event each, most recently used first, never more than `max_instances`."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,17 +39,6 @@ class Pool:
         """Every instance whose process runs, busy ones first."""
         with self._changed:
             return [instance for instance in self._busy + self._idle if instance.pid is not None]
-
-    def kill_random(self, seed: random.Random) -> int | None:
-        """Kill one instance's process, a busy one if there is any; its process id, or None when none runs."""
-        with self._changed:
-            running = [instance for instance in self._busy if instance.pid is not None]
-            victims = running or [instance for instance in self._idle if instance.pid is not None]
-            victim = seed.choice(victims) if victims else None
-            pid = victim.pid if victim else None
-        if victim is not None:
-            victim.kill()
-        return pid
 
     def stop_idle(self, name: str | None = None) -> None:
         """End the idle instances of a function, or all: the next event is a cold start."""

@@ -32,7 +32,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
-from localaws.host.environment import CREDENTIALS
+from localaws.host.environment import CLIENT_KEYS
 
 BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
@@ -40,10 +40,6 @@ MAX_INPUT_BYTES = 256 * 1024
 """Of a child's input, whatever MaxInputBytesPerBatch says."""
 
 _ONCE = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=256)
-_KEYS = {
-    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
-    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-}
 
 Definition = dict[str, Any]
 
@@ -210,7 +206,7 @@ class _Clients:
         with self._lock:
             if (region, service) not in self._kept:
                 self._kept[region, service] = boto3.client(
-                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **_KEYS
+                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **CLIENT_KEYS
                 )
             return self._kept[region, service]
 

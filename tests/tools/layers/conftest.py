@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -95,6 +96,21 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         yield
+
+
+def of_each_stage(function: str, setting: str) -> list[Any]:
+    """A function's setting as Chalice finds it: under the stage and the function, the stage, the function, or all."""
+    config = json.loads((ROOT / ".chalice/config.json").read_text())
+    places = [
+        [
+            stage.get("lambda_functions", {}).get(function, {}),
+            stage,
+            config["lambda_functions"].get(function, {}),
+            config,
+        ]
+        for stage in config["stages"].values()
+    ]
+    return [next(place[setting] for place in looked_at if setting in place) for looked_at in places]
 
 
 class Outcome:

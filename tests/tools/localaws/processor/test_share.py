@@ -147,7 +147,7 @@ class TestFunctions:
             assert group.is_dir()
             host.stop_idle_instances()
             assert not group.exists()
-            assert run(host, toy(memory_mb=512)).cold_start
+            assert run(host, toy(memory_mb=512)).init_ms is not None
 
 
 class TestCgroupVersions:
