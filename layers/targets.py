@@ -14,12 +14,12 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class System:
-    """A base system, by the newest symbol version of each family that its C and C++ libraries define."""
+    """A base system: the newest symbol version of each family that its C and C++ libraries define."""
 
     name: str
     newest: Mapping[str, Version] = field(hash=False)
     at_first: Mapping[str, Version] = field(default_factory=dict, hash=False)
-    """What the system's first releases had, where later ones have more."""
+    """The versions of the system's first releases, if later ones have more."""
 
 
 @dataclass(frozen=True)

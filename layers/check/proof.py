@@ -1,4 +1,4 @@
-"""Unpacks function and layers as Lambda lays them out, and has a clean process answer from them."""
+"""Unpacks function and layers as Lambda does, and classifies a picture in a clean process that sees nothing else."""
 
 import json
 import subprocess
@@ -81,5 +81,5 @@ def _best(answers: dict[str, tuple[str, float]]) -> str:
 
 
 def _failed(found: str) -> Proof:
-    remedy = "A module or library that it misses may be one that layers/build/slimming.py leaves out"
+    remedy = "If a module or a library is missing, look for it in layers/build/slimming.py"
     return Proof((), (Problem("clean process", found, remedy),))

@@ -23,7 +23,7 @@ def complete_mappings(lambda_client: Any, app_name: str, stage: str, concurrency
     arn = lambda_client.get_function_configuration(FunctionName=function)["FunctionArn"]
     mappings = lambda_client.list_event_source_mappings(FunctionName=arn)["EventSourceMappings"]
     if not mappings:
-        raise PackageError(f"{function} is fed by no queue: deploy it first")
+        raise PackageError(f"no queue feeds {function}: deploy it first")
     for mapping in mappings:
         lambda_client.update_event_source_mapping(UUID=mapping["UUID"], **options)
         yield f"{mapping['EventSourceArn']} -> {function}: failed messages come again one by one"

@@ -1,4 +1,4 @@
-"""`package`: a CloudFormation template, and next to it everything that it names, proven as packaged."""
+"""`package`: a CloudFormation template, and beside it everything that it names, proven as packaged."""
 
 import json
 import os
@@ -56,14 +56,14 @@ def _chalice_package(project: Path, stage: str, merge: Path, out: Path) -> None:
 
 
 def _region() -> str:
-    """The configured region. Chalice wants one, if only to name the service principal, and so any will do."""
+    """The configured region. Chalice needs one only to name the service principal, so any will do."""
     import botocore.session
 
     return botocore.session.get_session().get_config_variable("region") or "us-east-1"
 
 
 def _compile_function(path: Path, target: Target) -> str:
-    """Chalice ships sources only, so that every cold start would compile them: add bytecode, drop caches."""
+    """Add bytecode and drop caches: Chalice ships sources only, which every cold start would compile."""
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         with open_contents(path) as contents:
             contents.extract(Path(scratch))
@@ -93,7 +93,7 @@ def _prove(target: Target, folder: Path, layers: list[Layer], picture: Path | No
 
 
 def _run_main(module: str, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a tool of this very environment, whether or not its command is on PATH."""
+    """Run a program of this environment, whether or not its command is on PATH."""
     code = f"import sys; from {module} import main; sys.exit(main())"
     environment = {**os.environ, "AWS_DEFAULT_REGION": _region()}
     return subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, env=environment)

@@ -32,5 +32,5 @@ def _status(cloudformation: Any, name: str) -> str | None:
     except cloudformation.exceptions.ClientError as error:
         if "does not exist" in str(error):
             return None
-        raise PackageError(f"stack {name} cannot be looked at: {error}") from error
+        raise PackageError(f"stack {name} cannot be read: {error}") from error
     return str(stacks[0]["StackStatus"]) if stacks else None

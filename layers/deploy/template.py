@@ -10,17 +10,17 @@ from layers.errors import PackageError
 from layers.targets import Target
 
 FUNCTION, ALIAS = "APIHandler", "APIHandlerAliaslive"
-"""Logical ids of the function behind the API, which Chalice gives, and of its alias "live", which SAM makes.
+"""Logical ids of the function behind the API, given by Chalice, and of its alias "live", which SAM makes.
 Source: AWS SAM developer guide, "Generated CloudFormation resources"."""
 API, PERMISSION = "RestAPI", "APIHandlerInvokePermission"
-"""Logical ids, which Chalice gives, of the API and of what lets it call the function."""
+"""Logical ids, given by Chalice, of the API and of the permission to call the function."""
 
 
 def merge_template(resources: Path, target: Target, layers: list[Layer], stage: str = "dev") -> Template:
     """resources.json for a stage, with the API's runtime, processor and layers; raises PackageError.
 
-    A layer's logical id names its content: when the content changes, so does the function, and SAM
-    publishes a new version behind the alias.
+    A layer's logical id names its content. If the content changes, so does the function, and SAM publishes a
+    new version behind the alias.
     """
     template = read_resources(resources, stage)
     ids = {_logical_id(layer): layer for layer in layers}

@@ -1,4 +1,4 @@
-"""All of it together: the endpoint, the Lambda host behind it, the pollers of its queues."""
+"""The whole local AWS: the endpoint, the Lambda host behind it, the pollers of its queues."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -19,13 +19,13 @@ REGION = "us-east-1"
 
 
 class LocalAws:
-    """One machine's AWS; a context manager that leaves no process, no thread and no state behind.
+    """AWS on one machine; a context manager that leaves no process, no thread and no state behind.
 
-    Moto keeps its state per process: at most one at a time.
+    Moto keeps its state per process, so that a process can have one at a time.
     """
 
     def __init__(self, port: int = 0, region: str = REGION, host: LambdaHost | None = None) -> None:
-        """`port` 0 takes a free one; raises PortInUse. `host`, a LambdaHost of the caller's choice, is closed, too."""
+        """`port` 0 takes a free one; raises PortInUse. A `host` that the caller gives is closed, too."""
         self.region = region
         self.host = host or LambdaHost()
         try:
@@ -52,8 +52,8 @@ class LocalAws:
         self._close.enter_context(apis.applied(self.host, self.url))
         self._endpoint.start()
         sources.start()
-        # closed from the last to the first: pollers are told to end; functions are ended, which lets the
-        # pollers end; then the server that both talk to
+        # closed from the last to the first: the pollers stop taking messages; the functions end, so that the
+        # pollers can end; then the server, which both use
         for close in (self._endpoint.close, sources.join, self.host.close, sources.stop):
             self._close.callback(close)
         return self
@@ -67,7 +67,7 @@ class LocalAws:
         return boto3.client(service, region_name=self.region, endpoint_url=self.url, **CLIENT_KEYS, **options)
 
     def environment(self) -> dict[str, str]:
-        """What makes the AWS command line, Chalice and every SDK use this machine's AWS."""
+        """Variables with which the AWS command line, Chalice and every SDK use this machine's AWS."""
         return {
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.url,
@@ -76,8 +76,9 @@ class LocalAws:
         }
 
     def refuse(self, rule: Callable[[Mapping[str, Any]], Response | None]) -> None:
-        """Ask `rule` before every call of a service, with the call's WSGI environment: what it answers, the service
-        answers; None lets the call pass.
+        """Call `rule` before every call of a service, with the call's WSGI environment.
+
+        The service gives the rule's response; None lets the call pass.
         """
         self._endpoint.refuse = rule
 

@@ -47,7 +47,7 @@ class Deployer:
     say: Say = print
 
     def deploy(self, with_layers: bool = True) -> Deployment:
-        """Publish the layers (built now if they never were), deploy the app; raises DeployFailed.
+        """Publish the layers (built now unless they are there), deploy the app; raises DeployFailed.
 
         A second call updates what the first one made.
         """
@@ -106,9 +106,9 @@ class Deployer:
         return ["--python", version, "--arch", here.arch], f"runtime-{target(version, here.arch).name}.zip"
 
     def _chalice_deploy(self, copied: Path, runtime_layer: Path | None) -> None:
-        """Chalice deploys for the Python that runs it, so it must be run by the functions' own.
+        """Run Chalice with the functions' own Python, since it deploys for the Python that runs it.
 
-        It imports the app, whose imports for another Python than this program's lie in the layer alone.
+        It imports the app. Packages for another Python than this program's are in the layer alone.
         """
         python, extra = sys.executable, dict[str, str]()
         if self.interpreter.version != own().version:
@@ -121,7 +121,7 @@ class Deployer:
         self._run("chalice deploy", [python, *_CHALICE, "deploy", "--stage", self.stage], copied, extra)
 
     def _run(self, what: str, command: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None) -> None:
-        """Run a command against the local AWS, passing its lines on; it is ended when this is interrupted."""
+        """Run a command against the local AWS and pass its lines on; Ctrl-C ends it, too."""
         environment = {**without_account(os.environ), **self.cloud.environment(), **(extra or {})}
         last = "no output"
         with subprocess.Popen(
@@ -145,7 +145,7 @@ class Deployer:
         ]
         apis = [entry for entry in resources if entry["resource_type"] == "rest_api"]
         if not apis:
-            raise DeployFailed(f"stage {self.stage} has no REST API")
+            raise DeployFailed(f"stage {self.stage} has no REST API: give app.py a route")
         gateway_stage = apis[0]["rest_api_url"].rstrip("/").rpartition("/")[2]
         api_id = apis[0]["rest_api_id"]
         functions.sort(key=lambda name: name != f"{json.loads(_config(state))['app_name']}-{self.stage}")
@@ -153,7 +153,7 @@ class Deployer:
 
 
 def is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:
-    """Whether a layer was never built, or what it is built from is newer."""
+    """Whether a layer is missing, or older than what it is built from."""
     made_from = {runtime_layer: PROJECT / "layers" / "requirements.txt"}
     made_from |= {f"model-{card.parent.name}.zip": card for card in models.glob("[!.]*/model.json")}
     return any(
