@@ -1,6 +1,6 @@
 """Finds the Pythons of this machine and asks each which one it is.
 
-`python -m layers.pythons 3.13` prints the path of that Python, or an empty line if there is none.
+`python -m layers.pythons 3.13` prints the path of that Python, or an empty line if it is not here.
 """
 
 import os
@@ -51,7 +51,7 @@ def ask(path: Path) -> Interpreter | None:
 
 
 def find_python(version: str) -> Interpreter | None:
-    """The interpreter of `version` ("3.13"): this one, one on PATH, pyenv's or uv's; None if there is none."""
+    """The interpreter of `version` ("3.13"): this one, one on PATH, pyenv's or uv's; None if it is not here."""
     if version == own().version:
         return own()
     answers = map(ask, _candidates(version))

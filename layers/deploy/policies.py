@@ -26,7 +26,7 @@ def write_policies(project: Path, stage: str) -> str:
     folder = project / CONFIG.parent
     names = [name for name in policy_files(read_config(project, stage)["stages"][stage]) if _is_ours(name, stage)]
     for name in names:
-        policy = in_stage(_read(folder / FOLDER / PurePosixPath(name).name, name), stage)
+        policy = _in_stage(_read(folder / FOLDER / PurePosixPath(name).name, name), stage)
         with written_aside(folder / name) as aside:
             aside.write_text(json.dumps(policy, indent=2) + "\n", encoding="utf-8")
     return f"{CONFIG.parent / FOLDER / stage}: {len(names)} policies"
@@ -39,12 +39,12 @@ def policy_files(chosen: Mapping[str, Any]) -> Iterator[str]:
             yield part["iam_policy_file"]
 
 
-def in_stage(node: Any, stage: str) -> Any:
+def _in_stage(node: Any, stage: str) -> Any:
     """A policy, or a part of it, with the stage's name for `${Stage}`."""
     if isinstance(node, list):
-        return [in_stage(item, stage) for item in node]
+        return [_in_stage(item, stage) for item in node]
     if isinstance(node, dict):
-        return {name: in_stage(item, stage) for name, item in node.items()}
+        return {name: _in_stage(item, stage) for name, item in node.items()}
     return stage.join(node.split(_STAGE)) if isinstance(node, str) else node
 
 

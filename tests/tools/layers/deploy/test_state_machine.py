@@ -1,4 +1,4 @@
-"""The state machine in the packaged template, and as a stack of its own after `chalice deploy`."""
+"""The state machine in the packaged template, and as its own stack after `chalice deploy`."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_what_the_definition_leaves_open_is_filled_in(template, definition):
     assert set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"])) == set(machine["DefinitionSubstitutions"])
 
 
-def test_an_alarm_tells_of_each_end_that_is_none(template):
+def test_an_alarm_watches_each_way_to_fail(template):
     alarms = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
     assert {alarm["MetricName"] for alarm in alarms} == {"ExecutionsFailed", "ExecutionsTimedOut"}
     assert {alarm["Namespace"] for alarm in alarms} == {"AWS/States"}
