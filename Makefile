@@ -98,7 +98,7 @@ $(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
 
 # Chalice imports the app, and so needs what the layer holds, for the Python that it deploys for.
 .venv-deploy-%/.ready: $(VENV)/.serve
-	@python=$$($(BIN)/python -c 'from layers.build.bytecode import find_python; print(find_python("$*") or "")'); \
+	@python=$$($(BIN)/python -m layers.pythons $*); \
 	test -n "$$python" || { echo "Chalice deploys for the Python that it runs on, and there is no Python $* here:" \
 	  "install one (uv python install $*, or pyenv install $*), or name another: make deploy TARGET=3.12"; exit 2; }; \
 	echo "Installing what deploys into .venv-deploy-$* ..."; \

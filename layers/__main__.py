@@ -1,44 +1,43 @@
-"""Command line: `python -m layers build|check|publish|package|queues|mappings|workflow|alarms`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|workflow|alarms`.
 
-Exit code 0 good, 1 check failed, 2 error.
+Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from layers.arguments import PROJECT, parser
 from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
 from layers.check import report
-from layers.deploy import alarms, package, publish, queues, state_machine
+from layers.deploy import alarms, mappings, package, policies, publish, queues, state_machine
 from layers.deploy.stages import read_config
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
 
-PROJECT = Path(__file__).resolve().parent.parent
-LAYERS, PACKAGE, MODELS = PROJECT / "build" / "layers", PROJECT / "build" / "package", PROJECT / "models"
-PICTURE = PROJECT / "tests" / "data" / "seven.png"
 CONSOLE = Console(highlight=False, soft_wrap=True)
+INTERRUPTED = 130
+"""What a shell gives for a program that Ctrl-C ended."""
 
 
 def build(options: argparse.Namespace) -> int:
     """Build both kinds of layer, then check them."""
     wanted = _target_to_build(options)
     built = build_runtime_layer(wanted, options.out)
-    CONSOLE.print(f"{built.path}: {built.bytecode}", markup=False)
     models = build_model_layers(options.models, options.out)
-    for path in models:
-        CONSOLE.print(str(path), markup=False)
+    _print([f"{built.path}: {built.bytecode}", *map(str, models)])
     if wanted.local:
-        CONSOLE.print("not for Lambda: this runtime layer fits this machine's own Python")
+        _print(["not for Lambda: this runtime layer fits this machine's own Python"])
     return _show([report.check_deployment(wanted, built.path, models, PROJECT, options.picture)])
 
 
 def check_command(options: argparse.Namespace) -> int:
-    """Check given artefacts, or else all that was built."""
+    """Check the given artefacts, or all that was built if none is given."""
     if options.paths:
         return _show([report.check_artefact(_target_for(path, options), path) for path in options.paths])
     models, runtimes = report.model_zips(options.out), report.runtime_zips(options.out, options.python, options.arch)
@@ -46,38 +45,79 @@ def check_command(options: argparse.Namespace) -> int:
 
 
 def publish_command(options: argparse.Namespace) -> int:
-    """Publish, name the layers in the stage's configuration, make the queues that `chalice deploy` will look for."""
+    """Publish the layers, name them in the stage's configuration, and make what `chalice deploy` looks for."""
     wanted = _target_to_build(options)
-    _tell(publish.publish(wanted, options.out, options.project, options.stage, options.bucket))
+    _print(publish.publish(wanted, options.out, options.project, options.stage, options.bucket))
+    policies_command(options)
     return queues_command(options) if (options.project / package.RESOURCES).is_file() else 0
 
 
 def package_command(options: argparse.Namespace) -> int:
     """Write a template and its artefacts."""
     wanted = _target_to_build(options)
-    return _tell(package.package(wanted, options.out, options.project, options.stage, options.package, options.picture))
+    return _print(
+        package.package(wanted, options.out, options.project, options.stage, options.package, options.picture)
+    )
+
+
+def policies_command(options: argparse.Namespace) -> int:
+    """Write a stage's policies out of their templates; before `chalice deploy`."""
+    return _print([policies.write_policies(options.project, options.stage)])
 
 
 def queues_command(options: argparse.Namespace) -> int:
     """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
-    return _tell(queues.deploy_queues(queues.client("cloudformation"), *_deployed(options)))
+    return _print(queues.deploy_queues(_client("cloudformation"), *_deployed(options)))
 
 
 def mappings_command(options: argparse.Namespace) -> int:
     """Complete the worker's event source mapping; after `chalice deploy`."""
     _, app_name, stage = _deployed(options)
-    return _tell(queues.complete_mappings(queues.client("lambda"), app_name, stage, options.concurrency))
+    return _print(mappings.complete_mappings(_client("lambda"), app_name, stage, options.concurrency))
 
 
 def workflow_command(options: argparse.Namespace) -> int:
     """Make the state machine of a stage; after `chalice deploy`."""
-    cloudformation, functions = queues.client("cloudformation"), queues.client("lambda")
-    return _tell(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
+    cloudformation, functions = _client("cloudformation"), _client("lambda")
+    return _print(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
 
 
 def alarms_command(options: argparse.Namespace) -> int:
     """Make a stage's alarms and dashboard; after `chalice deploy`."""
-    return _tell(alarms.deploy_alarms(queues.client("cloudformation"), *_deployed(options)))
+    return _print(alarms.deploy_alarms(_client("cloudformation"), *_deployed(options)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; an error is one line on standard error."""
+    options = parser().parse_args(arguments)
+    try:
+        return COMMANDS[options.command](options)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command finds what is already there", file=sys.stderr)
+        return INTERRUPTED
+    except (LayerError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except _aws_errors() as error:
+        print(f"error: AWS: {error}", file=sys.stderr)
+        return 2
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    """What boto3's calls raise; nothing on a machine that builds layers and has no boto3."""
+    try:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        return ()
+    return Boto3Error, BotoCoreError, ClientError
+
+
+def _client(service: str) -> Any:
+    """A boto3 client of the default session."""
+    import boto3  # building and checking layers does without
+
+    return boto3.client(service)
 
 
 def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
@@ -86,24 +126,8 @@ def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
     return options.project / package.RESOURCES, app_name, options.stage
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; an error is one line on standard error."""
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
-    try:
-        return command(options)
-    except (LayerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if not type(error).__module__.startswith("botocore"):  # which not every machine has that builds layers
-            raise
-        print(f"error: AWS: {error}", file=sys.stderr)
-        return 2
-
-
-def _tell(lines: Iterable[str]) -> int:
-    """Each step as it is done."""
+def _print(lines: Iterable[str]) -> int:
+    """Print each step when it is done."""
     for line in lines:
         CONSOLE.print(line, markup=False)
     return 0
@@ -113,8 +137,7 @@ def _show(reports: list[report.Report]) -> int:
     problems = [problem for each in reports for problem in each.problems]
     for shown in reports:
         CONSOLE.print(shown.table)
-        for line in shown.lines:
-            CONSOLE.print(line, markup=False)
+        _print(shown.lines)
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)
     CONSOLE.print(f"check failed: {len(problems)} problem(s)" if problems else "check passed")
@@ -122,7 +145,7 @@ def _show(reports: list[report.Report]) -> int:
 
 
 def _target_to_build(options: argparse.Namespace) -> Target:
-    if getattr(options, "local", False):
+    if getattr(options, "local", False):  # `package` has no such option
         return local_target()
     return target_to_build(options.python or DEFAULT_PYTHON, options.arch or DEFAULT_ARCH)
 
@@ -135,53 +158,17 @@ def _target_for(path: Path, options: argparse.Namespace) -> Target:
     return target(options.python or named.python, options.arch or named.arch)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m layers", description="Build, check and publish Lambda layers.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--python", help=f"Lambda's Python: 3.12, 3.13 or 3.14 (default {DEFAULT_PYTHON})")
-    shared.add_argument("--arch", help=f"Lambda's processor: x86_64 or arm64 (default {DEFAULT_ARCH})")
-    shared.add_argument("--out", type=Path, default=LAYERS, help="folder of the layers (default build/layers)")
-    pictured = argparse.ArgumentParser(add_help=False)
-    deployed = argparse.ArgumentParser(add_help=False)
-    deployed.add_argument(
-        "--project", type=Path, default=PROJECT, help="folder of app.py and .chalice (default this one)"
-    )
-    staged = argparse.ArgumentParser(add_help=False, parents=[deployed])
-    staged.add_argument("--stage", required=True)
-    local = argparse.ArgumentParser(add_help=False)
-    local.add_argument("--local", action="store_true", help="for this machine's own Python; not for Lambda")
-    default = PICTURE if PICTURE.is_file() else None
-    pictured.add_argument("--picture", type=Path, default=default, help="the picture to classify")
-    build_parser = commands.add_parser(
-        "build", parents=[shared, pictured, local], help="build the layers and check them"
-    )
-    build_parser.add_argument("--models", type=Path, default=MODELS, help="folder of the bundles (default models)")
-    build_parser.set_defaults(command=build)
-    check_parser = commands.add_parser("check", parents=[shared, pictured], help="check what was built, or PATHs")
-    check_parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="folder, zip, wheel, shared object")
-    check_parser.set_defaults(command=check_command)
-    publish_parser = commands.add_parser(
-        "publish", parents=[shared, local, staged], help="publish the layers for a stage"
-    )
-    publish_parser.add_argument("--bucket", help="S3 bucket for layers of more than 50 MB")
-    publish_parser.set_defaults(command=publish_command)
-    package_parser = commands.add_parser(
-        "package", parents=[shared, pictured, deployed], help="write a CloudFormation template"
-    )
-    package_parser.add_argument("--stage", default="dev", help="default dev")
-    package_parser.add_argument("--package", type=Path, default=PACKAGE, help="folder to fill (default build/package)")
-    package_parser.set_defaults(command=package_command)
-    for name, old_names, command, text in (
-        ("queues", ["backing"], queues_command, "make a stage's queues, table and bucket"),
-        ("workflow", [], workflow_command, "make a stage's state machine"),
-        ("alarms", ["watching"], alarms_command, "make a stage's alarms and dashboard"),
-    ):
-        commands.add_parser(name, aliases=old_names, parents=[staged], help=text).set_defaults(command=command)
-    mappings_parser = commands.add_parser("mappings", parents=[staged], help="complete what `chalice deploy` maps")
-    mappings_parser.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
-    mappings_parser.set_defaults(command=mappings_command)
-    return parser
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "build": build,
+    "check": check_command,
+    "publish": publish_command,
+    "package": package_command,
+    "policies": policies_command,
+    "queues": queues_command,
+    "mappings": mappings_command,
+    "workflow": workflow_command,
+    "alarms": alarms_command,
+}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ class Contents:
     """Files by their name inside the layer, `/` between the parts, sorted."""
 
     label: str
-    """What messages call it: the file's own name."""
+    """The file's own name, for messages."""
     sizes: Mapping[str, int]
     """Name to size in bytes, unzipped."""
     read: Callable[[str], bytes] = field(repr=False)
@@ -46,11 +46,11 @@ def open_contents(path: Path) -> Iterator[Contents]:
     elif ".so" in path.suffixes:
         yield from_files(path.name, {path.name: path})
     else:
-        raise ContentsError(f"{path} is no zip, wheel, folder or shared object; an upload or a build may be cut off")
+        raise ContentsError(f"{path} is not a zip, wheel, folder or shared object: build or copy it again")
 
 
 def from_files(label: str, files: Mapping[str, Path]) -> Contents:
-    """Contents that lie as files on disk."""
+    """Contents that are files on disk."""
     ordered = dict(sorted(files.items()))
     return Contents(label, {n: p.stat().st_size for n, p in ordered.items()}, lambda name: ordered[name].read_bytes())
 
@@ -59,7 +59,7 @@ def _from_zip(label: str, archive: zipfile.ZipFile) -> Contents:
     files = sorted((i for i in archive.infolist() if not i.is_dir()), key=lambda info: info.filename)
     for info in files:
         if info.filename.startswith("/") or ".." in info.filename.split("/"):
-            raise ContentsError(f"{label} holds {info.filename!r}, which would be written outside of the layer")
+            raise ContentsError(f"{label} would write {info.filename!r} outside of the layer: do not use it")
     return Contents(
         label,
         {info.filename: info.file_size for info in files},

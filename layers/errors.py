@@ -1,4 +1,4 @@
-"""One tree of exceptions. Each message is one line that says what is wrong and what helps."""
+"""One tree of exceptions. Each message is one line: what is wrong, then what to do."""
 
 
 class LayerError(Exception):
@@ -6,7 +6,7 @@ class LayerError(Exception):
 
 
 class TargetError(LayerError):
-    """The Python or the processor is none that a layer is built for."""
+    """No layer is built for this Python or this processor."""
 
 
 class WheelError(LayerError):
@@ -14,11 +14,11 @@ class WheelError(LayerError):
 
 
 class BundleError(LayerError):
-    """A model bundle lacks a part, or its parts contradict one another."""
+    """A model bundle lacks a part, or its parts contradict each other."""
 
 
 class ContentsError(LayerError):
-    """A file or folder is missing, or is no layer, wheel or shared object."""
+    """A file or folder is missing, or is not a layer, wheel or shared object."""
 
 
 class BytecodeError(LayerError):

@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from layers.errors import TargetError
+from layers.pythons import LAMBDA_PYTHONS
 
 Version = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class System:
-    """A base system, by the newest symbol version of each family that its C and C++ libraries define."""
+    """A base system: the newest symbol version of each family that its C and C++ libraries define."""
 
     name: str
     newest: Mapping[str, Version] = field(hash=False)
     at_first: Mapping[str, Version] = field(default_factory=dict, hash=False)
-    """What the system's first releases had, where later ones have more."""
+    """The versions of the system's first releases, if later ones have more."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,7 @@ AMAZON_LINUX_2023 = System(
 """glibc 2.34; libstdc++ of GCC 11 at first, of GCC 14 since release 2023.7 of April 2025, though the compiler stays
 at 11. Sources as above, and amazonlinux/container-images issue 132; duckdb/duckdb-node-neo issue 302."""
 
-SYSTEMS = {
-    "3.11": AMAZON_LINUX_2,
-    "3.12": AMAZON_LINUX_2023,
-    "3.13": AMAZON_LINUX_2023,
-    "3.14": AMAZON_LINUX_2023,
-}
+SYSTEMS = {"3.11": AMAZON_LINUX_2, **dict.fromkeys(LAMBDA_PYTHONS, AMAZON_LINUX_2023)}
 PROCESSORS = {"x86_64": Processor("x86_64", "EM_X86_64"), "arm64": Processor("aarch64", "EM_AARCH64")}
 DEFAULT_PYTHON, DEFAULT_ARCH = "3.13", "x86_64"
 
@@ -96,12 +92,12 @@ class Target:
 
 
 def target(python: str = DEFAULT_PYTHON, arch: str = DEFAULT_ARCH) -> Target:
-    """A target to check against; raises TargetError for what Lambda has not."""
+    """A target to check against; raises TargetError if Lambda does not have it."""
     arch = "arm64" if arch == "aarch64" else arch
     if python not in SYSTEMS:
-        raise TargetError(f"Python {python} is none of {', '.join(SYSTEMS)}")
+        raise TargetError(f"no layer is made for Python {python}: choose one of {', '.join(SYSTEMS)}")
     if arch not in PROCESSORS:
-        raise TargetError(f"processor {arch} is none of {', '.join(PROCESSORS)}")
+        raise TargetError(f"no layer is made for the processor {arch}: choose one of {', '.join(PROCESSORS)}")
     return Target(python, arch, SYSTEMS[python])
 
 
@@ -111,7 +107,8 @@ def target_to_build(python: str, arch: str) -> Target:
     if wanted.system is AMAZON_LINUX_2:
         raise TargetError(
             f"Python {python} runs on {wanted.system.name} (glibc 2.26), where Pillow 13, numpy after 2.2 and "
-            "LiteRT 2 do not load: build for 3.12, 3.13 or 3.14 (--local builds for this machine's Python)"
+            f"LiteRT 2 do not load: build for one of {', '.join(LAMBDA_PYTHONS)} "
+            "(--local builds for this machine's Python)"
         )
     return wanted
 

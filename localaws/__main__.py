@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
+from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
 from localaws.host import interpreters, packages
 from localaws.host.environment import CREDENTIALS, without_account
-from localaws.host.interpreters import Interpreter
 from localaws.run import serve
 
 PORT = 4566
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
 
 def up(options: argparse.Namespace) -> int:
     """Start, deploy, serve until Ctrl-C or SIGTERM."""
-    from localaws.cloud.local_aws import LocalAws  # moto takes a second to import, which `--help` need not wait for
+    from localaws.cloud.local_aws import LocalAws  # importing moto takes a second, which `--help` should not take
     from localaws.deploy.deployer import Deployer
     from localaws.host.lambda_host import LambdaHost
 
@@ -61,7 +61,9 @@ def invoke(options: argparse.Namespace) -> int:
         name = options.function or _api(client.list_functions()["Functions"])
         answer = client.invoke(FunctionName=name, Payload=event, LogType="Tail")
     except (BotoCoreError, ClientError, StopIteration) as error:
-        raise LocalAwsError(f"no function answers at port {options.port}, is `up` running? ({error})") from error
+        raise LocalAwsError(
+            f"no function answers at port {options.port} ({error}): start `python -m localaws up` first"
+        ) from error
     print(base64.b64decode(answer["LogResult"]).decode(), file=sys.stderr)
     print(answer["Payload"].read().decode())
     return 1 if "FunctionError" in answer else 0
@@ -100,7 +102,9 @@ def _python(wanted: str | None) -> Interpreter:
         return interpreters.find(wanted)
     chosen = interpreters.preferred()
     if chosen.version not in interpreters.PREFERRED:
-        print(f"No Python that Lambda has is installed here ({', '.join(interpreters.PREFERRED)}): this program's runs")
+        print(
+            f"None of Lambda's Pythons ({', '.join(interpreters.PREFERRED)}) is installed here: this program's is used"
+        )
     return chosen
 
 
@@ -113,24 +117,26 @@ def _stop(*_: object) -> NoReturn:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m localaws", description="One machine's AWS for this project.")
+    parser = argparse.ArgumentParser(prog="python -m localaws", description="AWS on one machine, for this project.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     python, port = (argparse.ArgumentParser(add_help=False) for _ in range(2))
     python.add_argument("--python", metavar="VERSION", help="3.13, or a path to a Python (default: 3.13 if installed)")
-    port.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
+    port.add_argument("--port", type=int, default=PORT, help=f"port of AWS on this machine (default {PORT})")
 
     run_parser = commands.add_parser("run", help="serve the app alone with `chalice local`, and try it with a picture")
-    run_parser.add_argument("--port", type=int, default=8000, help="default 8000")
+    run_parser.add_argument("--port", type=int, default=8000, help="port of the app (default 8000)")
     run_parser.set_defaults(command=run)
 
-    up_parser = commands.add_parser("up", parents=[port, python], help="start it, deploy the project, serve")
+    up_parser = commands.add_parser(
+        "up", parents=[port, python], help="start AWS, deploy the project, serve until Ctrl-C"
+    )
     up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
-    up_parser.add_argument("--instances", type=int, metavar="N", help="function processes at once (default 2 per CPU)")
+    up_parser.add_argument("--instances", type=int, metavar="N", help="function processes at once (default: 2 per CPU)")
     up_parser.set_defaults(command=up)
 
     invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")
     invoke_parser.add_argument("event", metavar="EVENT.json", help="a file, or - for standard input")
-    invoke_parser.add_argument("--function", metavar="NAME", help="default: the API's")
+    invoke_parser.add_argument("--function", metavar="NAME", help="name of the function (default: the API's)")
     invoke_parser.set_defaults(command=invoke)
 
     prepare_parser = commands.add_parser("prepare", parents=[python], help="install Lambda's runtime client")

@@ -1,4 +1,4 @@
-"""One tree of exceptions. Every message is for the user and names the remedy where there is one."""
+"""One tree of exceptions. Each message is for the user: what is wrong, then what to do."""
 
 
 class LocalAwsError(Exception):
@@ -14,7 +14,7 @@ class PythonMissing(LocalAwsError):
 
 
 class PackagesMissing(LocalAwsError):
-    """What stands for Lambda's own packages (the runtime client, boto3) cannot be installed."""
+    """The packages that stand for Lambda's own (the runtime client, boto3) cannot be installed."""
 
 
 class BadPackage(LocalAwsError):

@@ -1,4 +1,4 @@
-"""`python -m localaws run`: start `chalice local`, ask it what a sample picture shows, and leave it serving."""
+"""`python -m localaws run`: starts `chalice local`, classifies a sample picture with it, and leaves it serving."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 
 
 def serve(port: int) -> int:
-    """Serve until Ctrl-C; returns 2 when the port is taken or the server does not come up."""
+    """Serve until Ctrl-C; returns 2 if the port is taken or the server does not start."""
     if _in_use(port):
         print(f"Port {port} is in use: choose another with `make run PORT={port + 1}`", file=sys.stderr)
         return 2
@@ -29,7 +29,7 @@ def serve(port: int) -> int:
     try:
         url = f"http://{HOST}:{port}"
         if not _healthy(url, server):
-            print("The server did not come up; its own message stands above.", file=sys.stderr)
+            print("The server did not start: see its message above.", file=sys.stderr)
             return 2
         _introduce(url)
         return server.wait()
@@ -41,9 +41,9 @@ def serve(port: int) -> int:
 
 
 def _introduce(url: str) -> None:
-    """Send the sample, show the answer, and how to send another."""
+    """Send the sample, show the response, and how to send another picture."""
     image = base64.b64encode((PROJECT_DIR / SAMPLE).read_bytes()).decode()
-    answer = _post(f"{url}/predict", {"image": image})  # top_k as it is: a model may have two classes only
+    answer = _post(f"{url}/predict", {"image": image})  # without top_k, for a model may have only two classes
     print(f"\nPOST {url}/predict with {SAMPLE} answers:\n{json.dumps(answer, indent=2)}\n")
     print(f"Serving model {answer['model']['name']!r} at {url} (Ctrl-C ends it). Try your own picture:\n")
     print(f"  curl -H 'Content-Type: image/png' --data-binary @{SAMPLE} {url}/predict/image\n", flush=True)
@@ -55,7 +55,7 @@ def _healthy(url: str, server: "subprocess.Popen[bytes]") -> bool:
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=START_SECONDS):
                 return True
-        except urllib.error.HTTPError as error:  # it is up, and says what is wrong
+        except urllib.error.HTTPError as error:  # the server runs, and says what is wrong
             print(error.read().decode(), file=sys.stderr)
             return False
         except OSError:

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 find_python() { # find_python 3.12: the interpreter's path, or nothing
-  .venv/bin/python -c 'import sys; from layers.build.bytecode import find_python; print(find_python(sys.argv[1]) or "")' "$1"
+  .venv/bin/python -m layers.pythons "$1"
 }
 
 make_venv() { # make_venv DIR PYTHON PIP_ARGUMENTS...
@@ -24,7 +24,7 @@ served_tests() { # served_tests VENV
   "$1/bin/python" -m pytest -q tests/served
 }
 
-for version in 3.12 3.13 3.14; do
+for version in $(.venv/bin/python -c "from layers.pythons import LAMBDA_PYTHONS; print(*LAMBDA_PYTHONS)"); do
   python=$(find_python "$version")
   if [ -z "$python" ]; then
     echo "== Python $version: not on this machine, passed over"

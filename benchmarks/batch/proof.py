@@ -212,7 +212,7 @@ def main() -> int:
     parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at once")
     options = parser.parse_args()
     began = time.monotonic()
-    with LocalAws(host=LambdaHost(options.instances, seed=options.seed)) as cloud:
+    with LocalAws(host=LambdaHost(options.instances)) as cloud:
         deployed = deploy(cloud, _say)
         problems = Proof(cloud, options.pictures, options.seed, _say).run(deployed)
     print(f"{'failed' if problems else 'all held'}, {time.monotonic() - began:.0f} s in all")

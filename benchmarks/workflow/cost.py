@@ -4,7 +4,6 @@ Prices in US dollars, us-east-1. Source: AWS Step Functions pricing, read in 202
 state that it enters; an express one pays for its start, and for its duration by memory, in steps of 100 ms and 64 MB.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from chalicelib import pricing
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import FEW_GROUPS
 from chalicelib.workflow.reporter import MEMORY_MB
+from layers.deploy.definition import read_definition
 
 USD_PER_TRANSITION = 25 / 1_000_000
 USD_PER_EXPRESS_REQUEST = 1 / 1_000_000
@@ -41,7 +41,7 @@ def estimate(pictures: int, picture_ms: float, group: int = GROUP, architecture:
     groups = math.ceil(pictures / group)
     group_ms = min(group, pictures) * picture_ms
     inference_usd = groups * pricing.cost_usd(group_ms, MEMORY_MB, architecture)
-    states = json.loads(DEFINITION.read_text(encoding="utf-8"))["States"]
+    states = read_definition(DEFINITION)["States"]
     others = len(set(states) - {"Few", "Many"}) + 1  # each other state once, and one of the two Maps
     if groups <= FEW_GROUPS:
         transitions = others + groups

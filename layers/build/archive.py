@@ -1,4 +1,4 @@
-"""Zips that are byte-identical for identical files, and files that are never seen half-written."""
+"""Zips that are byte-identical for identical files, and files that nobody sees half-written."""
 
 import os
 import zipfile
@@ -9,12 +9,12 @@ from pathlib import Path
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can state; the real ones would make every build differ."""
 MODE = 0o100644
-"""A plain file that all may read: Lambda's user is not the one who builds."""
+"""A plain file that everyone may read: Lambda's user is not the one who builds."""
 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Give a path next to `path` to write to; it takes `path`'s place when the block ends without an error."""
+    """Give a path beside `path` to write to; the file replaces `path` if the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

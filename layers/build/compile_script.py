@@ -1,8 +1,8 @@
 """Run by the target's own Python: compiles every module below a folder to bytecode that a hash validates.
 
-Not a time stamp: a Python that found those of a zip wanting would compile everything again at each cold
-start, for Lambda's file systems are read-only. Where source and bytecode are deployed together the hash need
-not even be checked. This file imports nothing of this project.
+A time stamp would not do. A zip changes it, and Python would then compile everything again at each cold start,
+for Lambda's file systems are read-only. If source and bytecode are deployed together, Python need not even check
+the hash. This file imports nothing of this project.
 """
 
 import py_compile

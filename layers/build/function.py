@@ -6,7 +6,7 @@ from pathlib import Path
 from layers.contents import Contents, from_files
 
 CHALICE_RUNTIME = ("__init__.py", "app.py")
-"""What Chalice puts into the zip of itself. Source: chalice.deploy.packager, `_add_app_files`."""
+"""The part of Chalice itself that it puts into the zip. Source: chalice.deploy.packager, `_add_app_files`."""
 
 
 def function_contents(project: Path) -> Contents:

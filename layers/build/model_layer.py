@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def build_model_layers(models: Path, folder: Path) -> list[Path]:
     """Write `folder/model-<name>.zip` for each bundle in `models`; raises BundleError.
 
-    Zips of models that are there no longer go, or they would be published again.
+    Zips of models that no longer exist are deleted, or they would be published again.
     """
     bundles = sorted(p for p in models.iterdir() if p.is_dir() and p.name[0] != ".") if models.is_dir() else []
     built = [build_model_layer(bundle, folder) for bundle in bundles]
@@ -25,9 +25,9 @@ def build_model_layers(models: Path, folder: Path) -> list[Path]:
 
 
 def build_model_layer(bundle: Path, folder: Path) -> Path:
-    """Write the layer of one bundle, whose checksum and labels are verified first; raises BundleError."""
+    """Verify a bundle's checksum and labels, then write its layer; raises BundleError."""
     if not _NAME.fullmatch(bundle.name):
-        raise BundleError(f"{bundle}: a layer's name takes letters, digits, - and _ only; rename the folder")
+        raise BundleError(f"{bundle}: a layer's name takes letters, digits, - and _ only: rename the folder")
     try:
         load_bundle(bundle)
     except ModelError as error:

@@ -10,7 +10,7 @@ from layers.build.wheels import REQUIREMENTS, download, unpack
 from layers.targets import Target
 
 MOUNTED_AT = "/opt/python"
-"""Where Lambda shows a layer's `python` folder."""
+"""Where a function sees a layer's `python` folder."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a layer leaves out: whole files that serving never imports. Nothing is stripped or patched.
 
-Each rule is a shell pattern over names as in the wheel (`*` crosses `/`) and the reason. What remains is
-proven by `proof`, which maps every codec that is served; a test holds each rule to a file that it matches.
+Each rule is a shell pattern over names as in the wheel (`*` crosses `/`) and the reason. `proof` proves what
+remains: it maps the codec of every format that is served. A test checks that each rule matches a file.
 """
 
 from fnmatch import fnmatchcase
@@ -70,11 +70,11 @@ KEPT = frozenset(
         *("MpoImagePlugin", "PpmImagePlugin", "TiffImagePlugin"),  # phones' JPEGs; always registered; EXIF
     ]
 )
-"""Exceptions to the rules: of Pillow, what the five formats import, at once or when a picture asks for it."""
+"""Exceptions to the rules: what Pillow imports for the five formats, at once or when a picture needs it."""
 
 
 def reason_to_leave_out(name: str) -> str | None:
-    """Why the wheel's file `name` is not needed, or None when the layer keeps it."""
+    """Why the wheel's file `name` is not needed; None if the layer keeps it."""
     if name in KEPT:
         return None
     return next((reason for pattern, reason in LEFT_OUT.items() if fnmatchcase(name, pattern)), None)

@@ -10,15 +10,15 @@ from layers.targets import Target
 
 VENDOR = "vendor"
 MOUNTED_AT = "/var/task"
-"""Where Lambda shows the function."""
+"""Where a function sees its own code."""
 CACHE = "__pycache__"
 
 
 def vendor_bytecode(target: Target, project: Path) -> str:
     """Replace the bytecode in the project's `vendor`; gives a sentence on what was done. Raises BytecodeError.
 
-    Each file is checked against its source when it is imported: sources that change before the next
-    deployment are compiled as before, never shadowed by what was compiled from older ones.
+    Python checks each file against its source when it imports it. So a source that changes before the next
+    deployment is compiled as before; bytecode of the older source does not shadow it.
     """
     vendor = project / VENDOR
     for old in list(vendor.rglob(CACHE)):

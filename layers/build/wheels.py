@@ -42,13 +42,13 @@ def _target_options(target: Target) -> list[str]:
 
 
 def _explain(stderr: str, target: Target) -> str:
-    """Pip's complaint in one line, with what helps."""
+    """Pip's error in one line, with what to do."""
     errors = [line.removeprefix("ERROR: ").strip() for line in stderr.splitlines() if line.startswith("ERROR: ")]
     reason = errors[-1] if errors else (stderr.strip().splitlines() or ["pip says nothing"])[-1]
     if "No module named pip" in stderr:
         return f"{sys.executable} has no pip, which fetches the wheels: run `{sys.executable} -m ensurepip`"
     if "DO NOT MATCH THE HASHES" in stderr:
-        return "a wheel does not match its hash in layers/requirements.txt: fetched damaged, or not the pinned file"
+        return "a wheel does not match its hash in layers/requirements.txt: try again, or correct the pin"
     if "connection broken by" in stderr:
         return "the package index cannot be reached, and pip's cache does not hold the wheels: try again online"
     if "No matching distribution" in stderr:

@@ -1,4 +1,4 @@
-"""Holds a layer's files against the target: symbol versions, processor, libraries, Python tags."""
+"""Compares a layer's files with the target: symbol versions, processor, libraries, Python tags."""
 
 import posixpath
 import re
@@ -16,7 +16,7 @@ SYSTEM_LIBRARIES = frozenset(
         *("libgcc_s.so.1", "libstdc++.so.6", "libz.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
     }
 )
-"""Libraries of Lambda's base system: manylinux_2_28's list without X11, OpenGL and GLib, which Lambda has not.
+"""Libraries of Lambda's base system: manylinux_2_28's list without X11, OpenGL and GLib, which Lambda does not have.
 Source: PEP 600 and auditwheel's policy for manylinux_2_28."""
 
 _SHARED_OBJECT = re.compile(r"\.so(\.\d+)*$")
@@ -77,7 +77,7 @@ def _version_problems(name: str, data: bytes, shared: SharedObject, target: Targ
 
 
 def find_notes(contents: Contents, target: Target) -> Iterator[str]:
-    """What loads on the target's present system, but did not on its first releases."""
+    """Notes on files that load on the target's present system, but did not on its first releases."""
     for name in contents.sizes:
         data = contents.read(name) if _SHARED_OBJECT.search(name) else b""
         if data.startswith(MAGIC):
@@ -130,13 +130,13 @@ def _tag_problems(name: str, target: Target) -> Iterator[Problem]:
     if module and module[1] not in (wanted, "abi3"):
         yield Problem(
             name,
-            f"a module for {module[1]}, the target wants {wanted} or abi3",
+            f"a module for {module[1]}, the target needs {wanted} or abi3",
             f"Take the wheel for Python {target.python}",
         )
 
 
 def _bytecode_problems(contents: Contents, target: Target) -> Iterator[Problem]:
-    """One problem for all files: bytecode comes from one Python."""
+    """One problem for all files, since one Python made the bytecode."""
     tags = {name: match[1] for name in contents.sizes if (match := _BYTECODE_TAG.search(name))}
     wrong = [name for name, tag in tags.items() if tag != target.digits]
     if wrong:
@@ -145,7 +145,7 @@ def _bytecode_problems(contents: Contents, target: Target) -> Iterator[Problem]:
 
 
 def _wheel_problems(name: str, text: str, target: Target) -> Iterator[Problem]:
-    """The wheel's own tags, since a module may be called plain `.so`, as LiteRT's are."""
+    """Compares the wheel's own tags, since a module's name may end in a plain `.so`, as LiteRT's do."""
     tags = re.findall(r"^Tag: (\S+)-(\S+)-(\S+)$", text, re.MULTILINE)
     if tags and not any(_fits(tag, target) for tag in tags):
         found = ", ".join("-".join(tag) for tag in tags[:3])
@@ -166,6 +166,6 @@ def _fits(tag: tuple[str, str, str], target: Target) -> bool:
 
 
 def _parse(number: str) -> Version:
-    """Give (2, 29) for "2.29". What is no number, such as GLIBC_ABI_DT_RELR or GLIBC_PRIVATE, is newer than all."""
+    """Give (2, 29) for "2.29". A name such as GLIBC_ABI_DT_RELR or GLIBC_PRIVATE is newer than all."""
     parts = number.split(".")
     return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else (1_000_000,)

@@ -1,4 +1,4 @@
-"""What a shared object asks of the system, read with pyelftools."""
+"""What a shared object needs from the system, read with pyelftools."""
 
 import io
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class SharedObject:
     run_path: tuple[str, ...]
     """DT_RUNPATH or DT_RPATH, with $ORIGIN as it stands."""
     versions: tuple[tuple[str, str], ...]
-    """Library and symbol version of each need: ("libc.so.6", "GLIBC_2.29")."""
+    """Library and symbol version of each symbol that it needs: ("libc.so.6", "GLIBC_2.29")."""
 
 
 def read_shared_object(name: str, data: bytes) -> SharedObject:
-    """Parse an ELF file; raises ContentsError naming it when it is cut off or none at all."""
+    """Parse an ELF file; raises ContentsError with its name if it is cut off or not an ELF file."""
     try:
         elf = ELFFile(io.BytesIO(data))
         dynamic = [section for section in elf.iter_sections() if isinstance(section, DynamicSection)]
@@ -40,11 +40,11 @@ def read_shared_object(name: str, data: bytes) -> SharedObject:
         run_path = tuple(part for path in paths for part in path.split(":") if part)
         return SharedObject(elf["e_machine"], needed, run_path, tuple(_versions(elf)))
     except (ELFError, ValueError, KeyError, AttributeError) as error:
-        raise ContentsError(f"{name} is no shared object that can be read ({error}): build or copy it again") from error
+        raise ContentsError(f"{name} cannot be read as a shared object ({error}): build or copy it again") from error
 
 
 def symbols_of_version(data: bytes, version: str, limit: int = 3) -> list[str]:
-    """Names of the first symbols that ask for `version`, such as ["exp", "log"]."""
+    """Names of the first symbols that need `version`, such as ["exp", "log"]."""
     elf = ELFFile(io.BytesIO(data))
     indices = {aux["vna_other"] for _, aux in _needs(elf) if aux.name == version}
     of_symbol, symbols = elf.get_section_by_name(".gnu.version"), elf.get_section_by_name(".dynsym")

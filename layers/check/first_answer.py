@@ -1,9 +1,9 @@
-"""Run by the target's own Python, in a process that sees nothing but function and layers: one answer per model.
+"""Run by the target's own Python, in a process that sees nothing but function and layers: each model answers.
 
     python -I -S -B first_answer.py TASK_ROOT OPT [PICTURE]
 
-TASK_ROOT and OPT stand for Lambda's /var/task and /opt. The last line of standard output is JSON. Nothing
-of this project's build is imported, and nothing from outside Python's own library may be.
+TASK_ROOT and OPT stand for Lambda's /var/task and /opt. The last line of standard output is JSON. This file imports
+nothing of `layers`, and nothing from outside of Python's own library.
 """
 
 import io
@@ -18,7 +18,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 def main(task_root: Path, opt: Path, picture: Path | None) -> dict[str, Any]:
-    """Import `app`, classify the picture in each format with each model, and tell what was loaded from where."""
+    """Import `app`, classify the picture in each format with each model, and say what was loaded from where."""
     sys.path[:0] = [str(task_root), str(opt / "python")]  # Lambda's order
     import app
     from chalicelib.config import EMBEDDED_MODELS, Settings

@@ -12,13 +12,13 @@ from layers.targets import DIRECT_UPLOAD_BYTES, MAX_LAYERS, UNZIPPED_BYTES
 
 RUNTIME_ZIPPED_BYTES = 25_000_000
 RUNTIME_UNZIPPED_BYTES = 80_000_000
-"""This project's own budgets for the runtime layer: a cold start fetches and maps what is in it."""
+"""This project's budgets for the runtime layer, whose content a cold start fetches and maps."""
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Size:
-    """Bytes of one artefact or one package in it; `zipped` is 0 where nothing was zipped."""
+    """Bytes of one artefact or one package in it; `zipped` is 0 if nothing was zipped."""
 
     label: str
     unzipped: int

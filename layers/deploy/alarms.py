@@ -1,17 +1,16 @@
-"""Alarms on the functions and the dashboard, a stack of its own after `chalice deploy`, whose functions it names.
+"""Alarms on the functions and the dashboard as a stack, deployed after `chalice deploy`, which makes the functions.
 
 In the packaged template they are resources among the others.
 """
 
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from layers.deploy.queues import queues_template
-from layers.deploy.resources import Template, read_resources
-from layers.deploy.stack import cut_out, deploy_stack
+from layers.deploy.cloudformation import Template, resolved, without
+from layers.deploy.queues import functions_of, queues_template
+from layers.deploy.resources import read_resources
+from layers.deploy.stack import deploy_stack
 from layers.deploy.state_machine import PREFIX
 from layers.deploy.template import FUNCTION
 
@@ -19,25 +18,20 @@ WATCHING = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")
 
 
 def alarms_template(resources: Path, app_name: str, stage: str) -> Template:
-    """What watches the functions of a stage, which are named as Chalice names them."""
-    template = read_resources(resources)
+    """The alarms and the dashboard of a stage that other stacks do not have, over functions named as Chalice does."""
+    template = read_resources(resources, stage)
+    names = {name: _function_name(name, app_name, stage) for name in functions_of(template)}
     found, made_before = template["Resources"], queues_template(resources, stage)["Resources"]
-    names = {name: f"{app_name}-{stage}" for name, resource in found.items() if "Type" not in resource}
-    names = {name: text if name == FUNCTION else f"{text}-{name.lower()}" for name, text in names.items()}
-    text = json.dumps(
-        {
-            name: resource
-            for name, resource in found.items()
-            if resource.get("Type") in WATCHING and name not in made_before and not name.startswith(PREFIX)
-        }
-    )
-    for name, function in names.items():
-        text = text.replace(json.dumps({"Ref": name}), json.dumps(function))
-        text = re.sub(rf"\$\{{{name}\}}", function, text)
-    return cut_out(template, json.loads(text), stage)
+    watching = {name for name, resource in found.items() if resource.get("Type") in WATCHING}
+    own = {name for name in watching - set(made_before) if not name.startswith(PREFIX)}
+    return without(resolved(template, names), set(found) - own)
 
 
 def deploy_alarms(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:
-    """Create or update the stack, wait for it, tell of it; raises PackageError."""
+    """Create or update the stack and wait for it, with a line on each step; raises PackageError."""
     template = alarms_template(resources, app_name, stage)
     yield from deploy_stack(cloudformation, f"{app_name}-{stage}-watching", template)
+
+
+def _function_name(logical_id: str, app_name: str, stage: str) -> str:
+    return f"{app_name}-{stage}" if logical_id == FUNCTION else f"{app_name}-{stage}-{logical_id.lower()}"

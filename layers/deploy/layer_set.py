@@ -12,7 +12,7 @@ from layers.targets import MAX_LAYERS, Target
 
 @dataclass(frozen=True)
 class Layer:
-    """A zip that is called `name` in the account; None fits every Python or processor."""
+    """A zip, and its name in the account; `python` or `arch` None fits every one."""
 
     name: str
     path: Path
@@ -20,13 +20,13 @@ class Layer:
     arch: str | None = None
 
     def compatibility(self) -> dict[str, list[str]]:
-        """What Lambda shall state of it, in the API's and in CloudFormation's words."""
+        """The Pythons and processors that Lambda states for it, in the API's and in CloudFormation's words."""
         runtimes = {"CompatibleRuntimes": [f"python{self.python}"]} if self.python else {}
         return runtimes | ({"CompatibleArchitectures": [self.arch]} if self.arch else {})
 
 
 def layers_for(target: Target, folder: Path, app_name: str) -> list[Layer]:
-    """What `folder` holds for `target`; raises ContentsError for what is missing or would not load."""
+    """What `folder` holds for `target`; raises ContentsError for a layer that is missing or would not load."""
     runtime = folder / f"runtime-{target.name}.zip"
     if not runtime.is_file():
         options = f"--python {target.python} --arch {target.arch}"

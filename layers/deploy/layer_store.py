@@ -13,8 +13,8 @@ from layers.targets import DIRECT_UPLOAD_BYTES
 class LayerStore:
     """Publishes each content once.
 
-    A version's description names the SHA-256 of its zip, and AWS states the SHA-256 of what it received:
-    a version counts only when both are right, so that whatever an earlier run left is used or passed over.
+    A version's description names the SHA-256 of its zip, and AWS states the SHA-256 of what it received. A version
+    counts only if both are right. So a run uses what an earlier one left, or passes over it.
     """
 
     def __init__(self, lambda_client: Any, s3_client: Any, bucket: str | None, direct_bytes: int = DIRECT_UPLOAD_BYTES):
@@ -30,7 +30,7 @@ class LayerStore:
         return None
 
     def publish(self, layer: Layer) -> str:
-        """Upload a new version and give its ARN; raises PublishError when something else arrived."""
+        """Upload a new version and give its ARN; raises PublishError if AWS received other bytes."""
         digest = _sha256(layer.path)
         answer = self._lambda.publish_layer_version(
             LayerName=layer.name,
@@ -40,7 +40,7 @@ class LayerStore:
         )
         if not _is(answer, digest):
             self._lambda.delete_layer_version(LayerName=layer.name, VersionNumber=answer["Version"])
-            raise PublishError(f"{layer.path.name}: AWS received other bytes than were sent; publish again")
+            raise PublishError(f"{layer.path.name}: AWS received other bytes than were sent: publish again")
         return str(answer["LayerVersionArn"])
 
     def _holds(self, name: str, version: int, digest: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""`package`: a CloudFormation template, and next to it everything that it names, proven as packaged."""
+"""`package`: a CloudFormation template, and beside it everything that it names, proven as packaged."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from layers.build.vendor import MOUNTED_AT
 from layers.check.proof import prove
 from layers.contents import open_contents
 from layers.deploy.layer_set import Layer, layers_for
+from layers.deploy.policies import write_policies
 from layers.deploy.stages import read_config
 from layers.deploy.template import call_through_alias, equip_functions, merge_template
 from layers.errors import PackageError
@@ -33,6 +34,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         fresh = Path(scratch, "package")
         merge = Path(scratch, "merge.json")
         merge.write_text(json.dumps(merge_template(project / RESOURCES, target, chosen, stage)), encoding="utf-8")
+        yield write_policies(project, stage)
         _chalice_package(project, stage, merge, fresh)
         template = equip_functions(call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
@@ -54,14 +56,14 @@ def _chalice_package(project: Path, stage: str, merge: Path, out: Path) -> None:
 
 
 def _region() -> str:
-    """The configured region. Chalice wants one, if only to name the service principal, and so any will do."""
+    """The configured region. Chalice needs one only to name the service principal, so any will do."""
     import botocore.session
 
     return botocore.session.get_session().get_config_variable("region") or "us-east-1"
 
 
 def _compile_function(path: Path, target: Target) -> str:
-    """Chalice ships sources only, so that every cold start would compile them: add bytecode, drop caches."""
+    """Add bytecode and drop caches: Chalice ships sources only, which every cold start would compile."""
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         with open_contents(path) as contents:
             contents.extract(Path(scratch))
@@ -91,7 +93,7 @@ def _prove(target: Target, folder: Path, layers: list[Layer], picture: Path | No
 
 
 def _run_main(module: str, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a tool of this very environment, whether or not its command is on PATH."""
+    """Run a program of this environment, whether or not its command is on PATH."""
     code = f"import sys; from {module} import main; sys.exit(main())"
     environment = {**os.environ, "AWS_DEFAULT_REGION": _region()}
     return subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, env=environment)

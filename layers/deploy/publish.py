@@ -15,7 +15,7 @@ from layers.targets import Target
 def publish(target: Target, folder: Path, project: Path, stage: str, bucket: str | None) -> Iterator[str]:
     """Publish what `folder` holds for `target`, yielding a line on each step. Raises LayerError.
 
-    The configuration is written last, at once and only when every layer is there. A run that broke off
+    The configuration is written last, at once and only if every layer is there. A run that broke off
     leaves versions that the next run finds and uses.
     """
     app_name = read_config(project, stage)["app_name"]
@@ -40,11 +40,11 @@ def _connect(bucket: str | None) -> LayerStore:
 
 @contextmanager
 def _aws_errors() -> Iterator[None]:
-    """One line for whatever AWS or the way to it refuses."""
+    """Turn every error of AWS, and of the way to it, into one line."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-    again = "nothing was written to .chalice/config.json; the same command takes up what is there already"
+    again = "nothing was written to .chalice/config.json; the same command finds what is already there"
     try:
         yield
     except NoCredentialsError as error:

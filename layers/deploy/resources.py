@@ -1,26 +1,27 @@
-"""Reads .chalice/resources.json, with the files that it names put in."""
+"""Reads .chalice/resources.json and puts the files that it names into their places."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from layers.errors import PackageError
+from layers.deploy.cloudformation import SUB, Template
+from layers.deploy.definition import read_definition, read_json
 
-Template = dict[str, Any]
-
-TEXT = "InlineText"
-"""`{"InlineText": "workflow.asl.json"}` stands for that file's text as it is: what it leaves open, and CloudFormation's
-linter looks into it."""
+DEFINITION = "InlineDefinition"
+"""`{"InlineDefinition": "workflow.asl.json"}` stands for that state machine, expanded, as text. CloudFormation fills in
+what the text leaves open, and its linter checks the text."""
 INLINE = "InlineFile"
 """`{"InlineFile": "dashboard.json"}` stands for that file's text with CloudFormation's `${...}` filled in.
 
-A dashboard is JSON within a string: in a file of its own it can be read, compared and tested.
+A dashboard is JSON within a string: in its own file it can be read, compared and tested.
 """
 
 
-def read_resources(path: Path) -> Template:
-    """The template at `path`; raises PackageError where it, or a file that it names, cannot be read as JSON."""
-    template: Template = _inlined(_read(path), path.parent)
+def read_resources(path: Path, stage: str = "dev") -> Template:
+    """The template at `path` for a stage; raises PackageError if it, or a file that it names, cannot be read."""
+    template: Template = _inlined(read_json(path), path.parent)
+    if "Stage" in template.get("Parameters", {}):
+        template["Parameters"]["Stage"]["Default"] = stage
     return template
 
 
@@ -29,15 +30,12 @@ def _inlined(value: Any, folder: Path) -> Any:
         return [_inlined(item, folder) for item in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {TEXT}:
-        return json.dumps(_read(folder / value[TEXT]), separators=(",", ":"))
+    if set(value) == {DEFINITION}:
+        return _compact(read_definition(folder / value[DEFINITION]))
     if set(value) == {INLINE}:
-        return {"Fn::Sub": json.dumps(_read(folder / value[INLINE]), separators=(",", ":"))}
+        return {SUB: _compact(read_json(folder / value[INLINE]))}
     return {name: _inlined(item, folder) for name, item in value.items()}
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PackageError(f"{path} cannot be read as JSON: {error}") from error
+def _compact(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"))

@@ -11,21 +11,22 @@ CONFIG = Path(".chalice") / "config.json"
 
 
 def read_config(project: Path, stage: str) -> dict[str, Any]:
-    """The whole configuration; raises StageError when it cannot be read or has no stage of that name."""
+    """The whole configuration; raises StageError if it cannot be read or has no stage of that name."""
     path = project / CONFIG
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         stages = sorted(config["stages"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StageError(f"{path} cannot be read as Chalice's configuration ({error!r})") from error
+        raise StageError(f"{path} cannot be read as Chalice's configuration ({error!r}): restore it") from error
     if stage not in stages:
-        raise StageError(f"{path} has no stage {stage!r}, only {', '.join(stages)}")
+        raise StageError(f"{path} has no stage {stage!r}, only {', '.join(stages)}: choose one, or add it")
     return config
 
 
 def write_layers(project: Path, stage: str, arns: list[str], arch: str) -> bool:
-    """Name the layers, and the processor they are for, in the stage, in one step; tells whether that changed
-    anything. Raises StageError.
+    """Name the layers and their processor in the stage, in one step; gives whether that changed anything.
+
+    Raises StageError.
     """
     config = read_config(project, stage)
     wanted = {**config["stages"][stage], "layers": arns, "lambda_architecture": arch}

@@ -1,35 +1,35 @@
-"""The state machine after `chalice deploy`, which makes its functions and knows no state machines: a stack of its own.
+"""The state machine as a stack, deployed after `chalice deploy`, which makes its functions but no state machines.
 
 In the packaged template it is one resource among the others.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from layers.deploy.resources import Template, read_resources
-from layers.deploy.stack import cut_out, deploy_stack
+from layers.deploy.cloudformation import Template, resolved, without
+from layers.deploy.resources import read_resources
+from layers.deploy.stack import deploy_stack
 from layers.errors import PackageError
 
 PREFIX = "Workflow"
-"""What the logical ids of the state machine and of all that it alone needs begin with."""
+"""How the logical ids of the state machine, and of everything that it alone needs, begin."""
 FUNCTIONS = ("Plan", "Classify", "Report")
 
 
-def state_machine_template(resources: Path, stage: str, arns: dict[str, str]) -> Template:
-    """The state machine's resources of a stage, over functions that are there: logical id to ARN."""
-    template = read_resources(resources)
-    text = json.dumps({name: r for name, r in template["Resources"].items() if name.startswith(PREFIX)})
-    for name, arn in arns.items():
-        text = text.replace(json.dumps({"Fn::GetAtt": [name, "Arn"]}), json.dumps(arn))
-    return cut_out(template, json.loads(text), stage)
+def state_machine_template(resources: Path, stage: str, arns: Mapping[str, str]) -> Template:
+    """The state machine's resources of a stage, over existing functions: logical id to ARN."""
+    template: Template = resolved(read_resources(resources, stage), {f"{name}.Arn": arn for name, arn in arns.items()})
+    return without(template, {name for name in template["Resources"] if not name.startswith(PREFIX)})
 
 
 def deploy_state_machine(
     cloudformation: Any, lambda_client: Any, resources: Path, app_name: str, stage: str
 ) -> Iterator[str]:
-    """Create or update the stack, wait for it, tell of it; raises PackageError. Nothing where there is no workflow."""
+    """Create or update the stack and wait for it, with a line on each step; raises PackageError.
+
+    Does nothing for a project without a workflow.
+    """
     if PREFIX not in read_resources(resources)["Resources"]:
         return
     arns = {name: _arn(lambda_client, f"{app_name}-{stage}-{name.lower()}") for name in FUNCTIONS}

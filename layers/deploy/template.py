@@ -1,31 +1,30 @@
-"""What the template says of target and layers, beyond .chalice/resources.json, which is the same for all."""
+"""What the template says of target and layers. The rest is .chalice/resources.json, the same for all targets."""
 
 import hashlib
-import json
 from pathlib import Path
 
+from layers.deploy.cloudformation import Template, references, resolved
 from layers.deploy.layer_set import Layer
-from layers.deploy.resources import Template, read_resources
+from layers.deploy.resources import read_resources
 from layers.errors import PackageError
 from layers.targets import Target
 
 FUNCTION, ALIAS = "APIHandler", "APIHandlerAliaslive"
-"""Logical ids of the function behind the API, which Chalice gives, and of its alias "live", which SAM makes.
+"""Logical ids of the function behind the API, given by Chalice, and of its alias "live", which SAM makes.
 Source: AWS SAM developer guide, "Generated CloudFormation resources"."""
-PERMISSION = "APIHandlerInvokePermission"
-"""Logical id of what lets the API call the function, which Chalice gives."""
+API, PERMISSION = "RestAPI", "APIHandlerInvokePermission"
+"""Logical ids, given by Chalice, of the API and of the permission to call the function."""
 
 
 def merge_template(resources: Path, target: Target, layers: list[Layer], stage: str = "dev") -> Template:
     """resources.json for a stage, with the API's runtime, processor and layers; raises PackageError.
 
-    A layer's logical id names its content: when the content changes, so does the function, and SAM
-    publishes a new version behind the alias.
+    A layer's logical id names its content. If the content changes, so does the function, and SAM publishes a
+    new version behind the alias.
     """
-    template = read_resources(resources)
+    template = read_resources(resources, stage)
     ids = {_logical_id(layer): layer for layer in layers}
     found = template.setdefault("Resources", {})
-    template.get("Parameters", {}).get("Stage", {})["Default"] = stage
     properties = found.setdefault(FUNCTION, {}).setdefault("Properties", {})
     properties |= {
         "Runtime": f"python{target.python}",
@@ -49,14 +48,14 @@ def equip_functions(template: Template) -> Template:
 def call_through_alias(template: Template) -> Template:
     """Send the API's calls to the alias, since SnapStart works on published versions only.
 
-    Raises PackageError when Chalice's template is not the one that this knows.
+    Raises PackageError if Chalice's template is not of the known form.
     """
-    text, integration = json.dumps(template), "functions/${{{}}}/invocations"
-    if integration.format(f"{FUNCTION}.Arn") not in text or PERMISSION not in template["Resources"]:
+    resources, alias = template["Resources"], {"Ref": ALIAS}
+    if FUNCTION not in references(resources.get(API)) or PERMISSION not in resources:
         raise PackageError("the template has no integration or permission of the known form: is this Chalice 1.34?")
-    routed: Template = json.loads(text.replace(integration.format(f"{FUNCTION}.Arn"), integration.format(ALIAS)))
-    routed["Resources"][PERMISSION]["Properties"]["FunctionName"] = {"Ref": ALIAS}
-    return routed
+    api = resolved(resources[API], {f"{FUNCTION}.Arn": alias})
+    permission = resolved(resources[PERMISSION], {FUNCTION: alias})
+    return {**template, "Resources": {**resources, API: api, PERMISSION: permission}}
 
 
 def _logical_id(layer: Layer) -> str:

@@ -17,7 +17,7 @@ from localaws.cloud.rest_api import RestApis
 from localaws.errors import PortInUse
 
 _CONFIG = {"stepfunctions": {"execute_state_machine": True}}
-"""Without it, moto only records that an execution was started."""
+"""Without this, moto only records that an execution was started."""
 
 
 class Endpoint:
@@ -30,7 +30,7 @@ class Endpoint:
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest_apis = RestApis(DEFAULT_ACCOUNT_ID, region)
         self.refuse: Callable[[Mapping[str, Any]], Response | None] = lambda environ: None  # noqa: ARG005
-        """Asked before every call: an answer of its own is a failure of the service, for tests of what follows."""
+        """Called before every call of a service. Its response, if it gives one, stands for a failure of the service."""
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
             "127.0.0.1", self.port, self._dispatch, True, request_handler=_QuietHandler, fd=self._socket.fileno()
@@ -73,7 +73,7 @@ class Endpoint:
 
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """No access log, for a deployment alone makes dozens of calls; errors are still printed."""
+        """No access log, since a deployment alone makes dozens of calls; errors are still printed."""
 
 
 def _bind(port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Event source mappings: polls queues for functions, as Lambda does, by AWS's own API.
+"""Event source mappings: polls queues for functions through AWS's own API, as Lambda does.
 
 Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 """
@@ -12,10 +12,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.cloud.sqs_batch import failed_ids, lambda_event
-from localaws.host.environment import CREDENTIALS
+from localaws.host.environment import CLIENT_KEYS
 
 LOOK_EVERY_S = 0.25
-"""How often new, changed and deleted mappings are looked for."""
+"""How often the mappings are read, for new, changed and deleted ones."""
 _RECEIVE_AT_MOST = 10
 _LOG = logging.getLogger("localaws")
 
@@ -25,11 +25,7 @@ class EventSources:
 
     def __init__(self, endpoint_url: str, region: str, max_pollers: int) -> None:
         """`max_pollers` is how many batches of one queue run at once, if the mapping allows more."""
-        session = boto3.session.Session(
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            region_name=region,
-        )
+        session = boto3.session.Session(**CLIENT_KEYS, region_name=region)
         options = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=4 * max_pollers)
         self._lambda = session.client("lambda", endpoint_url=endpoint_url, config=options)
         self._sqs = session.client("sqs", endpoint_url=endpoint_url, config=options)
@@ -39,17 +35,17 @@ class EventSources:
         self._thread = threading.Thread(target=self._watch, name="localaws-mappings", daemon=True)
 
     def start(self) -> None:
-        """Begin to look for mappings."""
+        """Begin to read the mappings."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell all pollers to end; messages that they hold become visible again in time."""
+        """Let all pollers end; messages that they hold become visible again in time."""
         self._stopping.set()
         for pollers in list(self._pollers.values()):
             pollers.stop()
 
     def join(self) -> None:
-        """Wait until they have ended."""
+        """Wait until all pollers have ended."""
         if self._thread.is_alive():
             self._thread.join()
         for pollers in self._pollers.values():

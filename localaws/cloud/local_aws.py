@@ -1,4 +1,4 @@
-"""All of it together: the endpoint, the Lambda host behind it, the pollers of its queues."""
+"""The whole local AWS: the endpoint, the Lambda host behind it, the pollers of its queues."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from localaws.cloud.endpoint import Endpoint
 from localaws.cloud.event_sources import EventSources
 from localaws.cloud.rest_api import RestApis
 from localaws.errors import PortInUse
-from localaws.host.environment import CREDENTIALS
+from localaws.host.environment import CLIENT_KEYS, CREDENTIALS
 from localaws.host.lambda_host import LambdaHost
 from localaws.shims import apis
 
@@ -19,13 +19,13 @@ REGION = "us-east-1"
 
 
 class LocalAws:
-    """One machine's AWS; a context manager that leaves no process, no thread and no state behind.
+    """AWS on one machine; a context manager that leaves no process, no thread and no state behind.
 
-    Moto keeps its state per process: at most one at a time.
+    Moto keeps its state per process, so that a process can have one at a time.
     """
 
     def __init__(self, port: int = 0, region: str = REGION, host: LambdaHost | None = None) -> None:
-        """`port` 0 takes a free one; raises PortInUse. `host`, a LambdaHost of the caller's choice, is closed, too."""
+        """`port` 0 takes a free one; raises PortInUse. A `host` that the caller gives is closed, too."""
         self.region = region
         self.host = host or LambdaHost()
         try:
@@ -52,8 +52,8 @@ class LocalAws:
         self._close.enter_context(apis.applied(self.host, self.url))
         self._endpoint.start()
         sources.start()
-        # closed from the last to the first: pollers are told to end; functions are ended, which lets the
-        # pollers end; then the server that both talk to
+        # closed from the last to the first: the pollers stop taking messages; the functions end, so that the
+        # pollers can end; then the server, which both use
         for close in (self._endpoint.close, sources.join, self.host.close, sources.stop):
             self._close.callback(close)
         return self
@@ -64,10 +64,10 @@ class LocalAws:
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of one of the services."""
-        return boto3.client(service, region_name=self.region, endpoint_url=self.url, **self._keys(), **options)
+        return boto3.client(service, region_name=self.region, endpoint_url=self.url, **CLIENT_KEYS, **options)
 
     def environment(self) -> dict[str, str]:
-        """What makes the AWS command line, Chalice and every SDK use this machine's AWS."""
+        """Variables with which the AWS command line, Chalice and every SDK use this machine's AWS."""
         return {
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": self.url,
@@ -76,18 +76,12 @@ class LocalAws:
         }
 
     def refuse(self, rule: Callable[[Mapping[str, Any]], Response | None]) -> None:
-        """Ask `rule` before every call of a service, with the call's WSGI environment: what it answers, the service
-        answers; None lets the call pass.
+        """Call `rule` before every call of a service, with the call's WSGI environment.
+
+        The service gives the rule's response; None lets the call pass.
         """
         self._endpoint.refuse = rule
 
     def api_url(self, api_id: str, stage: str) -> str:
         """Where a deployed REST API is served, with a slash at the end."""
         return RestApis.url(self.url, api_id, stage)
-
-    @staticmethod
-    def _keys() -> dict[str, str]:
-        return {
-            "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        }

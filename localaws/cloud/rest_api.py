@@ -19,7 +19,7 @@ _FUNCTION_ARN = re.compile(r"/functions/(arn:[^/]+)/invocations")
 
 
 class RestApis:
-    """Answers requests to the APIs that moto's API Gateway holds, as API Gateway itself would."""
+    """Answers requests to the APIs in moto's API Gateway, as API Gateway itself would."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self._account_id, self._region = account_id, region
@@ -34,7 +34,7 @@ class RestApis:
         return _URL.fullmatch(path) is not None
 
     def answer(self, request: Request) -> Response:
-        """Route, invoke, shape. What API Gateway refuses never reaches the function."""
+        """Find the route, invoke the function, shape the response; a refused request does not reach the function."""
         match = _URL.fullmatch(request.path)
         assert match is not None, request.path
         api = apigateway_backends[self._account_id][self._region].apis.get(match["api"])
@@ -68,7 +68,7 @@ class RestApis:
             payload = function.invoke(event, {"x-amz-invocation-type": "RequestResponse"}, headers)
         except JsonRESTError:
             return error(500, "Internal server error")
-        if time.monotonic() - began > INTEGRATION_LIMIT_S:  # told when the function ends, and not at 29 s
+        if time.monotonic() - began > INTEGRATION_LIMIT_S:  # known when the function ends, and not at 29 s
             return error(504, "Endpoint request timed out")
         if "x-amz-function-error" in headers:
             return error(502, "Internal server error")

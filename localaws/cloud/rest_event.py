@@ -55,7 +55,7 @@ def to_event(request: Request, route: Route) -> dict[str, Any]:
 
 
 def to_response(payload: bytes, accept: str, binary_types: Sequence[str]) -> Response:
-    """The function's answer as HTTP; one that is not in the proxy format is a 502."""
+    """What the function returned, as HTTP; a 502 if it is not in the proxy format."""
     try:
         answer = json.loads(payload)
         headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
@@ -72,7 +72,7 @@ def to_response(payload: bytes, accept: str, binary_types: Sequence[str]) -> Res
 
 
 def error(status: int, message: str) -> Response:
-    """An answer of API Gateway itself."""
+    """A response of API Gateway itself."""
     return Response(json.dumps({"message": message}), status=status, content_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""A batch of SQS messages as the function gets it, and what its answer says about each."""
+"""SQS messages as a function gets them, and what it returns about each."""
 
 import json
 from typing import Any
@@ -12,8 +12,8 @@ def lambda_event(messages: list[dict[str, Any]], queue_arn: str, region: str) ->
 def failed_ids(payload: bytes, all_ids: set[str]) -> set[str]:
     """The failed messages of a partial batch response.
 
-    Null, an empty object and an empty list are success. What is not in the form, or names a message that
-    is not in the batch, fails the whole batch (AWS Lambda developer guide, "Handling errors for an SQS
+    Null, an empty object and an empty list are success. A response in another form, or one that names another
+    message, fails all of them (AWS Lambda developer guide, "Handling errors for an SQS
     event source in Lambda").
     """
     try:

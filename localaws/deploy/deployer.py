@@ -10,17 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from layers.pythons import LAMBDA_PYTHONS, Interpreter, own
 from layers.targets import local_target, target
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy import notifications, project
 from localaws.errors import DeployFailed
 from localaws.host import packages
 from localaws.host.environment import without_account
-from localaws.host.interpreters import Interpreter, own
 
 PROJECT = Path(__file__).resolve().parents[2]
-FIRST_LAMBDA_PYTHON = (3, 12)
-"""Older ones get layers for this machine: none for Lambda can be built for them (see `layers.targets`)."""
 _LAYERS = (sys.executable, "-m", "layers")
 _CHALICE = ("-c", "from chalice.cli import main; raise SystemExit(main())")
 
@@ -49,7 +47,7 @@ class Deployer:
     say: Say = print
 
     def deploy(self, with_layers: bool = True) -> Deployment:
-        """Publish the layers (built now if they never were), deploy the app; raises DeployFailed.
+        """Publish the layers (built now unless they are there), deploy the app; raises DeployFailed.
 
         A second call updates what the first one made.
         """
@@ -60,10 +58,14 @@ class Deployer:
         if before is not None:
             state.parent.mkdir()
             state.write_text(before)
-        runtime_layer = self._publish_layers(copied) if with_layers else None
+        runtime_layer = None
+        if with_layers:
+            runtime_layer = self._publish_layers(copied)
+        else:  # publishing does this, too
+            self._layers("policies", copied)
         resources = copied / ".chalice" / "resources.json"
         if resources.is_file():
-            if not with_layers:  # publishing has made them already
+            if not with_layers:
                 self._layers("queues", copied)
             app_name = json.loads(_config(state))["app_name"]
             notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
@@ -89,22 +91,24 @@ class Deployer:
         return folder / file_name
 
     def layer_options(self) -> tuple[list[str], str]:
-        """What `layers build` needs to build for the interpreter, and the runtime layer's file name."""
+        """The options of `layers build` for the interpreter, and the runtime layer's file name.
+
+        A Python that Lambda does not have gets layers for this machine.
+        """
         version = self.interpreter.version
         here = local_target()
-        if tuple(map(int, version.split("."))) < FIRST_LAMBDA_PYTHON:
+        if version not in LAMBDA_PYTHONS:
+            lambdas = ", ".join(LAMBDA_PYTHONS)
             if version != own().version:
-                raise DeployFailed(
-                    f"layers for Python {version} can only be built by that Python: choose 3.12 or later"
-                )
-            self.say(f"Lambda layers need Python 3.12 or later; these are for this machine's Python {version}")
+                raise DeployFailed(f"only Python {version} can build layers for itself: choose one of {lambdas}")
+            self.say(f"Lambda's Pythons are {lambdas}; these layers are for this machine's Python {version}")
             return ["--local"], f"runtime-{here.name}.zip"
         return ["--python", version, "--arch", here.arch], f"runtime-{target(version, here.arch).name}.zip"
 
     def _chalice_deploy(self, copied: Path, runtime_layer: Path | None) -> None:
-        """Chalice deploys for the Python that runs it, so it must be run by the functions' own.
+        """Run Chalice with the functions' own Python, since it deploys for the Python that runs it.
 
-        It imports the app, whose imports for another Python than this program's lie in the layer alone.
+        It imports the app. Packages for another Python than this program's are in the layer alone.
         """
         python, extra = sys.executable, dict[str, str]()
         if self.interpreter.version != own().version:
@@ -117,7 +121,7 @@ class Deployer:
         self._run("chalice deploy", [python, *_CHALICE, "deploy", "--stage", self.stage], copied, extra)
 
     def _run(self, what: str, command: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None) -> None:
-        """Run a command against the local AWS, passing its lines on; it is ended when this is interrupted."""
+        """Run a command against the local AWS and pass its lines on; Ctrl-C ends it, too."""
         environment = {**without_account(os.environ), **self.cloud.environment(), **(extra or {})}
         last = "no output"
         with subprocess.Popen(
@@ -141,7 +145,7 @@ class Deployer:
         ]
         apis = [entry for entry in resources if entry["resource_type"] == "rest_api"]
         if not apis:
-            raise DeployFailed(f"stage {self.stage} has no REST API")
+            raise DeployFailed(f"stage {self.stage} has no REST API: give app.py a route")
         gateway_stage = apis[0]["rest_api_url"].rstrip("/").rpartition("/")[2]
         api_id = apis[0]["rest_api_id"]
         functions.sort(key=lambda name: name != f"{json.loads(_config(state))['app_name']}-{self.stage}")
@@ -149,7 +153,7 @@ class Deployer:
 
 
 def is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:
-    """Whether a layer was never built, or what it is built from is newer."""
+    """Whether a layer is missing, or older than what it is built from."""
     made_from = {runtime_layer: PROJECT / "layers" / "requirements.txt"}
     made_from |= {f"model-{card.parent.name}.zip": card for card in models.glob("[!.]*/model.json")}
     return any(

@@ -1,4 +1,4 @@
-"""Buckets' notifications to queues: CloudFormation makes them, moto's CloudFormation does not."""
+"""Buckets' notifications to queues, which CloudFormation makes and moto's CloudFormation does not."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from localaws.cloud.local_aws import LocalAws
 
 
 def connect(cloud: LocalAws, resources: Path, stack: str) -> None:
-    """Set the notifications that the template's buckets ask for, once the stack made buckets and queues."""
+    """Set the notifications of the template's buckets, after the stack has made buckets and queues."""
     template = json.loads(resources.read_text(encoding="utf-8"))
     cloudformation, s3, sqs = (cloud.client(service) for service in ("cloudformation", "s3", "sqs"))
 

@@ -1,4 +1,4 @@
-"""A copy of the project to deploy from, for deploying writes into `.chalice`."""
+"""A copy of the project to deploy from, since deploying writes into `.chalice`."""
 
 import shutil
 from pathlib import Path
@@ -9,10 +9,10 @@ _STATE = shutil.ignore_patterns("deployed", "deployments", "__pycache__")
 
 
 def copy(project: Path, into: Path) -> Path:
-    """Copy what Chalice reads, but not what it knows of real deployments; a copy from before is replaced.
+    """Copy what Chalice reads, without its record of real deployments; an earlier copy is replaced.
 
-    `layers publish` writes ARNs into .chalice/config.json, and `chalice deploy` what it made into
-    .chalice/deployed: ARNs of this machine's AWS must never get among those of an account.
+    `layers publish` writes ARNs into .chalice/config.json, and `chalice deploy` writes what it made into
+    .chalice/deployed. ARNs of this machine's AWS must never mix with those of an account.
     """
     shutil.rmtree(into, ignore_errors=True)
     shutil.copytree(project / ".chalice", into / ".chalice", ignore=_STATE)

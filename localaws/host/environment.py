@@ -8,7 +8,12 @@ from localaws.host.function import Function
 from localaws.host.layout import Tree
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "localaws", "AWS_SECRET_ACCESS_KEY": "localaws", "AWS_SESSION_TOKEN": "localaws"}
-"""Not secret: nothing on this machine checks them, but no client signs without any."""
+"""Not secret: nothing on this machine checks them, but a client signs only with keys."""
+CLIENT_KEYS = {
+    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+}
+"""The same as boto3 takes them."""
 
 
 def function_environment(
@@ -17,8 +22,8 @@ def function_environment(
     """Source: AWS Lambda developer guide, "Defined runtime environment variables".
 
     Three things differ. MODEL_DIR, LD_LIBRARY_PATH and PYTHONPATH name the unpacked tree, since only root
-    could mount it at /opt. PYTHONPATH is also how the process gets its whole search path, without a
-    start-up file of ours: function, layers, runtime client. TMPDIR is the instance's own, as /tmp is there.
+    could mount it at /opt. PYTHONPATH also gives the process its whole search path (function, layers, runtime
+    client), so that it needs no start-up file. TMPDIR is the instance's own, as /tmp is on Lambda.
     """
     task, opt = tree.task, tree.opt
     layer_packages = (opt / "python" / "lib" / function.runtime / "site-packages", opt / "python")
@@ -55,7 +60,7 @@ def without_account(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _configured(environment: Mapping[str, str]) -> dict[str, str]:
-    """Lambda refuses to let a configuration set its own variables; here they are left out."""
+    """Without Lambda's own variables: Lambda refuses a configuration that sets them."""
     return {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "_HANDLER")}
 
 

@@ -1,4 +1,4 @@
-"""What Lambda knows of a function: its code, its layers, its limits."""
+"""A function as Lambda knows it: its code, its layers, its limits."""
 
 import hashlib
 from collections.abc import Mapping

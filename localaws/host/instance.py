@@ -6,10 +6,10 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+from layers.pythons import Interpreter
 from localaws.host import logs
 from localaws.host.environment import function_environment
 from localaws.host.function import Function
-from localaws.host.interpreters import Interpreter
 from localaws.host.invocation import Fault, Invocation, Result, error_type_of
 from localaws.host.layout import Tree
 from localaws.host.process import FunctionProcess
@@ -19,7 +19,7 @@ from localaws.processor.share import INIT_VCPUS, Processor, Share, WholeMachine,
 INIT_LIMIT_S = 10.0
 """Of the INIT phase (AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle")."""
 _LOOK_EVERY_S = 0.01
-"""How often a running instance's memory, process and deadline are looked at; an answer wakes at once."""
+"""How often a running instance's memory, process and deadline are checked; an answer wakes at once."""
 
 
 class Instance:
@@ -60,7 +60,7 @@ class Instance:
         return process.pid if process and process.alive else None
 
     def invoke(self, payload: bytes) -> Result | None:
-        """Run one event. None when the instance had died before it fetched the event: try another one."""
+        """Run one event. None if the instance had died before it fetched the event: try another instance."""
         invocation = Invocation(payload, self.function.arn, self.function.timeout_s)
         log_offset_bytes = self.log.size_bytes
         init_ms, fault = self._initialise() if self._process is None else (None, None)
@@ -77,7 +77,7 @@ class Instance:
         return replace(self._conclude(invocation, fault, duration_ms, init_ms, log_offset_bytes), crowded_ms=crowded_ms)
 
     def kill(self) -> None:
-        """End the process from outside, as a failing machine would; an event that it has fails with it."""
+        """End the process from outside, as a failing machine would; its present event fails."""
         self._retired = True
         if self._process is not None:
             self._process.kill()
@@ -112,7 +112,7 @@ class Instance:
         )
         vcpus = vcpus_of(self.function.memory_mb)
         self._share = self._processor.admit(self._process.pid, max(vcpus, INIT_VCPUS))
-        if self._retired:  # by another thread, while there was no process to kill yet
+        if self._retired:  # another thread did so while there was no process to kill
             self._process.kill()
         fault = self._watch(self._process, self._api.initialised, began + limit_s)
         if fault is None and self._api.init_error is not None:
@@ -153,7 +153,7 @@ class Instance:
         return fault
 
     def _watch(self, process: FunctionProcess, done: threading.Event, deadline: float) -> Fault | None:
-        """Wait until `done`; a fault when the process ends, or has to be ended, before that."""
+        """Wait until `done`; gives a fault if the process ends, or has to be ended, before that."""
         while True:
             finished = done.wait(_LOOK_EVERY_S)
             self._peak_mb = max(self._peak_mb, process.peak_mb())

@@ -48,7 +48,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why an instance can no longer be used."""
+    """Why an instance cannot be used any longer."""
 
     error_type: str
     """As the caller sees it."""
@@ -56,7 +56,7 @@ class Fault:
     status: str = "error"
     """`error` or `timeout`, as in the log's REPORT line."""
     logged_type: str = ""
-    """As the REPORT line has it where that says more, as for Runtime.OutOfMemory."""
+    """As the REPORT line has it, if that says more, as for Runtime.OutOfMemory."""
     payload: bytes = b""
     """What the runtime client itself reported, if it did."""
 
@@ -67,7 +67,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Result:
-    """What an invocation gave, and what its REPORT line says."""
+    """What an invocation returned, and what its REPORT line says."""
 
     request_id: str
     payload: bytes
@@ -79,15 +79,10 @@ class Result:
     log_stream: str
     duration_ms: float
     init_ms: float | None
-    """None when the instance was warm."""
+    """None if the instance was warm."""
     max_memory_mb: int
     crowded_ms: float = 0.0
-    """How long the function's threads waited, all in all, for a processor that other programs of this machine had."""
-
-    @property
-    def cold_start(self) -> bool:
-        """Whether this invocation had to start its instance."""
-        return self.init_ms is not None
+    """How long the function's threads waited, added up, for a processor that other programs used."""
 
     def json(self) -> object:
         """The payload, parsed."""

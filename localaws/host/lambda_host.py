@@ -1,8 +1,7 @@
-"""The Lambda host: takes events for functions, runs them in instances on this machine."""
+"""The Lambda host: takes events for functions and runs them in instances on this machine."""
 
 import atexit
 import os
-import random
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -10,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from layers.pythons import Interpreter
 from localaws.errors import HostClosed, TooManyRequests
 from localaws.host import interpreters, packages
 from localaws.host.function import Function
 from localaws.host.instance import Instance
-from localaws.host.interpreters import Interpreter
 from localaws.host.invocation import Result
 from localaws.host.layout import Trees
 from localaws.host.pool import Pool
@@ -27,9 +26,9 @@ ASYNC_RETRY_DELAYS_S = (1.0, 2.0)
 class LambdaHost:
     """Runs functions; a context manager that ends every process it started.
 
-    `max_instances` is how many processes this machine carries at once (default: two per CPU); `python` a
-    path to run every function with, whatever its runtime says (default: the Python that its runtime names);
-    `processor` what limits them to the share that their memory buys (default: nothing does).
+    `max_instances` is how many processes run at once (default: two per CPU). `python` is the path of the Python
+    that runs every function (default: the Python that its runtime names). `processor` limits each function to the
+    share of the processor that its memory buys (default: no limit).
     """
 
     def __init__(
@@ -37,18 +36,16 @@ class LambdaHost:
         max_instances: int | None = None,
         python: str | None = None,
         async_retry_delays_s: Sequence[float] = ASYNC_RETRY_DELAYS_S,
-        seed: int | None = None,
         processor: Processor | None = None,
     ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="localaws-")
         self.folder = Path(self._scratch.name)
-        """Unpacked functions and the log files; gone when the host is closed."""
+        """Unpacked functions and the log files; deleted when the host is closed."""
         self._trees = Trees(self.folder / "trees")
         self._pool = Pool(max_instances or 2 * (os.cpu_count() or 1))
         self._python, self._processor = python, processor
         self._async_retry_delays_s = tuple(async_retry_delays_s)
         self._background = ThreadPoolExecutor(self._pool.max_instances, thread_name_prefix="localaws-async")
-        self._random = random.Random(seed)
         self._closing = threading.Event()
         self._interpreters: dict[str, Interpreter] = {}
         atexit.register(self.close)
@@ -65,7 +62,7 @@ class LambdaHost:
         return self._pool.max_instances
 
     def invoke(self, function: Function, payload: bytes) -> Result:
-        """Run one event and wait for its result; a function that fails gives a result, too.
+        """Run one event and wait for its result, also of a function that fails.
 
         Raises BadPackage, PythonMissing or PackagesMissing for a function that cannot be run here,
         TooManyRequests above its reserved concurrency, HostClosed.
@@ -79,9 +76,9 @@ class LambdaHost:
     def invoke_async(
         self, function: Function, payload: bytes, on_result: Callable[[Result], None] | None = None
     ) -> "Future[Result | None]":
-        """Queue one event; failed, it is tried again after each of `async_retry_delays_s`.
+        """Queue one event; if it fails, it is tried again after each of `async_retry_delays_s`.
 
-        The future holds the last try's result, or None when the host was closed before. `on_result` is
+        The future holds the last try's result, or None if the host was closed before. `on_result` is
         called after every try.
         """
         return self._background.submit(self._try_repeatedly, function, payload, on_result or (lambda _: None))
@@ -97,10 +94,6 @@ class LambdaHost:
         """Every instance whose process runs, busy ones first."""
         return self._pool.live()
 
-    def kill_random_instance(self) -> int | None:
-        """Kill one instance, a busy one if there is any: what a batch must survive. Its process id, or None."""
-        return self._pool.kill_random(self._random)
-
     def stop_idle_instances(self, function_name: str | None = None) -> None:
         """End idle instances, so that the next event of the function (or of any) is a cold start."""
         self._pool.stop_idle(function_name)
@@ -115,9 +108,9 @@ class LambdaHost:
             atexit.unregister(self.close)
 
     def _creator(self, function: Function) -> Callable[[], Instance]:
-        """Do what is slow the first time before the pool is asked; what remains is quick."""
+        """Do first what is slow the first time; what remains for the pool is quick."""
         if self._closing.is_set():
-            raise HostClosed("the Lambda host is closed")
+            raise HostClosed("the Lambda host is closed: start it again")
         tree = self._trees.of(function)
         interpreter = self.interpreter(function.runtime)
         folder = packages.install(interpreter)
@@ -137,7 +130,7 @@ class LambdaHost:
         return result
 
     def _invoke_when_free(self, function: Function, payload: bytes) -> Result | None:
-        """An asynchronous event that finds no free concurrency stays in Lambda's queue."""
+        """Wait for concurrency: an asynchronous event that finds none stays in Lambda's queue."""
         while not self._closing.is_set():
             try:
                 return self.invoke(function, payload)

@@ -1,7 +1,7 @@
 """An instance's log stream: one file, written by the function itself and, in between, by the host.
 
-A file and not a pipe: nothing must drain it, its order is the order of events, and all that a handler
-wrote before it answered is there when the answer is.
+It is a file and not a pipe: nothing needs to drain it, its order is the order of events, and all that a handler
+wrote before it answered is in it when the answer comes.
 """
 
 import math
@@ -30,7 +30,7 @@ class LogStream:
             file.write(line.encode() + b"\n")
 
     def since(self, offset_bytes: int) -> str:
-        """What was written after `offset_bytes`; bytes that are no UTF-8 are replaced."""
+        """What was written after `offset_bytes`; bytes that are not UTF-8 are replaced."""
         with open(self.path, "rb") as file:
             file.seek(offset_bytes)
             return file.read().decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""What Lambda has besides function and layers: the runtime client and boto3, installed once per Python."""
+"""Lambda's own packages, beside function and layers: the runtime client and boto3, installed once per Python."""
 
 import hashlib
 import importlib.util
@@ -11,15 +11,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from layers.pythons import Interpreter
 from localaws.errors import PackagesMissing
-from localaws.host.interpreters import Interpreter
 
 RUNTIME_PACKAGES = ("awslambdaric==4.2.2", "boto3==1.44.5")
-"""On Lambda they lie in /var/lang and /var/runtime; the boto3 there is of AWS's choice."""
+"""On Lambda they are in /var/lang and /var/runtime; AWS chooses the version of boto3 there."""
 
 
 def install(interpreter: Interpreter, requirements: Sequence[str] = RUNTIME_PACKAGES) -> Path:
-    """The folder that holds `requirements` for this Python, installed now if it never was.
+    """The folder that holds `requirements` for this Python, installed now unless they are there.
 
     Raises PackagesMissing with the installer's last line. The folder appears whole or not at all.
     """
@@ -53,10 +53,10 @@ def _run_installer(interpreter: Interpreter, requirements: Sequence[str], target
 
 
 def _installer(interpreter: Interpreter) -> list[str]:
-    """Our own pip can install for another Python; an environment that uv made has no pip, but uv."""
+    """Our own pip can install for another Python; for an environment that uv made without pip, uv does."""
     if importlib.util.find_spec("pip"):
         own_pip = [sys.executable, "-m", "pip", "--python", str(interpreter.path)]
         return [*own_pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     if uv := shutil.which("uv"):
         return [uv, "pip", "install", "--quiet", "--python", str(interpreter.path)]
-    raise PackagesMissing("neither pip nor uv is at hand to install Lambda's runtime client")
+    raise PackagesMissing("Lambda's runtime client cannot be installed without pip or uv: install one of them")

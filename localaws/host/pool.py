@@ -1,6 +1,5 @@
 """The instances of this machine: lent to one event each, most recently used first, never more than `max_instances`."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +15,8 @@ _CLOSE_S = 5.0
 class Pool:
     """Safe to share between threads.
 
-    Two limits differ. A function's reserved concurrency is AWS's: one more event is refused. The number of
-    instances is this machine's: one more event waits, and idle instances of other functions make room.
+    Two limits differ. A function's reserved concurrency is a limit of AWS: one more event is refused. The number of
+    instances is a limit of this machine: one more event waits, and idle instances of other functions are ended.
     """
 
     def __init__(self, max_instances: int) -> None:
@@ -41,17 +40,6 @@ class Pool:
         with self._changed:
             return [instance for instance in self._busy + self._idle if instance.pid is not None]
 
-    def kill_random(self, seed: random.Random) -> int | None:
-        """Kill one instance's process, a busy one if there is any; its process id, or None when none runs."""
-        with self._changed:
-            running = [instance for instance in self._busy if instance.pid is not None]
-            victims = running or [instance for instance in self._idle if instance.pid is not None]
-            victim = seed.choice(victims) if victims else None
-            pid = victim.pid if victim else None
-        if victim is not None:
-            victim.kill()
-        return pid
-
     def stop_idle(self, name: str | None = None) -> None:
         """End the idle instances of a function, or all: the next event is a cold start."""
         self._retire(lambda instance: name in (None, instance.function.name))
@@ -67,7 +55,7 @@ class Pool:
             instance.kill()
         for instance in idle:
             instance.stop()
-        with self._changed:  # whoever waits for a busy one's answer still writes the end of its log
+        with self._changed:  # the thread that waits for a busy instance's answer still writes the end of its log
             self._changed.wait_for(lambda: not self._busy, timeout=_CLOSE_S)
 
     def _take(self, function: Function, create: Callable[[], Instance]) -> Instance:
@@ -76,7 +64,7 @@ class Pool:
         with self._changed:
             while True:
                 if self._closed:
-                    raise HostClosed("the Lambda host is closed")
+                    raise HostClosed("the Lambda host is closed: start it again")
                 self._check_concurrency(function)
                 instance = self._pick_idle(function) or self._make_room(create)
                 if instance is not None:
@@ -87,7 +75,9 @@ class Pool:
     def _check_concurrency(self, function: Function) -> None:
         running = sum(instance.function.name == function.name for instance in self._busy)
         if function.reserved_concurrency is not None and running >= function.reserved_concurrency:
-            raise TooManyRequests(f"{function.name}: {running} instances run, as many as its reserved concurrency")
+            raise TooManyRequests(
+                f"{function.name}: {running} instances run, as many as its reserved concurrency: try again later"
+            )
 
     def _pick_idle(self, function: Function) -> Instance | None:
         for instance in reversed(self._idle):

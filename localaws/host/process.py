@@ -1,4 +1,4 @@
-"""The process of one function instance: AWS's runtime client with a search path and environment of its own."""
+"""The process of one function instance: AWS's runtime client with its own search path and environment."""
 
 import contextlib
 import os
@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from localaws.host.interpreters import Interpreter
+from layers.pythons import Interpreter
 
 _OPTIONS = ("-s", "-S", "-P", "-B")
-"""No user's, no interpreter's own and no current directory's packages, and no byte code written: Lambda's disk
-is read-only, so a second cold start there compiles again, too."""
+"""No packages of the user, of the interpreter or of the current directory, and no bytecode written: Lambda's disk is
+read-only, so that a second cold start compiles again there, too."""
 
 
 class FunctionProcess:
@@ -42,7 +42,7 @@ class FunctionProcess:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process and all in its group, and wait for it. Does nothing when it has ended."""
+        """End the process and all in its group, and wait for it. Does nothing if it has ended."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -61,8 +61,8 @@ class FunctionProcess:
     def peak_mb(self) -> int:
         """The most memory that was ever resident, in MB rounded up; 0 once it has ended, or without /proc.
 
-        The kernel keeps the peak (proc(5), VmHWM), so that no short one is missed between two looks. It is
-        of the process itself, without its children. Mapped files count, which Lambda could drop and read
+        The kernel keeps the peak (proc(5), VmHWM), so that a short one between two looks counts, too. It is that
+        of the process itself, without its children. Mapped files count here, and Lambda can drop and read them
         again: what fits here fits there.
         """
         try:
@@ -75,7 +75,7 @@ class FunctionProcess:
         return 0
 
     def queued_ms(self) -> float:
-        """How long its threads have stood in line for a processor, added up; 0 once it has ended, or without /proc.
+        """How long its threads have waited for a processor, added up; 0 once it has ended, or without /proc.
 
         Source: the kernel's documentation, "Scheduler Statistics", /proc/<pid>/schedstat.
         """

@@ -20,7 +20,7 @@ class RuntimeApi:
 
     def __init__(self) -> None:
         self.initialised = threading.Event()
-        """Set when the client asks for its first event, or reports that it never will."""
+        """Set when the client asks for its first event, or reports that it cannot start."""
         self.init_error: bytes | None = None
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
         self._current: Invocation | None = None
@@ -56,7 +56,7 @@ class RuntimeApi:
         return invocation
 
     def fail_init(self, body: bytes) -> None:
-        """The client could not load the handler."""
+        """The client could not load the handler: keep its error."""
         self.init_error = body
         self.initialised.set()
 

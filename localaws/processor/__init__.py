@@ -1,1 +1,1 @@
-"""A function's share of the processor, as its memory size gives it."""
+"""A function's share of the processor, which its memory size decides."""

@@ -1,4 +1,4 @@
-"""Processor shares by the kernel's own means, as Lambda's: CFS bandwidth control of a cgroup, version 1 or 2.
+"""Processor shares by the kernel, as on Lambda: CFS bandwidth control of a cgroup, version 1 or 2.
 
 Sources: the kernel's documentation, "CFS Bandwidth Control" and "Control Group v2".
 """
@@ -14,15 +14,15 @@ from localaws.processor.share import PERIOD_US, Share, quota_us
 
 _REMOVE_TRIES = 50
 _FIRST = {1: ("cpu.shares", "262144"), 2: ("cpu.weight", "10000")}
-"""The most that either version takes: what the quota grants is granted ahead of whatever else this machine does,
-for on Lambda nobody else's work takes it."""
+"""The most that either version takes: within its quota a function comes before all other work of this machine, since
+on Lambda nobody else's work delays it."""
 
 
 class CgroupProcessor:
     """Makes a cgroup for each process, below `parent`."""
 
     def __init__(self, parent: Path, version: int) -> None:
-        """Raises CgroupMissing when no limited cgroup can be made there."""
+        """Raises CgroupMissing if no limited cgroup can be made there."""
         self.name = f"CFS quota of a cgroup (v{version}), period {PERIOD_US // 1000} ms"
         self.parent, self._version = parent, version
         try:
@@ -31,7 +31,7 @@ class CgroupProcessor:
             raise CgroupMissing(f"no cgroup with a processor quota can be made below {parent}: {error}") from error
 
     def admit(self, pid: int, vcpus: float) -> Share:
-        """Put the process into a cgroup of its own, which goes with `release`; raises OSError."""
+        """Put the process into its own cgroup, which `release` removes; raises OSError."""
         cgroup = _Cgroup(self.parent / f"localaws-{pid}", self._version)
         try:
             cgroup.prefer()
@@ -43,7 +43,7 @@ class CgroupProcessor:
         return cgroup
 
     def _try(self) -> None:
-        """To make one may be allowed where to put a process into it is not."""
+        """Try both steps: making a cgroup may be allowed, and putting a process into it refused."""
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
             try:
                 share = self.admit(waiting.pid, 1.0)
@@ -77,7 +77,7 @@ class _Cgroup:
         return int(counted["throttled_time"]) / 1e6 if self._version == 1 else int(counted["throttled_usec"]) / 1e3
 
     def release(self) -> None:
-        """What a killed process had started may take a moment to go, too."""
+        """Try for a moment: what a killed process had started may still be ending."""
         for _ in range(_REMOVE_TRIES):
             try:
                 self._path.rmdir()
@@ -101,7 +101,7 @@ def find(proc: Path = Path("/proc/self")) -> CgroupProcessor:
 
 
 def _candidates(proc: Path) -> Iterator[tuple[Path, int]]:
-    """Below the own cgroup or, in version 2, beside it, for one that has processes can limit no children."""
+    """Below our own cgroup; in version 2 beside it, since a cgroup that has processes cannot limit children."""
     own = _own_cgroups(proc)
     for mount, version in _mounts(proc):
         place = mount / own.get(version, "")

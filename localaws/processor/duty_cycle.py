@@ -1,8 +1,8 @@
 """Processor shares without any privilege: a process that has spent its quota is stopped until the next period.
 
-The arithmetic is CFS bandwidth control's, done from outside: what is not spent is lost, what is spent too
-much is owed. Looking every half millisecond, it overdraws by about that much, and it counts the process
-itself only, though what that starts is stopped with it.
+The arithmetic is that of CFS bandwidth control: a quota that is not spent is lost, and one that is overspent is taken
+off the next. It is checked every half millisecond, and so overspent by about that much. Only the process itself
+counts, though its children are stopped with it.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ _LOOK_EVERY_S = 0.0005
 
 
 class DutyCycle:
-    """Watches each process from a thread of its own."""
+    """Watches each process from its own thread."""
 
-    name = f"SIGSTOP and SIGCONT (a duty cycle of {PERIOD_US // 1000} ms), for no cgroup can be made"
+    name = f"SIGSTOP and SIGCONT (a duty cycle of {PERIOD_US // 1000} ms), since no cgroup can be made"
 
     def admit(self, pid: int, vcpus: float) -> Share:
         """Watch the process, which must lead its group."""

@@ -1,4 +1,4 @@
-"""How much processor a function's instance gets: on Lambda a share that its memory size buys; here all, unless limited.
+"""How much processor an instance gets: on Lambda a share that its memory size buys, here all unless limited.
 
 Sources: AWS Lambda developer guide, "Configure function memory" (one vCPU at 1,769 MB, and in proportion);
 AWS's guide "Effectively running Java on Serverless", "Utilize initialization phase" (a full vCPU in INIT,
@@ -9,10 +9,10 @@ from typing import Protocol
 
 MEMORY_MB_PER_VCPU = 1769
 INIT_VCPUS = 1.0
-"""At least, until the instance asks for its first event."""
+"""The least until the instance asks for its first event."""
 PERIOD_US = 20_000
-"""In which the share is given out: what is spent early waits for the next period. Lambda's own is not documented;
-20 ms is assumed."""
+"""A period in which the share can be used: a process that uses it early waits for the next period. Lambda's own
+period is not documented; 20 ms is assumed."""
 
 
 def vcpus_of(memory_mb: int) -> float:
@@ -42,7 +42,7 @@ class Processor(Protocol):
     """Gives processes their shares."""
 
     name: str
-    """How, for those who read the figures."""
+    """How it limits them, for readers of the figures."""
 
     def admit(self, pid: int, vcpus: float) -> Share:
         """Limit a process that has just started, and all that it will start."""
@@ -54,7 +54,7 @@ class WholeMachine:
     name = "no limit"
 
     def admit(self, pid: int, vcpus: float) -> Share:  # noqa: ARG002
-        """Nothing to do."""
+        """Do nothing."""
         return _Unlimited()
 
 

@@ -1,7 +1,6 @@
-"""What moto is taught for as long as the server runs: functions, queues, and Chalice's API documents.
+"""All patches together, while the server runs, and the one for Chalice's API documents.
 
-`mock.patch.object` is used because it takes back what it did, so that other tests of moto in the same
-process see it as it is.
+`mock.patch.object` undoes what it did, so that other tests in the same process see moto as it is.
 """
 
 import copy
@@ -21,7 +20,7 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 
 @contextmanager
 def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
-    """Run moto's invocations in `host`, take Chalice's API documents, leave queues to the pollers."""
+    """Run moto's invocations in `host`, accept Chalice's API documents, leave queues to the pollers."""
     with ExitStack() as patches:
         for patch in (
             functions.runs_in(host, endpoint_url),
@@ -36,10 +35,10 @@ def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """An API document in the shape that moto's importer wants.
+    """An API document in the shape that moto's importer requires.
 
-    Chalice writes Swagger 2.0, which API Gateway takes. Moto refuses the version, though it reads nothing
-    that differs in OpenAPI 3, insists on a description, and on a URI even for mock integrations.
+    Chalice writes Swagger 2.0, which API Gateway accepts. Moto refuses that version, though it reads nothing that
+    differs in OpenAPI 3. It also requires a description, and a URI even for mock integrations.
     """
     document = copy.deepcopy(document)
     if document.pop("swagger", None):

@@ -1,4 +1,4 @@
-"""Moto's Lambda, with the host in the place of Docker."""
+"""Moto's Lambda, with the host instead of Docker."""
 
 import base64
 import threading
@@ -22,7 +22,7 @@ _logs_lock = threading.Lock()
 
 
 def runs_in(host: LambdaHost, endpoint_url: str) -> Any:
-    """A patch: moto's own `invoke` wants Docker, waits for asynchronous events, and calls every failure `Handled`."""
+    """A patch: moto's own `invoke` needs Docker, waits for asynchronous events, and calls every failure `Handled`."""
 
     def invoke(model: Any, body: Any, request: Mapping[str, str], response: MutableMapping[str, str]) -> bytes | str:
         # S3, EventBridge and SNS inside moto send no headers; on AWS all three invoke asynchronously
@@ -64,7 +64,7 @@ def _run(host: LambdaHost, function: Function, payload: bytes) -> Result:
     except TooManyRequests as error:
         raise _client_error("TooManyRequestsException", "Rate Exceeded.", 429) from error
     except LocalAwsError as error:
-        # what AWS says when such a function is created; as a 5xx, clients would try it again and again
+        # as AWS says when such a function is created; clients would repeat a 5xx again and again
         raise _client_error("InvalidParameterValueException", str(error), 400) from error
 
 
@@ -84,7 +84,7 @@ def _respond(model: Any, result: Result, response: MutableMapping[str, str]) -> 
 
 
 def _keep_log(model: Any, result: Result) -> None:
-    """To CloudWatch Logs as moto has it, one stream for each instance."""
+    """Write the log to moto's CloudWatch Logs, one stream for each instance."""
     logs, group = model.logs_backend, model.logs_group_name
     now_ms = int(time.time() * 1000)
     lines = [{"timestamp": now_ms, "message": line} for line in result.log.splitlines()]

@@ -1,10 +1,10 @@
-"""Moto's queues, made fit for several pollers and for ten thousand messages.
+"""Moto's queues, corrected for several pollers and for ten thousand messages.
 
-Moto invokes a queue's functions inside SendMessage and knows no partial batch responses; `event_sources` does
-that work instead, so a queue here forgets its functions. Several pollers then meet what one never did: a
-delete that builds a new list while a send appends to the old one loses the message, and two receivers move
-one message to the dead-letter queue twice. And each call looks at every message several times over, 0.6 s for
-one ReceiveMessage at a thousand messages.
+Moto invokes a queue's functions inside SendMessage and knows no partial batch responses. `event_sources` does that
+work instead, so a queue here forgets its functions. Several pollers have problems that one did not have: a delete
+builds a new list while a send appends to the old one, and the message is lost; two receivers move one message to the
+dead-letter queue twice. And each call looks at every message several times: one ReceiveMessage takes 0.6 s at a
+thousand messages.
 """
 
 import time
@@ -50,7 +50,7 @@ def _receiver(receive_message: Any) -> Any:
 
 
 def _delete(queue: Any, receipt_handle: str) -> None:
-    """Messages in flight are near the front, so that the search is short."""
+    """Delete a message; those in flight are near the front, so that the search is short."""
     with queue._messages_lock:
         if receipt_handle in queue.deleted_messages:
             return
@@ -64,7 +64,7 @@ def _delete(queue: Any, receipt_handle: str) -> None:
 
 
 def _visible(queue: Any) -> Iterator[Any]:
-    """One after the other, for a receiver stops at its tenth."""
+    """The visible messages, one after the other, since a receiver stops at its tenth."""
     now_ms = time.time() * 1000
     return (message for message in queue._messages if message.visible_at < now_ms and message.delayed_until <= now_ms)
 

@@ -1,4 +1,8 @@
-"""Moto's CloudFormation, given only what it can make: of the rest it keeps holes, over which its own calls stumble."""
+"""Moto's CloudFormation, given only the resources that it can make.
+
+Moto keeps empty entries for resources that it does not support, and its later calls fail on them; so they are removed
+first.
+"""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +27,7 @@ def _with_known(method: Any) -> Any:
 
 
 def known(template: str) -> str:
-    """A template in JSON without the resources that moto has no model of; other text stays as it is."""
+    """A template in JSON without the resources that moto does not support; other text stays as it is."""
     try:
         document = json.loads(template)
         resources = document["Resources"]

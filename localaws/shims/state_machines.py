@@ -1,8 +1,8 @@
-"""Moto's Step Functions, taught what the definition language has and moto has not.
+"""Moto's Step Functions, with what the definition language has and moto lacks.
 
-Its grammar knows no ItemBatcher and no EXPRESS, its CloudFormation puts state machines where its interpreter does not
-look, a ResultWriter's paths lead into the results, an execution without a name gets none, and each Lambda task makes a
-client of its own. Everything else of an execution is moto's own interpreter's. An express child runs as a standard one
+Moto's grammar knows no ItemBatcher and no EXPRESS. Its CloudFormation puts state machines where its interpreter does
+not look. A ResultWriter's paths lead into the results. An execution without a name gets none. Each Lambda task makes a
+new client. Everything else of an execution is done by moto's own interpreter. An express child runs as a standard one
 here: the difference is the price, and a limit of five minutes.
 
 Source of ItemBatcher: AWS Step Functions developer guide, "ItemBatcher (Map)".
@@ -32,7 +32,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
-from localaws.host.environment import CREDENTIALS
+from localaws.host.environment import CLIENT_KEYS
 
 BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
@@ -40,10 +40,6 @@ MAX_INPUT_BYTES = 256 * 1024
 """Of a child's input, whatever MaxInputBytesPerBatch says."""
 
 _ONCE = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=256)
-_KEYS = {
-    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
-    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-}
 
 Definition = dict[str, Any]
 
@@ -80,7 +76,8 @@ def _parser(parse: Any) -> Any:
 def _taken_out(states: Definition) -> dict[str, Definition]:
     """Each Map's ItemBatcher by the state's name, which is unique in a state machine.
 
-    Moto tolerates every failure, and warns where it is told how many: not where it is told to tolerate all.
+    Moto tolerates every failure and warns if a definition gives a limit. A limit of 100 percent is left out, for it
+    says the same.
     """
     found: dict[str, Definition] = {}
     for name, state in states.items():
@@ -182,7 +179,7 @@ def _update(
 
 
 def _named(start_execution: Any) -> Any:
-    """On AWS an execution that was given no name gets one of its own; here all of them would be called None."""
+    """Name an execution that has no name, as AWS does; in moto all of them would be called None."""
 
     def start(backend: Any, state_machine_arn: str, name: str | None = None, *args: Any, **options: Any) -> Any:
         return start_execution(backend, state_machine_arn, name or str(uuid.uuid4()), *args, **options)
@@ -198,7 +195,7 @@ def _definition(properties: Mapping[str, Any]) -> str:
 
 
 class _Clients:
-    """One for each service: clients may be shared between threads, and making one takes longer than a call."""
+    """One client for each service: threads may share it, and making one takes longer than a call."""
 
     def __init__(self, endpoint_url: str) -> None:
         self._endpoint_url = endpoint_url
@@ -206,11 +203,11 @@ class _Clients:
         self._lock = threading.Lock()
 
     def get(self, region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG002
-        """Nothing is tried again: that is for the definition's Retry."""
+        """A client that repeats nothing: that is the task of the definition's Retry."""
         with self._lock:
             if (region, service) not in self._kept:
                 self._kept[region, service] = boto3.client(
-                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **_KEYS
+                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **CLIENT_KEYS
                 )
             return self._kept[region, service]
 

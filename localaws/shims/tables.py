@@ -1,10 +1,10 @@
-"""Moto's DynamoDB, made fit for several workers at once.
+"""Moto's DynamoDB, corrected for several workers at once.
 
-Moto checks a condition and then writes, with nothing in between to keep another thread out, and a transaction begins
-with a copy of the whole table for each of its items, which is also what it returns to when it is refused: whatever
-others wrote meanwhile is lost, and at ten thousand items each takes seconds. Here one lock guards every write, and a
-refused transaction puts back the items that it names. A query sorts the whole table first, and fails when another
-thread adds to it meanwhile: here it sees its own partition, and nobody writes.
+Moto checks a condition and then writes, and another thread may write in between. A transaction begins with a copy of
+the whole table for each of its items, and a refused one restores that copy: what others wrote meanwhile is lost, and
+at ten thousand items each takes seconds. Here one lock guards every write, and a refused transaction puts back the
+items that it names. Moto's query sorts the whole table first, and fails if another thread adds to it meanwhile. Here
+it sees its own partition, and nobody writes.
 """
 
 import copy

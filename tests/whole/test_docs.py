@@ -9,14 +9,14 @@ import pytest
 
 import chalicelib.batch.cli.main
 import convert.__main__
-import layers.__main__
+import layers.arguments
 import localaws.__main__
 from tests.support.pages import DOCS, PAGES, ROOT, commands, prose, section, text_of
 
 PARSERS = {
     "chalicelib.batch": chalicelib.batch.cli.main._parser(),
     "convert": convert.__main__.parser(),
-    "layers": layers.__main__._parser(),
+    "layers": layers.arguments.parser(),
     "localaws": localaws.__main__._parser(),
 }
 

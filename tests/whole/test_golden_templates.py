@@ -56,14 +56,17 @@ def test_stacks(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     check_stage("stacks", stage, json.dumps(asked))
 
 
-def test_policies() -> None:
-    """Every function's, as the stage's configuration names it."""
-    config = json.loads((ROOT / ".chalice/config.json").read_text(encoding="utf-8"))
+def test_policies(tmp_path: Path) -> None:
+    """Every function's, as the stage's configuration names it and `policies` writes it."""
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=shutil.ignore_patterns("deploy*", *STAGES))
+    config = json.loads((project / ".chalice/config.json").read_text(encoding="utf-8"))
     found = {}
     for stage, chosen in config["stages"].items():
+        assert main(["policies", "--stage", stage, "--project", str(project)]) == 0
         files = {name: function["iam_policy_file"] for name, function in chosen["lambda_functions"].items()}
         for function, name in {"api_handler": chosen["iam_policy_file"], **files}.items():
-            found[f"{stage} {function}"] = json.loads((ROOT / ".chalice" / name).read_text(encoding="utf-8"))
+            found[f"{stage} {function}"] = json.loads((project / ".chalice" / name).read_text(encoding="utf-8"))
     check("policies.json", as_text(found))
 
 

@@ -18,6 +18,7 @@ from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.inference.store import ModelStore
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import PAGE, Planner
+from layers.deploy.definition import read_definition
 from layers.deploy.package import RESOURCES
 from layers.deploy.state_machine import FUNCTIONS, state_machine_template
 from localaws.cloud.local_aws import LocalAws
@@ -153,7 +154,7 @@ def test_the_map_does_not_fail(events):
 
 def test_nothing_comes_near_the_limit(functions, events, manifest):
     inside = [len(text.encode()) for event in events for text in texts(event)]
-    definition = json.loads((ROOT / ".chalice/workflow.asl.json").read_text())
+    definition = read_definition(ROOT / ".chalice/workflow.asl.json")
     run = {"run": {"bucket": BUCKET, "prefix": "w" * 200, "experiment": EXPERIMENT, "models": ["m" * 64] * 2}}
     children = [len(json.dumps(child)) for child in batches(manifest, definition["States"]["Many"]["ItemBatcher"], run)]
     largest = max(max(sizes) for sizes in (*functions.sizes.values(), inside, children))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -89,12 +90,27 @@ def stages(project: Path) -> Callable[[], dict[str, dict[str, object]]]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An account of its own in memory."""
+    """An account in memory."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         yield
+
+
+def of_each_stage(function: str, setting: str) -> list[Any]:
+    """A function's setting as Chalice finds it: under the stage and the function, the stage, the function, or all."""
+    config = json.loads((ROOT / ".chalice/config.json").read_text())
+    places = [
+        [
+            stage.get("lambda_functions", {}).get(function, {}),
+            stage,
+            config["lambda_functions"].get(function, {}),
+            config,
+        ]
+        for stage in config["stages"].values()
+    ]
+    return [next(place[setting] for place in looked_at if setting in place) for looked_at in places]
 
 
 class Outcome:

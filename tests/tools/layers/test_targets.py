@@ -16,7 +16,9 @@ def test_lambdas_pythons_are_built_for(python: str, arch: str) -> None:
 
 
 def test_python_311_is_refused_with_the_reason() -> None:
-    with pytest.raises(TargetError, match=r"Amazon Linux 2 \(glibc 2\.26\).*Pillow 13.*build for 3\.12") as caught:
+    with pytest.raises(
+        TargetError, match=r"Amazon Linux 2 \(glibc 2\.26\).*Pillow 13.*build for one of 3\.12"
+    ) as caught:
         target_to_build("3.11", "x86_64")
     assert "\n" not in str(caught.value)
     assert target("3.11").system is AMAZON_LINUX_2  # but it can be checked against
@@ -24,7 +26,7 @@ def test_python_311_is_refused_with_the_reason() -> None:
 
 @pytest.mark.parametrize(("python", "arch"), [("3.10", "x86_64"), ("3", "arm64"), ("", "x86_64"), ("3.13", "riscv64")])
 def test_what_lambda_has_not_is_refused(python: str, arch: str) -> None:
-    with pytest.raises(TargetError, match="is none of"):
+    with pytest.raises(TargetError, match="no layer is made for "):
         target(python, arch)
 
 

@@ -26,7 +26,7 @@ def runtime_packages() -> None:
 
 @pytest.fixture
 def host(runtime_packages: None) -> Iterator[LambdaHost]:
-    with LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01), seed=1) as running:
+    with LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01)) as running:
         yield running
 
 

@@ -65,7 +65,7 @@ def test_an_event_with_nobody_to_answer_it(free_port, capsys, tmp_path):
     assert main(["invoke", str(tmp_path / "missing.json"), "--port", str(free_port)]) == 2
     (tmp_path / "event.json").write_text("{}")
     assert main(["invoke", str(tmp_path / "event.json"), "--port", str(free_port)]) == 2
-    assert "is `up` running?" in capsys.readouterr().err
+    assert "start `python -m localaws up` first" in capsys.readouterr().err
 
 
 def test_prepare_says_where(runtime_packages, capsys):

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from layers.build import bytecode
-from layers.build.bytecode import compile_modules, find_python
+from layers.build.bytecode import compile_modules
 from layers.build.runtime_layer import build_runtime_layer
 from layers.build.wheels import REQUIREMENTS, download
 from layers.errors import BytecodeError, WheelError
+from layers.pythons import own
 from layers.targets import Target, local_target
 from tests.support.wheelhouse import write_requirements, write_wheel
 from tests.tools.layers.conftest import ARM64, X86_64
@@ -112,18 +113,8 @@ def test_an_index_that_cannot_be_reached_is_said_to_be(tmp_path: Path, monkeypat
 
 def test_a_module_that_does_not_compile_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def\n")
-    python = find_python(local_target().python)
-    assert python is not None
     with pytest.raises(BytecodeError, match="cannot compile"):
-        compile_modules(python, tmp_path, "/opt/python")
-
-
-def test_a_python_that_is_not_installed_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shim = tmp_path / "python9.9"
-    shim.write_text("#!/bin/sh\necho 'python9.9: command not found' >&2\nexit 127\n")
-    shim.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert find_python("9.9") is None
+        compile_modules(own().path, tmp_path, "/opt/python")
 
 
 def test_every_requirement_is_pinned_with_hashes() -> None:

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from layers.build.function import function_contents
 from layers.build.slimming import KEPT, LEFT_OUT, reason_to_leave_out
 from layers.build.wheels import REQUIREMENTS, download
-from layers.check.proof import Proof, prove
+from layers.check.proof import facts_of, run_clean
 from layers.contents import Contents, open_contents
-from layers.targets import local_target, target
+from layers.pythons import own
+from layers.targets import target
 from tests.support.bundles import DATA_DIR, write_bundle
 from tests.support.paths import ROOT
 
@@ -30,12 +32,14 @@ def wheel_names(runtime_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def proof(local_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Proof:
+def facts(local_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a clean process did with the layer for this Python, a bundle and the function."""
     opt = tmp_path_factory.mktemp("opt")
     write_bundle(opt / "models", name="tiny")
     with open_contents(local_zip) as runtime, open_contents(opt) as models:
-        return prove(local_target(), function_contents(ROOT), [runtime, models], DATA_DIR / "seven.png")
+        run = run_clean(own().path, function_contents(ROOT), [runtime, models], DATA_DIR / "seven.png")
+    assert run is not None and run.returncode == 0, run
+    return facts_of(run)
 
 
 @pytest.mark.parametrize("pattern", LEFT_OUT)
@@ -56,25 +60,21 @@ def test_licences_and_versions_stay(runtime_zip: Path) -> None:
         assert [n for n in names if n.startswith(f"python/{package}-") and n.endswith("/METADATA")], package
 
 
-def test_the_slimmed_layer_serves_every_format(proof: Proof) -> None:
-    assert proof.problems == ()
-    assert proof.facts is not None
-    answers = proof.facts["answers"]
+def test_the_slimmed_layer_serves_every_format(facts: dict[str, Any]) -> None:
+    answers = facts["answers"]
     assert {"tiny", "digits"} <= set(answers)
     assert set(answers["tiny"]) == {"JPEG", "PNG", "WEBP", "GIF", "BMP"}
     assert {label for label, _ in answers["digits"].values()} == {"7"}
 
 
-def test_nothing_comes_from_outside_of_layer_and_function(proof: Proof) -> None:
-    assert proof.facts is not None
-    assert proof.facts["outside"] == []
+def test_nothing_comes_from_outside_of_layer_and_function(facts: dict[str, Any]) -> None:
+    assert facts["outside"] == []
 
 
-def test_every_megabyte_of_machine_code_is_used(proof: Proof, local_zip: Path) -> None:
+def test_every_megabyte_of_machine_code_is_used(facts: dict[str, Any], local_zip: Path) -> None:
     """A shared object that no served format maps should have a rule in `slimming`."""
-    assert proof.facts is not None
     with open_contents(local_zip) as runtime:
-        unused = unmapped(runtime, set(proof.facts["mapped"]))
+        unused = unmapped(runtime, set(facts["mapped"]))
     assert unused == []
 
 

@@ -99,7 +99,7 @@ def test_a_text_file_of_that_name_is_passed_over(tmp_path: Path) -> None:
 def test_a_module_for_another_python_is_named(tmp_path: Path, name: str, fits: bool) -> None:
     found = problems(write_zip(tmp_path / "layer.zip", {name: b""}))
     assert [problem.file for problem in found] == ([] if fits else [name])
-    assert fits or "the target wants cpython-313-x86_64-linux-gnu or abi3" in found[0].found
+    assert fits or "the target needs cpython-313-x86_64-linux-gnu or abi3" in found[0].found
 
 
 @pytest.mark.parametrize(

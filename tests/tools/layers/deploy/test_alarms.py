@@ -1,4 +1,4 @@
-"""Alarms on functions and the dashboard, as a stack of its own after `chalice deploy`."""
+"""Alarms on functions and the dashboard, as their own stack after `chalice deploy`."""
 
 import json
 

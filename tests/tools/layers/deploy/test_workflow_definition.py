@@ -9,10 +9,12 @@ import pytest
 
 from chalicelib import errors
 from chalicelib.workflow.reporter import MEMORY_MB
+from layers.deploy.definition import read_definition
 from layers.deploy.package import RESOURCES
 from layers.deploy.state_machine import FUNCTIONS, state_machine_template
 from tests.support.paths import ROOT
 from tests.support.templates import errors_in
+from tests.tools.layers.conftest import of_each_stage
 
 States = dict[str, Any]
 LAMBDA_ERRORS = {
@@ -32,8 +34,7 @@ ARNS = {name: f"arn:aws:lambda:eu-west-1:123456789012:function:slimception-dev-{
 
 @pytest.fixture(scope="module")
 def definition() -> States:
-    found: States = json.loads((ROOT / ".chalice/workflow.asl.json").read_text())
-    return found
+    return read_definition(ROOT / ".chalice/workflow.asl.json")
 
 
 def machines(definition: States) -> Iterator[States]:
@@ -83,17 +84,14 @@ def test_cfn_lint_looks_into_it(damage):
 
 class TestTasks:
     def test_each_ends_in_time_and_not_before_its_function(self, tasks):
-        config = json.loads((ROOT / ".chalice/config.json").read_text())
         for state in tasks.values():
             function = state["Parameters"]["FunctionName"].removeprefix("${").removesuffix("Arn}").lower()
-            for stage in config["stages"].values():
-                assert state["TimeoutSeconds"] > stage["lambda_functions"][function]["lambda_timeout"]
+            for timeout_s in of_each_stage(function, "lambda_timeout"):
+                assert state["TimeoutSeconds"] > timeout_s
 
     def test_what_classifies_has_the_memory_that_the_report_prices(self):
-        config = json.loads((ROOT / ".chalice/config.json").read_text())
-        for stage in config["stages"].values():
-            sizes = {stage["lambda_functions"][name]["lambda_memory_size"] for name in ("classify", "report")}
-            assert sizes == {MEMORY_MB}
+        for name in ("classify", "report"):
+            assert set(of_each_stage(name, "lambda_memory_size")) == {MEMORY_MB}
 
     def test_each_retries_what_may_pass_with_backoff_and_jitter(self, tasks):
         for name, state in tasks.items():
@@ -129,6 +127,7 @@ class TestGroups:
         few = definition["States"]["Few"]["ItemProcessor"]
         many = definition["States"]["Many"]["ItemProcessor"]["States"]["Batch"]["ItemProcessor"]
         assert json.loads(json.dumps(many).replace(" in a batch", "")) == few
+        assert list(many["States"]) == [f"{name} in a batch" for name in few["States"]]
 
     def test_a_group_never_ends_an_execution(self, definition):
         states = definition["States"]["Few"]["ItemProcessor"]["States"]

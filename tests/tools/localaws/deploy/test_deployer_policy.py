@@ -86,7 +86,7 @@ def test_every_call_is_granted(calls):
 
 
 def test_publishing_layers_is_granted():
-    source = (PROJECT / "layers" / "layer_store.py").read_text(encoding="utf-8")
+    source = (PROJECT / "layers" / "deploy" / "layer_store.py").read_text(encoding="utf-8")
     named = set(re.findall(r'self\._lambda\.(?:get_paginator\(")?([a-z_]+layer[a-z_]+)', source))
     assert len(named) == 4
     for method in named:

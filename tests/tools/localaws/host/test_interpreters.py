@@ -31,17 +31,19 @@ def test_what_is_no_python_that_starts(tmp_path, script):
         interpreters.find(str(shim))
 
 
-def test_a_version_is_found_behind_a_shim_that_does_not_start(tmp_path, monkeypatch):
-    """`python3.99` first on the path fails; pyenv's folder has one that answers."""
-    places = {"shims/python3.99": "exit 1", "versions/3.99.1/bin/python3.99": "echo 3.99 /real/python"}
-    for name, line in places.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True)
-        path.write_text(f"#!/bin/sh\n{line}\n")
-        path.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'shims'}:/usr/bin:/bin")
+def test_a_version_that_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    assert interpreters.find("python3.99") == Interpreter(Path("/real/python"), "3.99")
+    with pytest.raises(PythonMissing, match=r"no Python 3\.99 is installed here.*`uv python install 3\.99`"):
+        interpreters.find("python3.99")
+
+
+def test_the_default_python_of_the_layers_comes_first(monkeypatch):
+    assert interpreters.PREFERRED == ("3.13", "3.14", "3.12")
+    installed = {version: Interpreter(Path(version), version) for version in ("3.12", "3.14")}
+    monkeypatch.setattr(interpreters, "find_python", installed.get)
+    assert interpreters.preferred() == installed["3.14"]
+    monkeypatch.setattr(interpreters, "find_python", {}.get)
+    assert interpreters.preferred() == interpreters.own()
 
 
 def test_packages_that_cannot_be_installed_leave_nothing_behind(tmp_path, monkeypatch):

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib import config
 from localaws.errors import CgroupMissing
 from localaws.host.lambda_host import LambdaHost
 from localaws.processor import cgroup
 from localaws.processor.cgroup import CgroupProcessor
 from localaws.processor.duty_cycle import DutyCycle
-from localaws.processor.share import PERIOD_US, quota_us, vcpus_of
+from localaws.processor.share import MEMORY_MB_PER_VCPU, PERIOD_US, quota_us, vcpus_of
 from tests.support.toys import run, toy
 
 SPIN = "import time\nwhile True: time.process_time()"
@@ -78,6 +79,10 @@ def used_both_s(pids, for_s=2.0):
 @pytest.mark.parametrize(("memory_mb", "vcpus"), [(1769, 1.0), (3538, 2.0), (512, 0.2894), (10240, 5.7886)])
 def test_memory_buys_processor_in_proportion(memory_mb, vcpus):
     assert vcpus_of(memory_mb) == pytest.approx(vcpus, abs=1e-4)
+
+
+def test_a_vcpu_costs_as_much_memory_as_the_app_assumes():
+    assert MEMORY_MB_PER_VCPU == config.MEMORY_MB_PER_VCPU
 
 
 def test_the_quota_is_what_each_period_has():
@@ -147,7 +152,7 @@ class TestFunctions:
             assert group.is_dir()
             host.stop_idle_instances()
             assert not group.exists()
-            assert run(host, toy(memory_mb=512)).cold_start
+            assert run(host, toy(memory_mb=512)).init_ms is not None
 
 
 class TestCgroupVersions:

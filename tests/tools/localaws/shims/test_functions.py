@@ -174,7 +174,8 @@ class TestQueues:
 
     def test_nothing_is_lost_when_instances_are_killed(self, queue, cloud, wait_until):
         queue.send([{"id": n} for n in range(100)])
-        wait_until(lambda: cloud.host.kill_random_instance() is not None)
+        wait_until(cloud.host.instances)
+        cloud.host.instances()[0].kill()
         wait_until(lambda: queue.is_empty() and queue.waiting(queue.dead) == 0)
         assert set(queue.results()) == {str(n) for n in range(100)}
 

@@ -1,0 +1,98 @@
+"""What the command line takes: the commands and their options."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from layers.pythons import LAMBDA_PYTHONS
+from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON
+
+PROJECT = Path(__file__).resolve().parent.parent
+LAYERS, PACKAGE, MODELS = PROJECT / "build" / "layers", PROJECT / "build" / "package", PROJECT / "models"
+PICTURE = PROJECT / "tests" / "data" / "seven.png"
+OLD_NAMES = {"queues": ["backing"], "alarms": ["watching"]}
+"""What two commands were called before."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser, which gives `command` and the options of that command."""
+    whole = argparse.ArgumentParser(prog="python -m layers", description="Build, check and publish Lambda layers.")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    _add_build(commands)
+    _add_check(commands)
+    _add_publish(commands)
+    _add_package(commands)
+    _add(commands, "policies", [_stage()], "write a stage's IAM policies, where `chalice deploy` reads them")
+    _add(commands, "queues", [_stage()], "make a stage's queues, table and bucket")
+    _add_mappings(commands)
+    _add(commands, "workflow", [_stage()], "make a stage's state machine")
+    _add(commands, "alarms", [_stage()], "make a stage's alarms and dashboard")
+    return whole
+
+
+def _add(commands: Any, name: str, shared: Sequence[argparse.ArgumentParser], text: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, aliases=OLD_NAMES.get(name, []), parents=shared, help=text
+    )
+    added.set_defaults(command=name)
+    return added
+
+
+def _add_build(commands: Any) -> None:
+    added = _add(commands, "build", [_target(), _picture(), _local()], "build the layers and check them")
+    added.add_argument("--models", type=Path, default=MODELS, help="folder of the bundles (default models)")
+
+
+def _add_check(commands: Any) -> None:
+    added = _add(commands, "check", [_target(), _picture()], "check what was built, or PATHs")
+    added.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="folder, zip, wheel, shared object")
+
+
+def _add_publish(commands: Any) -> None:
+    added = _add(commands, "publish", [_target(), _local(), _stage()], "publish the layers for a stage")
+    added.add_argument("--bucket", help="S3 bucket for layers of more than 50 MB")
+
+
+def _add_package(commands: Any) -> None:
+    added = _add(commands, "package", [_target(), _picture(), _project()], "write a CloudFormation template")
+    added.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
+    added.add_argument("--package", type=Path, default=PACKAGE, help="folder to fill (default build/package)")
+
+
+def _add_mappings(commands: Any) -> None:
+    added = _add(commands, "mappings", [_stage()], "complete the mapping that feeds a stage's worker")
+    added.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
+
+
+def _target() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--python", help=f"Lambda's Python: {', '.join(LAMBDA_PYTHONS)} (default {DEFAULT_PYTHON})")
+    options.add_argument("--arch", help=f"Lambda's processor: x86_64 or arm64 (default {DEFAULT_ARCH})")
+    options.add_argument("--out", type=Path, default=LAYERS, help="folder of the layers (default build/layers)")
+    return options
+
+
+def _local() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--local", action="store_true", help="for this machine's own Python; not for Lambda")
+    return options
+
+
+def _picture() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    default = PICTURE if PICTURE.is_file() else None
+    options.add_argument("--picture", type=Path, default=default, help="the picture to classify")
+    return options
+
+
+def _project() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--project", type=Path, default=PROJECT, help="folder of app.py and .chalice (default: this)")
+    return options
+
+
+def _stage() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False, parents=[_project()])
+    options.add_argument("--stage", required=True, help="stage of .chalice/config.json")
+    return options

@@ -1,0 +1,87 @@
+"""The policies of a stage, as `policies` writes them out of their templates: least rights, for this stage alone."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layers.deploy.policies import FOLDER, policy_files
+from tests.support.paths import ROOT
+from tests.tools.layers.conftest import Outcome
+
+FUNCTIONS = {"api_handler", "worker", "lister", "plan", "classify", "report"}
+CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice/config.json").read_text())
+Run = Callable[..., Outcome]
+
+
+def written(project: Path, stage: str) -> dict[str, Any]:
+    """Each function's policy by its name."""
+    return {
+        Path(name).stem: json.loads((project / ".chalice" / name).read_text())
+        for name in policy_files(CONFIG["stages"][stage])
+    }
+
+
+def statements(policies: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, statement) for name, policy in policies.items() for statement in policy["Statement"])
+
+
+@pytest.fixture(params=sorted(CONFIG["stages"]))
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def policies(project: Path, run: Run, stage: str) -> dict[str, Any]:
+    outcome = run("policies", "--stage", stage, "--project", project)
+    assert (outcome.code, outcome.out) == (0, f".chalice/policies/{stage}: 6 policies\n")
+    return written(project, stage)
+
+
+def test_each_function_has_its_own_and_each_template_is_used(policies: dict[str, Any]) -> None:
+    assert set(policies) == FUNCTIONS == {path.stem for path in (ROOT / ".chalice" / FOLDER).glob("*.json")}
+    assert CONFIG["autogen_policy"] is False
+
+
+def test_a_policy_names_its_own_stage_alone(policies: dict[str, Any], stage: str) -> None:
+    for _, statement in statements(policies):
+        assert f"slimception-{stage}" in statement["Resource"]
+        assert not any("*" in action for action in statement["Action"])
+
+
+def test_each_function_has_only_what_it_calls(policies: dict[str, Any]) -> None:
+    actions: dict[str, set[str]] = {name: set() for name in policies}
+    for name, statement in statements(policies):
+        actions[name] |= set(statement["Action"])
+        if name in ("plan", "classify", "report") and "s3:PutObject" in statement["Action"]:
+            assert statement["Resource"].endswith("/workflows/*")
+    assert not any(action.startswith("s3:") for action in actions["api_handler"])
+    assert "s3:PutObject" not in actions["worker"]
+    assert "s3:GetObject" not in actions["lister"]
+
+
+def test_a_new_stage_needs_its_entry_alone(project: Path, run: Run) -> None:
+    config = json.loads((project / ".chalice/config.json").read_text())
+    files = {"iam_policy_file": "policies/blue/worker.json"}
+    config["stages"]["blue"] = {"iam_policy_file": "own.json", "lambda_functions": {"worker": files}}
+    (project / ".chalice/config.json").write_text(json.dumps(config))
+    assert run("policies", "--stage", "blue", "--project", project).code == 0
+    text = (project / ".chalice/policies/blue/worker.json").read_text()
+    assert "table/slimception-blue-batches" in text and "${Stage}" not in text and "dev" not in text
+    assert not (project / ".chalice/own.json").exists(), "a policy from elsewhere is the user's"
+
+
+def test_a_template_that_is_not_there_is_named(project: Path, run: Run) -> None:
+    (project / ".chalice/policies/plan.json").unlink()
+    outcome = run("policies", "--stage", "dev", "--project", project)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: policies/dev/plan.json cannot be written from ")
+
+
+def test_a_variable_of_iam_stays(project: Path, run: Run) -> None:
+    template = project / ".chalice/policies/plan.json"
+    template.write_text('{"Statement": [{"Resource": ["${Stage}/${aws:username}"], "Count": 1}]}')
+    assert run("policies", "--stage", "prod", "--project", project).code == 0
+    assert written(project, "prod")["plan"] == {"Statement": [{"Resource": ["prod/${aws:username}"], "Count": 1}]}

@@ -1,0 +1,66 @@
+"""How `python -m layers` ends, and the words that it takes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from layers import __main__ as command_line
+from layers.arguments import parser
+from tests.tools.layers.conftest import Outcome
+
+Run = Callable[..., Outcome]
+
+
+def raiser(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def test_ctrl_c_is_one_line_and_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(command_line.COMMANDS, "check", raiser(KeyboardInterrupt()))
+    outcome = run("check")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == "\nstopped; the same command finds what is already there\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (EndpointConnectionError(endpoint_url="x"), 'error: AWS: Could not connect to the endpoint URL: "x"\n'),
+        (
+            ClientError({"Error": {"Code": "Throttled", "Message": "later"}}, "CreateStack"),
+            "error: AWS: An error occurred (Throttled) when calling the CreateStack operation: later\n",
+        ),
+        (PermissionError(13, "no"), "error: [Errno 13] no\n"),
+    ],
+)
+def test_an_error_of_aws_or_of_the_system_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, line: str
+) -> None:
+    monkeypatch.setitem(command_line.COMMANDS, "queues", raiser(error))
+    outcome = run("queues", "--stage", "dev")
+    assert (outcome.code, outcome.err) == (2, line)
+
+
+def test_a_fault_of_the_program_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(command_line.COMMANDS, "queues", raiser(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        run("queues", "--stage", "dev")
+
+
+@pytest.mark.parametrize(
+    ("word", "command"),
+    [("backing", "queues"), ("watching", "alarms"), *((name, name) for name in command_line.COMMANDS)],
+)
+def test_each_word_names_a_command_and_old_ones_do_still(word: str, command: str) -> None:
+    needed = ["--stage", "dev"] if "--stage" in help_of(word) else []
+    assert parser().parse_args([word, *needed]).command == command
+
+
+def help_of(word: str) -> str:
+    (commands,) = (action for action in parser()._actions if action.choices)
+    return str(commands.choices[word].format_help())
