@@ -1,8 +1,8 @@
 """Results and counts in one DynamoDB table.
 
-A result is put if there is none yet, and counted, in one transaction: so the counts are right whatever is delivered
-twice or killed. The counts of a batch are spread over some items, since each item takes 1,000 writes a second and a
-transaction refuses what another one is writing; reading adds them up.
+One transaction stores a result, if the picture has none yet, and counts it. So the counts are right even if messages
+are delivered twice or functions are killed. A batch has 16 items for its counts, because an item takes 1,000 writes a
+second and a transaction fails if another one writes the same item; reading adds them up.
 
 `id` "batch <id>" holds the item `batch` and the items `count <n>`; `id` "result <id>" one item for each picture.
 """
@@ -15,12 +15,12 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from chalicelib.aws.clients import translated
-from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, Result, canonical
+from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, BatchState, Result, canonical
 from chalicelib.errors import StorageError
 
 COUNTS = 16
 KEPT_DAYS = 30
-"""Then DynamoDB deletes the items; the files in S3 stay."""
+"""DynamoDB deletes the items after this time; the files in S3 stay."""
 AT_ONCE = 50
 """Results in a transaction, which takes 100 items and 4 MB."""
 TRIES = 8
@@ -31,27 +31,33 @@ Item = dict[str, dict[str, str]]
 
 
 class Table:
-    """The table called `name`."""
+    """The table called `name`. Every method raises StorageError where DynamoDB does not answer.
+
+    `wait` pauses for a number of seconds before a transaction is tried again.
+    """
 
     def __init__(self, dynamodb: Any, name: str, wait: Callable[[float], None] = time.sleep) -> None:
         self._dynamodb, self._name, self._wait = dynamodb, name, wait
         self._count = f"count {random.randrange(COUNTS)}"
 
     def create(self, batch: Batch) -> bool:
-        """Keep a new batch; False where one with its id is known already."""
+        """Store a new batch; False if its id is already taken."""
         item = {**_key(batch.id, "batch"), **_to_item(batch), "expires": _number(time.time() + KEPT_DAYS * 86400)}
         return self._conditionally(
             "put_item", Item=item, ConditionExpression="attribute_not_exists(#id)", ExpressionAttributeNames=_ID
         )
 
     def get(self, batch_id: str) -> Batch | None:
-        """The batch with its counts as of now; None where there is none."""
+        """The batch with its present counts; None if there is none."""
         items = list(self._query(f"batch {batch_id}"))
         found = next((item for item in items if item["sort"]["S"] == "batch"), None)
         return _to_batch(found, [item for item in items if item is not found]) if found else None
 
-    def advance(self, batch: Batch, last_key: str, added: int, last: bool) -> bool:
-        """Note that the page after `batch` was listed; False where someone else did."""
+    def advance(self, batch: Batch, last_key: str, added: int, *, last: bool) -> bool:
+        """Note that the page after `batch` was listed, with `added` pictures; False if another invocation did so first.
+
+        `last` says that no page follows.
+        """
         return self._conditionally(
             "update_item",
             Key=_key(batch.id, "batch"),
@@ -69,15 +75,15 @@ class Table:
         )
 
     def complete(self, batch: Batch) -> bool:
-        """Note that the files are written; False where that was noted before."""
+        """Note that the files are written; False if that was noted before."""
         return self._end(batch.id, RUNNING, COMPLETE, None)
 
     def fail(self, batch: Batch, error: Mapping[str, str]) -> bool:
-        """Note why nothing will come of the batch; False where it has gone on meanwhile."""
+        """Note why the batch ends without files; False if its state has changed since it was read."""
         return self._end(batch.id, batch.state, FAILED, error)
 
     def record(self, batch_id: str, results: Sequence[Result]) -> int:
-        """Keep and count those that have no result yet; returns how many. Raises StorageError: then try all again."""
+        """Store and count the new results; returns how many. After a StorageError, record all of them again."""
         unique = list({result.identity: result for result in results}.values())
         return sum(
             self._transact(batch_id, unique[start : start + AT_ONCE]) for start in range(0, len(unique), AT_ONCE)
@@ -100,10 +106,12 @@ class Table:
             if set(reasons) & _TRANSIENT:
                 self._wait(random.uniform(0, 0.05 * 2**attempt))
             results = [result for result, code in zip(results, reasons, strict=False) if code != _EXISTS]
-        raise StorageError(f"table {self._name}: others wrote the same items {TRIES} times")
+        raise StorageError(
+            f"table {self._name}: other functions wrote the same items {TRIES} times; the messages come again"
+        )
 
     def _try(self, writes: list[dict[str, Any]]) -> list[str] | None:
-        """None, or the reason for each write why the transaction was refused."""
+        """Returns None, or for each write the reason why the transaction was refused."""
         with translated(f"table {self._name}"):
             try:
                 self._dynamodb.transact_write_items(TransactItems=writes)
@@ -142,7 +150,7 @@ class Table:
         }
         return {"Update": update}
 
-    def _end(self, batch_id: str, before: str, after: str, error: Mapping[str, str] | None) -> bool:
+    def _end(self, batch_id: str, before: BatchState, after: BatchState, error: Mapping[str, str] | None) -> bool:
         return self._conditionally(
             "update_item",
             Key=_key(batch_id, "batch"),
@@ -166,7 +174,11 @@ class Table:
         return True
 
     def _query(self, partition: str, attributes: Sequence[str] = ()) -> Iterator[Any]:
-        """The items of a partition, with only some of their attributes where those are named."""
+        """The items of a partition, with only the named attributes if any are named.
+
+        Consistent: a worker counts its results, reads the counts, and asks for the files only if all are answered. If
+        each of the last two workers missed the other's results, nobody would ask.
+        """
         names = {f"#{name}": name for name in attributes}
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
@@ -194,7 +206,7 @@ def _number(value: float) -> dict[str, str]:
 
 
 def _to_item(batch: Batch) -> Item:
-    """What is stated once; counts stand in items of their own."""
+    """The item `batch`, without the counts, which have their own items."""
     known = {name: value for name, value in asdict(batch).items() if value is not None and name not in _COUNTED}
     known.pop("id")
     return {name: {"S": value} if isinstance(value, str) else _number(value) for name, value in known.items()}
