@@ -59,8 +59,12 @@ def _error_for(what: str, error: Any) -> Exception:
     code = str(error.get("Code"))
     if code in _GONE:
         return ObjectGone(f"{what} is not there ({code})")
+    if code in _DENIED and what.startswith("s3://"):
+        return ObjectForbidden(
+            f"{what}: access denied ({code}): this stage's IAM policies allow only buckets named slimception-<stage>-*"
+        )
     if code in _DENIED:
-        return ObjectForbidden(f"{what}: access denied ({code}): {_allowed(what)}")
+        return ObjectForbidden(f"{what}: access denied ({code}): these credentials' IAM policies do not allow the call")
     if code in _LOCKED:
         return ObjectForbidden(
             f"{what} is archived or encrypted ({code}): restore it, or allow this stage to use its key"
@@ -68,12 +72,6 @@ def _error_for(what: str, error: Any) -> Exception:
     if code in _ELSEWHERE:
         return InvalidRequest(f"{what} is in another AWS region ({code}): deploy a stage in that region")
     return _to_try_again(what, code)
-
-
-def _allowed(what: str) -> str:
-    if what.startswith("s3://"):
-        return "this stage's IAM policies allow only buckets named slimception-<stage>-*"
-    return "the IAM policies of these credentials do not allow the call"
 
 
 def _to_try_again(what: str, code: str) -> StorageError:

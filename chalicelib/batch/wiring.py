@@ -74,7 +74,7 @@ class BatchServices:
 
     def _name(self, what: str) -> str:
         if not self._settings.batch_prefix:
-            raise UnknownBatch("batches are not available: set BATCH_PREFIX, which names the stage's queues and table")
+            raise UnknownBatch("batches are not available: BATCH_PREFIX is not set; it names queues and table")
         return f"{self._settings.batch_prefix}-{what}"
 
 

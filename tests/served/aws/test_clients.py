@@ -52,7 +52,7 @@ def test_a_failure_is_of_one_kind(raised, kind):
         (
             "queue q",
             "AccessDenied",
-            "queue q: access denied (AccessDenied): the IAM policies of these credentials do not allow the call",
+            "queue q: access denied (AccessDenied): these credentials' IAM policies do not allow the call",
         ),
         (
             "s3://b/k",
