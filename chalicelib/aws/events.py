@@ -1,8 +1,8 @@
-"""One reader of every AWS event that names S3 objects: each becomes a list of image references.
+"""Reads every AWS event that names S3 objects into a list of references to pictures.
 
-Envelopes may hold one another: SQS an SNS notification that holds an S3 notification, and so on. Sources: "Event
-message structure" and "EventBridge event message structure" of the Amazon S3 user guide, and the AWS Lambda
-developer guide's sample event of each service.
+An envelope may hold another one: an SQS message may hold an SNS notification that holds an S3 notification, and so on.
+Sources: "Event message structure" and "EventBridge event message structure" of the Amazon S3 user guide, and the AWS
+Lambda developer guide's sample event of each service.
 """
 
 import base64
@@ -16,47 +16,47 @@ from urllib.parse import unquote_plus
 from chalicelib.errors import InvalidRequest
 
 MAX_DEPTH = 6
-"""Envelopes within one another; no chain of services makes more than four."""
+"""Envelopes inside each other. No chain of services makes more than four."""
 
 
 @dataclass(frozen=True)
 class ImageRef:
-    """An S3 object that is to be classified; what the event does not tell is None."""
+    """An S3 object to classify; a field that the event does not have is None."""
 
     bucket: str
     key: str
     size_bytes: int | None = None
     etag: str | None = None
     time: str | None = None
-    """When it was uploaded, ISO 8601 in UTC."""
+    """When the object was uploaded, ISO 8601 in UTC."""
     batch: str | None = None
     model: str | None = None
     top_k: int | None = None
 
     def to_message(self) -> str:
-        """The plain JSON form, which `read` takes."""
+        """The plain JSON form, which `read` accepts."""
         names = {"size_bytes": "size"}
         fields = {names.get(name, name): value for name, value in vars(self).items() if value is not None}
         return json.dumps(fields, separators=(",", ":"))
 
 
 def read(event: Any, depth: int = 0) -> list[ImageRef]:
-    """The images that an event or a message names, in order; raises InvalidRequest for one of unknown form.
+    """The pictures that an event or a message names, in order; raises InvalidRequest if its form is unknown.
 
-    What names no new object gives none: `s3:TestEvent`, deletions, the empty objects that stand for folders.
+    The list is empty for events that name no new object: `s3:TestEvent`, deletions, the empty objects of folders.
     """
     if depth > MAX_DEPTH:
-        raise InvalidRequest(f"the event has more than {MAX_DEPTH} envelopes")
+        raise InvalidRequest(f"the event has more than {MAX_DEPTH} envelopes inside each other")
     if isinstance(event, str | bytes):
         return read(_json(event), depth + 1)
     if isinstance(event, list):
         return [ref for item in event for ref in read(item, depth + 1)]
     if not isinstance(event, dict):
-        raise InvalidRequest("the event is no JSON object")
+        raise InvalidRequest('the event is not a JSON object: expected an AWS event, or {"bucket", "key"}')
     try:
         return _from_object(event, depth)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InvalidRequest(f"the event lacks what its kind has ({type(error).__name__}: {error})") from error
+        raise InvalidRequest(f"the event is incomplete for its type ({type(error).__name__}: {error})") from error
 
 
 def _from_object(event: Mapping[str, Any], depth: int) -> list[ImageRef]:
@@ -75,7 +75,7 @@ def _from_object(event: Mapping[str, Any], depth: int) -> list[ImageRef]:
 
 
 def _s3(record: Mapping[str, Any], _: int) -> list[ImageRef]:
-    """A record of a notification: the key is URL-encoded, with `+` for a blank."""
+    """A record of a notification. S3 URL-encodes the key and writes `+` for a blank."""
     if not record.get("eventName", "ObjectCreated").removeprefix("s3:").startswith("ObjectCreated"):
         return []
     bucket, found = record["s3"]["bucket"]["name"], record["s3"]["object"]
@@ -84,7 +84,7 @@ def _s3(record: Mapping[str, Any], _: int) -> list[ImageRef]:
 
 
 def _eventbridge(event: Mapping[str, Any]) -> list[ImageRef]:
-    """The key is as it is: EventBridge does not encode it."""
+    """EventBridge does not encode the key."""
     if event["detail-type"] != "Object Created":
         return []
     bucket, found = event["detail"]["bucket"]["name"], event["detail"]["object"]
@@ -99,7 +99,7 @@ def _kinesis(record: Mapping[str, Any], depth: int) -> list[ImageRef]:
 
 
 def _dynamodb(record: Mapping[str, Any], _: int) -> list[ImageRef]:
-    """An item with `bucket` and `key`, written anew or changed."""
+    """A new or changed item with `bucket` and `key`."""
     if record["eventName"] == "REMOVE":
         return []
     image = {name: value for name, typed in record["dynamodb"]["NewImage"].items() for value in typed.values()}
@@ -118,15 +118,15 @@ _RECORDS: dict[str, Callable[[Mapping[str, Any], int], list[ImageRef]]] = {
 
 
 def _plain(event: Mapping[str, Any]) -> ImageRef:
-    """`{"bucket", "key"}`, with `size`, `etag`, `time`, `batch`, `model` and `top_k` where they are known."""
+    """`{"bucket", "key"}`, with `size`, `etag`, `time`, `batch`, `model` and `top_k` if they are known."""
     if "bucket" not in event or "key" not in event:
-        raise InvalidRequest("the event names no S3 object: no envelope that is known, no bucket and key")
+        raise InvalidRequest("the event names no S3 object: not a known event type, and it has no bucket and key")
     texts = {name: event.get(name) for name in ("etag", "time", "batch", "model")}
     for value in texts.values():
         _text(value or "-")
     size, top_k = event.get("size"), event.get("top_k")
     if any(value is not None and type(value) is not int for value in (size, top_k)):
-        raise InvalidRequest('the event\'s "size" or "top_k" is no whole number')
+        raise InvalidRequest('"size" or "top_k" of the event is not a whole number')
     return ImageRef(_text(event["bucket"]), _text(event["key"]), size, top_k=top_k, **texts)
 
 
@@ -135,13 +135,13 @@ def _kept(refs: Iterable[ImageRef]) -> list[ImageRef]:
 
 
 def is_folder(key: str, size_bytes: int | None) -> bool:
-    """Whether an object is what consoles make for an empty folder."""
+    """Whether an object is the placeholder that consoles create for an empty folder."""
     return key.endswith("/") and not size_bytes
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise InvalidRequest("the event's bucket, key or batch is no text")
+        raise InvalidRequest("bucket, key, batch or model of the event is not a string, or is empty")
     return value
 
 

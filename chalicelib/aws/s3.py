@@ -1,4 +1,4 @@
-"""S3 behind a plain class whose client is passed in. What its calls raise is what `aws.translated` raises."""
+"""S3: reads, lists and writes objects. The boto3 client is passed in; errors are those of `clients.translated`."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,11 @@ from chalicelib.aws.clients import translated
 from chalicelib.errors import PayloadTooLarge
 
 PART_BYTES = 8 * 1024 * 1024
-"""Of a file that is written in parts; S3 wants at least 5 MB, and takes 10,000 parts."""
+"""Size of the parts of a large file. S3 requires at least 5 MB, and accepts 10,000 parts."""
 
 
 class Listed(NamedTuple):
-    """An object as a listing has it."""
+    """An object in a listing."""
 
     key: str
     size_bytes: int
@@ -20,13 +20,13 @@ class Listed(NamedTuple):
 
 
 class Objects:
-    """What is done with S3."""
+    """Objects in any bucket."""
 
     def __init__(self, s3: Any) -> None:
         self._s3 = s3
 
     def read(self, bucket: str, key: str, max_bytes: int) -> bytes:
-        """An object's bytes; raises PayloadTooLarge before reading them, and what `translated` raises."""
+        """An object's bytes; raises PayloadTooLarge before it reads more than `max_bytes`, and as `translated` does."""
         with translated(f"s3://{bucket}/{key}"):
             answer = self._s3.get_object(Bucket=bucket, Key=key)
             with answer["Body"] as body:
@@ -36,9 +36,10 @@ class Objects:
         return data
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
-        """Up to `limit` objects behind the key `after`, in the order of their keys' bytes; fewer only at the end.
+        """Up to `limit` objects whose keys follow `after` in byte order; fewer than `limit` only at the end.
 
-        S3 may answer with fewer than it was asked for and have more.
+        S3 itself may return fewer keys than requested although there are more. Raises as `translated` does: ObjectGone
+        if there is no such bucket, ObjectForbidden, InvalidRequest if it is in another region, StorageError.
         """
         found: list[Any] = []
         where = {"StartAfter": after}
@@ -53,7 +54,7 @@ class Objects:
         return [Listed(o["Key"], o["Size"], o.get("ETag", "").strip('"')) for o in found]
 
     def write(self, bucket: str, key: str, chunks: Iterable[bytes], content_type: str) -> None:
-        """Write an object that is seen whole or not at all, holding PART_BYTES of it in memory."""
+        """Write an object, of which readers see all or nothing; raises as `translated`. Keeps two parts in memory."""
         parts = _parts(chunks)
         first, second = next(parts, b""), next(parts, None)
         with translated(f"s3://{bucket}/{key}"):
@@ -79,12 +80,12 @@ class Objects:
 
 
 def too_large(size_bytes: int, max_bytes: int) -> PayloadTooLarge:
-    """The refusal of an object by its size."""
+    """The error of a picture with too many bytes, in S3 or in a folder."""
     return PayloadTooLarge(f"the object has {size_bytes} bytes: at most {max_bytes} are read")
 
 
 def json_lines(rows: Iterable[Any]) -> Iterator[bytes]:
-    """Each row as a line of JSON."""
+    """Chunks for `Objects.write`: each row as a line of JSON."""
     return (json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""SQS behind a plain class whose client is passed in. What its calls raise is what `aws.translated` raises."""
+"""SQS: sends, receives, deletes messages. The boto3 client is passed in; errors are those of `clients.translated`."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,18 +8,22 @@ from chalicelib.aws.clients import translated
 from chalicelib.errors import StorageError
 
 SEND_AT_ONCE = 10
+"""Messages in one request, SQS's limit."""
 SENDERS = 8
 
 
 class Queue:
-    """One SQS queue, known by its name."""
+    """The queue called `name`."""
 
     def __init__(self, sqs: Any, name: str) -> None:
         self._sqs, self.name = sqs, name
         self._known_url: str | None = None
 
     def send(self, bodies: Sequence[str]) -> None:
-        """Send every message, ten at a time and several tens at once; raises StorageError if any is refused."""
+        """Send every message, ten in a request and several requests at once; raises StorageError if SQS refuses any.
+
+        The messages that SQS did not refuse are sent even then.
+        """
         tens = [bodies[start : start + SEND_AT_ONCE] for start in range(0, len(bodies), SEND_AT_ONCE)]
         with translated(f"queue {self.name}"):
             self._url()
@@ -29,26 +33,33 @@ class Queue:
                 with ThreadPoolExecutor(SENDERS) as senders:
                     refused = list(senders.map(self._send, tens))
         if any(refused):
-            raise StorageError(f"queue {self.name} refused {sum(refused)} of {len(bodies)} messages")
+            raise StorageError(f"queue {self.name} refused {sum(refused)} of {len(bodies)} messages: send them again")
 
     def receive(self, visibility_s: int) -> list[dict[str, Any]]:
-        """Up to ten messages, hidden from others for `visibility_s`."""
+        """Up to ten messages, hidden from other receivers for `visibility_s`, each as boto3 returns it.
+
+        A dead letter's `Attributes` may hold DeadLetterQueueSourceArn, the queue that it came from.
+        """
         with translated(f"queue {self.name}"):
             answer = self._sqs.receive_message(
-                QueueUrl=self._url(), MaxNumberOfMessages=10, VisibilityTimeout=visibility_s, WaitTimeSeconds=1
+                QueueUrl=self._url(),
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=visibility_s,
+                WaitTimeSeconds=1,
+                AttributeNames=["DeadLetterQueueSourceArn"],
             )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
 
     def length(self) -> int:
-        """About how many messages wait."""
+        """The approximate number of waiting messages."""
         name = "ApproximateNumberOfMessages"
         with translated(f"queue {self.name}"):
             answer = self._sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=[name])
         return int(answer["Attributes"][name])
 
     def delete(self, receipt: str) -> None:
-        """Forget a received message."""
+        """Delete a received message by its receipt handle."""
         with translated(f"queue {self.name}"):
             self._sqs.delete_message(QueueUrl=self._url(), ReceiptHandle=receipt)
 

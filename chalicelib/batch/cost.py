@@ -1,26 +1,28 @@
 """What a batch costs on AWS, estimated from its counts.
 
 List prices of us-east-1 in US dollars, x86_64, without the free tier; other regions differ. Sources: the price lists
-of Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026; AWS Lambda's stand in `pricing`.
+of Amazon SQS, Amazon S3 and Amazon DynamoDB (on demand), read in 2026; AWS Lambda's are in `pricing`.
 """
 
+from chalicelib.aws.sqs import SEND_AT_ONCE
+from chalicelib.config import MEMORY_MB_PER_VCPU
 from chalicelib.pricing import USD_PER_GB_SECOND, USD_PER_REQUEST
 
 SQS_REQUEST = 0.40 / 1e6
 S3_GET = 0.0004 / 1e3
 WRITE_UNIT = 0.625 / 1e6
-MEMORY_GB = 1769 / 1024
-"""What .chalice/config.json gives the worker: it waits for S3 and DynamoDB, where a faster processor is idle."""
-PICTURES_AT_ONCE, SENT_AT_ONCE = 5, 10
-"""Of an invocation, as `app` has it: fewer share its fate when it is ended, more share its fee."""
+MEMORY_GB = MEMORY_MB_PER_VCPU / 1024
+"""The worker's memory in .chalice/config.json. It waits for S3 and DynamoDB, where a faster processor would be idle."""
+PICTURES_AT_ONCE = 5
+"""Messages in one invocation, `app.worker`'s `batch_size`. A crash affects all of them, but they share the fee."""
 
 
 def estimate(pictures: int, busy_ms: float) -> dict[str, float]:
-    """US dollars by service for `pictures` that kept workers busy for `busy_ms` in all."""
+    """US dollars by service for `pictures` that kept the workers busy for `busy_ms` in total."""
     invocations = pictures / PICTURES_AT_ONCE
     costs = {
         "lambda_usd": busy_ms / 1000 * MEMORY_GB * USD_PER_GB_SECOND["x86_64"] + invocations * USD_PER_REQUEST,
-        "sqs_usd": (pictures / SENT_AT_ONCE + 2 * invocations) * SQS_REQUEST,  # sent; received and deleted
+        "sqs_usd": (pictures / SEND_AT_ONCE + 2 * invocations) * SQS_REQUEST,  # sent; received and deleted
         "s3_usd": pictures * S3_GET,
         "dynamodb_usd": 2 * (pictures + invocations) * WRITE_UNIT,  # a transaction writes twice
     }

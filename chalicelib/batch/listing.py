@@ -1,7 +1,7 @@
-"""Lists a batch's keys, page by page, however many there are; when every key has its result, writes the files.
+"""Lists a batch's keys page by page, and writes the files when every key has its result.
 
-Where it stands is kept in the table, not in a message: killed, repeated or run twice at once, a page's keys may be
-queued again, which is harmless, but are counted once.
+The table, not a message, holds the last key listed. If a lister is killed, repeated or run twice at once, a page's
+keys may be queued again, which is harmless; they are counted once.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,9 +19,9 @@ from chalicelib.statuses import refusal
 from chalicelib.telemetry import log
 
 PAGE = 100
-"""Keys. S3 gives up to 1,000 at once, but what a killed lister has queued in vain is then less, and soon done anew."""
+"""Keys in a page. S3 gives up to 1,000, but with fewer a killed lister leaves less to queue again."""
 MARGIN_MS = 15_000
-"""With less time left than this the rest is left to another invocation. A page takes a fraction of a second."""
+"""With less time left than this, the lister leaves the rest to another invocation. A page takes less than a second."""
 
 
 class Lister:
@@ -40,15 +40,15 @@ class Lister:
         self._page, self._margin_ms = page, margin_ms
 
     def work(self, event: Mapping[str, Any], remaining_ms: Callable[[], float]) -> None:
-        """Do what one message says; what it raises sends the message back to the queue."""
+        """Do what each message asks for. If this raises, the messages come again."""
         for record in event["Records"]:
-            do, batch_id = read_message(record["body"])
-            if do == "list":
-                self.list(batch_id, remaining_ms)
-            self.finish(batch_id)
+            message = read_message(record["body"])
+            if message.do == "list":
+                self.list(message.batch_id, remaining_ms)
+            self.finish(message.batch_id)
 
     def list(self, batch_id: str, remaining_ms: Callable[[], float]) -> None:
-        """Queue the keys that are still to be queued, at least one page of them."""
+        """Queue the keys that are not queued yet, at least one page of them; raises UnknownBatch and StorageError."""
         while (batch := self._find(batch_id)).state == LISTING:
             try:
                 self._list_page(batch)
@@ -59,13 +59,16 @@ class Lister:
                 return
 
     def finish(self, batch_id: str) -> None:
-        """Write the files when all is answered. Twice is harmless: they would be the same."""
+        """Write the files if every key has its result. Doing this twice writes the same files.
+
+        Raises UnknownBatch and StorageError.
+        """
         batch = self._find(batch_id)
         if not batch.answered:
             return
         try:
             write_files(self._objects, self._table, batch)
-        except ClientError as error:  # the output may not be written to, or is not there: nor will it be later
+        except ClientError as error:  # access denied or no such bucket: trying again would not help
             self._give_up(batch, error)
         else:
             self._table.complete(batch)
@@ -78,8 +81,8 @@ class Lister:
         if last and not batch.total + len(pictures):
             raise ObjectGone(f"no object is under s3://{batch.bucket}/{batch.prefix}")
         self._pictures.send([ref.to_message() for ref in pictures])
-        # after the messages: killed in between, the page is queued again; before, it might never be
-        self._table.advance(batch, found[-1].key if found else batch.last_key, len(pictures), last)
+        # only after sending: if the lister is killed in between, the page is queued twice; otherwise it might never be
+        self._table.advance(batch, found[-1].key if found else batch.last_key, len(pictures), last=last)
 
     def _give_up(self, batch: Batch, error: ClientError) -> None:
         self._table.fail(batch, refusal(error)["error"])
@@ -88,7 +91,9 @@ class Lister:
     def _find(self, batch_id: str) -> Batch:
         batch = self._table.get(batch_id)
         if batch is None:
-            raise UnknownBatch(f"no batch is called {batch_id!r}")
+            raise UnknownBatch(
+                f"no batch is called {batch_id!r}: the message belongs to another stage or is 30 days old"
+            )
         return batch
 
 

@@ -1,27 +1,39 @@
 """The messages of the listing queue."""
 
 import json
+from typing import Literal, NamedTuple
 
 from chalicelib.errors import InvalidRequest
 
 
+class ListingMessage(NamedTuple):
+    """`list`: queue the batch's keys, or the rest of them; `finish`: write the batch's files."""
+
+    do: Literal["list", "finish"]
+    batch_id: str
+
+
 def list_message(batch_id: str) -> str:
-    """What asks for a batch's keys, or for the rest of them."""
+    """Asks the lister for a batch's keys, or for the rest of them."""
     return json.dumps({"do": "list", "batch": batch_id})
 
 
 def finish_message(batch_id: str) -> str:
-    """What asks for a batch's files."""
+    """Asks the lister for a batch's files."""
     return json.dumps({"do": "finish", "batch": batch_id})
 
 
-def read_message(body: str) -> tuple[str, str]:
-    """`list` or `finish`, and the batch's id; raises InvalidRequest."""
+def read_message(body: str) -> ListingMessage:
+    """The message in a body; raises InvalidRequest."""
     try:
-        message = json.loads(body)
-        do, batch_id = message["do"], message["batch"]
+        fields = json.loads(body)
+        do, batch_id = fields["do"], fields["batch"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidRequest("the message asks for nothing that is known") from error
+        raise _unknown() from error
     if do not in ("list", "finish") or not isinstance(batch_id, str):
-        raise InvalidRequest("the message asks for nothing that is known")
-    return do, batch_id
+        raise _unknown()
+    return ListingMessage(do, batch_id)
+
+
+def _unknown() -> InvalidRequest:
+    return InvalidRequest('unknown message: expected {"do": "list" or "finish", "batch": ID}')

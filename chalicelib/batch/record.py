@@ -1,18 +1,25 @@
-"""What is known of a batch, and of one picture in it."""
+"""A batch with its counts, and the result of one picture in it."""
 
 import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 MAX_SORT_KEY_BYTES = 1024
-"""DynamoDB's limit, which is also S3's for a key; a key with its ETag may be longer."""
+"""DynamoDB's limit, which is also S3's limit for a key; a key with its ETag may be longer."""
 INCOMING, OUTPUT = "incoming/", "results/"
-"""Prefixes: what is dropped under the first is classified at once, and so nothing may be written there."""
-LISTING, RUNNING, COMPLETE, FAILED, OPEN = "listing", "running", "complete", "failed", "open"
-"""States. An open batch has no end: what is dropped under `incoming/` on one day."""
+"""Prefixes. Objects under the first are classified as soon as they are uploaded, so no results may be written there."""
+RESULTS, SUMMARY = "results.jsonl", "summary.json"
+"""Names of the files that are written when a batch is complete."""
+BatchState = Literal["listing", "running", "complete", "failed", "open"]
+LISTING: Final = "listing"
+RUNNING: Final = "running"
+COMPLETE: Final = "complete"
+FAILED: Final = "failed"
+OPEN: Final = "open"
+"""An open batch never ends: it holds the pictures that were uploaded under `incoming/` on one day."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +32,21 @@ class Batch:
     output_bucket: str
     output_prefix: str
     created: float
-    state: str = LISTING
+    state: BatchState = LISTING
     model: str | None = None
     top_k: int | None = None
     page: int = 0
     """Pages listed."""
     last_key: str = ""
-    """The last key listed: where the next page begins."""
+    """The last key listed; the next page begins after it."""
     total: int = 0
     """Keys listed."""
     done: int = 0
-    """Pictures that have a result, an error included."""
+    """Pictures that have a result, which may be an error."""
     failed: int = 0
-    """Of them, those whose result is an error."""
+    """Pictures whose result is an error; `done` counts them, too."""
     updated: float | None = None
-    """When the last result came."""
+    """When the last result was stored."""
     finished: float | None = None
     error: Mapping[str, str] | None = None
 
@@ -48,23 +55,33 @@ class Batch:
         """Whether the listing is complete and every key has its result."""
         return self.state == RUNNING and self.done >= self.total
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the batch."""
+        return self.state in (COMPLETE, FAILED)
+
+    @property
+    def known_total(self) -> int | None:
+        """The number of pictures; None until the listing is complete."""
+        return self.total if self.state in (RUNNING, COMPLETE) else None
+
     def output(self, name: str) -> str:
-        """The key of one of the files that are written in the end."""
+        """The key of a file that is written when the batch is complete."""
         return f"{self.output_prefix}{name}"
 
     def describe(self, now: float | None = None) -> dict[str, Any]:
-        """State, counts, pictures per second, seconds left (None while they cannot be told), and where results lie."""
+        """The API's body: state, counts, pictures per second, seconds left (None if unknown), and the files' URLs."""
         end = self.finished or (time.time() if now is None else now)
         rate = self.done / max(end - self.created, 0.001)
-        known = self.state in (RUNNING, COMPLETE)
-        left_s = round((self.total - self.done) / rate) if known and rate else None
+        total = self.known_total
+        left_s = round((total - self.done) / rate) if total is not None and rate else None
         where = f"s3://{self.output_bucket}/{self.output_prefix}"
-        files = {"results": f"{where}results.jsonl", "summary": f"{where}summary.json"}
+        files = {"results": f"{where}{RESULTS}", "summary": f"{where}{SUMMARY}"}
         return {
             "id": self.id,
             "state": self.state,
             "source": f"s3://{self.bucket}/{self.prefix}",
-            "total": self.total if known else None,
+            "total": total,
             "listed": self.total,
             "done": self.done,
             "failed": self.failed,
@@ -77,18 +94,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Result:
-    """One picture's result: `answer` holds `predictions` or `error`, and is the same whenever it is made again."""
+    """One picture's result: `answer` holds `predictions` or `error`, and classifying again gives the same."""
 
     key: str
     answer: Mapping[str, Any]
     etag: str | None = None
-    """Told for pictures dropped under `incoming/`, where one key may get other content later."""
+    """Set only for pictures under `incoming/`, where another picture may be uploaded to the same key later."""
     milliseconds: float = 0.0
-    """From the first byte asked for to the answer."""
+    """Waiting for the picture's bytes plus classifying it. Bytes are fetched ahead, so this is less than fetch and
+    classification together; a worker's values do not overlap, so their sum is the time for which it was busy."""
 
     @property
     def identity(self) -> str:
-        """What has exactly one result in its batch."""
+        """Names the result: a batch keeps exactly one for each identity."""
         name = f"{self.key}#{self.etag}" if self.etag else self.key
         encoded = name.encode()
         return name if len(encoded) <= MAX_SORT_KEY_BYTES else f"sha256:{hashlib.sha256(encoded).hexdigest()}"
@@ -104,11 +122,11 @@ class Result:
 
 
 def open_batch(day: str, bucket: str) -> Batch:
-    """The batch of what was dropped on `day` (`2026-01-31`)."""
+    """The batch of the pictures that were uploaded under `incoming/` on `day` (`2026-01-31`)."""
     batch_id = f"incoming-{day}"
     return Batch(batch_id, bucket, INCOMING, bucket, f"{OUTPUT}{batch_id}/", time.time(), OPEN)
 
 
 def canonical(answer: Mapping[str, Any]) -> str:
-    """An answer as text that is equal for equal answers."""
+    """An answer as JSON; equal answers give equal text."""
     return json.dumps(answer, separators=(",", ":"), sort_keys=True)

@@ -7,14 +7,12 @@ from typing import Any
 
 from chalicelib.aws.s3 import Objects, json_lines
 from chalicelib.batch.cost import estimate
-from chalicelib.batch.record import Batch, Result
+from chalicelib.batch.record import RESULTS, SUMMARY, Batch, Result
 from chalicelib.batch.table import Table
-
-RESULTS, SUMMARY = "results.jsonl", "summary.json"
 
 
 class Summary:
-    """Counts what passes through it."""
+    """Counts the results that pass through `watch`."""
 
     def __init__(self) -> None:
         self.labels: Counter[str] = Counter()
@@ -22,7 +20,7 @@ class Summary:
         self._durations_ms: list[float] = []
 
     def watch(self, results: Iterable[Result]) -> Iterator[Result]:
-        """The same results, each counted."""
+        """Yield the same results and count each."""
         for result in results:
             if result.failed:
                 self.errors[result.answer["error"]["Code"]] += 1
@@ -32,7 +30,7 @@ class Summary:
             yield result
 
     def counts(self) -> dict[str, Any]:
-        """Totals, counts by best label and by error, most frequent first."""
+        """Totals, and counts by best label and by error code, most frequent first."""
         failed = sum(self.errors.values())
         done = failed + sum(self.labels.values())
         return {
@@ -43,14 +41,14 @@ class Summary:
         }
 
     def latencies(self) -> dict[str, float]:
-        """Milliseconds a picture took in a worker: quantiles, nearest rank, and the sum."""
+        """Quantiles (nearest rank), maximum and sum of `Result.milliseconds`."""
         ordered = sorted(self._durations_ms) or [0.0]
         quantiles = {f"p{q}": ordered[max(0, -(-len(ordered) * q // 100) - 1)] for q in (50, 95, 99)}
         return {**quantiles, "max": ordered[-1], "sum": round(sum(ordered), 1)}
 
 
 def write_files(objects: Objects, table: Table, batch: Batch) -> None:
-    """Write both; raises what `aws.translated` raises. Memory grows by one number for each picture."""
+    """Write both files; raises what `clients.translated` raises. Memory grows by one number for each picture."""
     summary = Summary()
     rows = (result.row() for result in summary.watch(table.results(batch.id)))
     objects.write(batch.output_bucket, batch.output(RESULTS), json_lines(rows), "application/x-ndjson")
@@ -59,7 +57,7 @@ def write_files(objects: Objects, table: Table, batch: Batch) -> None:
 
 
 def describe(batch: Batch, summary: Summary) -> dict[str, Any]:
-    """What summary.json holds."""
+    """The content of summary.json."""
     counts, latencies = summary.counts(), summary.latencies()
     wall_s = round(max((batch.updated or batch.created) - batch.created, 0.001), 3)
     return {

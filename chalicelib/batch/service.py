@@ -1,4 +1,4 @@
-"""Starts a batch, and tells of it: what stands behind `POST /batches` and `GET /batches/{id}`."""
+"""Starts a batch and describes it: the work of `POST /batches` and `GET /batches/{id}`."""
 
 import re
 import time
@@ -16,7 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Service:
-    """Needs the table and the listing queue."""
+    """Starts batches and finds them."""
 
     def __init__(self, table: Table, listings: Queue) -> None:
         self._table, self._listings = table, listings
@@ -24,9 +24,10 @@ class Service:
     def start(
         self, source: str, model: str | None = None, top_k: int | None = None, output: str | None = None
     ) -> dict[str, Any]:
-        """Begin with `s3://bucket/prefix` and describe the batch; raises InvalidRequest or StorageError.
+        """Start a batch of the pictures under `s3://bucket/prefix`; returns `Batch.describe`.
 
-        The keys are listed outside of the request. The files go to `output`, or to `results/<id>/` in the same bucket.
+        Raises InvalidRequest and StorageError. The lister lists the keys later, not this call. The files go to
+        `output`, or to `results/<id>/` in the same bucket.
         """
         batch_id = uuid.uuid4().hex
         bucket, prefix = parse_s3_url(source, "source")
@@ -40,15 +41,19 @@ class Service:
         return batch.describe()
 
     def describe(self, batch_id: str) -> dict[str, Any]:
-        """State and counts; raises UnknownBatch or StorageError."""
+        """`Batch.describe` of a batch; raises UnknownBatch and StorageError."""
+        return self.find(batch_id).describe()
+
+    def find(self, batch_id: str) -> Batch:
+        """A batch with its present counts; raises UnknownBatch and StorageError."""
         batch = self._table.get(batch_id) if _ID.fullmatch(batch_id) else None
         if batch is None:
             raise UnknownBatch(f"no batch is called {batch_id[:100]!r}: POST /batches starts one and tells its id")
-        return batch.describe()
+        return batch
 
 
 def check_no_loop(bucket: str, prefix: str, output_bucket: str, output_prefix: str) -> None:
-    """Refuse an output that would be listed or classified itself; raises InvalidRequest."""
+    """Raise InvalidRequest if the results would themselves be listed or classified."""
     if output_bucket == bucket and output_prefix.startswith(prefix):
         where = f"s3://{bucket}/{prefix}"
         raise InvalidRequest(

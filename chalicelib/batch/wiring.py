@@ -1,5 +1,6 @@
-"""The batch's parts for one stage, each made at its first use, so that importing the app costs none of this."""
+"""Makes the batch's objects for one stage, each at its first use, so that importing the app costs none of this."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,25 +17,29 @@ if TYPE_CHECKING:
     from chalicelib.batch.worker import Worker
 
 PICTURES, LISTINGS, DEAD_LETTERS, TABLE = "pictures", "listings", "dead-letters", "batches"
-"""What follows the stage's prefix in the names of queues and table."""
+"""Names of queues and table, without the stage's prefix."""
 
 
 class BatchServices:
-    """`BATCH_PREFIX` names them: `slimception-dev-pictures`, and so on."""
+    """Queues and table are those of `BATCH_PREFIX`: `slimception-dev-pictures`, and so on.
 
-    def __init__(self, settings: Settings, store: ModelStore) -> None:
-        self._settings, self._store = settings, store
+    `client` makes a boto3 client of a service's name. Every member raises UnknownBatch if there is no prefix, and
+    StorageError if no client can be made.
+    """
+
+    def __init__(self, settings: Settings, store: ModelStore, client: Callable[[str], Any] | None = None) -> None:
+        self._settings, self._store, self._client = settings, store, client or _client
 
     @cached_property
     def service(self) -> "Service":
-        """Starts batches and tells of them."""
+        """Starts batches and describes them."""
         from chalicelib.batch.service import Service
 
         return Service(self.table, self.queue(LISTINGS))
 
     @cached_property
     def worker(self) -> "Worker":
-        """Classifies."""
+        """Classifies the pictures of the picture queue's messages."""
         from chalicelib.batch.worker import Worker
 
         queues = self.queue(PICTURES), self.queue(LISTINGS)
@@ -42,39 +47,38 @@ class BatchServices:
 
     @cached_property
     def lister(self) -> "Lister":
-        """Lists keys, and writes files in the end."""
+        """Queues a batch's keys, and writes its files when it is complete."""
         from chalicelib.batch.listing import Lister
 
         return Lister(self.objects, self.table, self.queue(PICTURES), self.queue(LISTINGS))
 
     @cached_property
     def table(self) -> "Table":
-        """Batches and results."""
+        """Batches, counts and results in DynamoDB."""
         from chalicelib.batch.table import Table
 
         return Table(self._client("dynamodb"), self._name(TABLE))
 
     @cached_property
     def objects(self) -> "Objects":
-        """S3."""
+        """S3: pictures and files."""
         from chalicelib.aws.s3 import Objects
 
         return Objects(self._client("s3"))
 
     def queue(self, what: str) -> "Queue":
-        """One of the queues."""
+        """A queue: PICTURES, LISTINGS or DEAD_LETTERS."""
         from chalicelib.aws.sqs import Queue
 
         return Queue(self._client("sqs"), self._name(what))
 
     def _name(self, what: str) -> str:
         if not self._settings.batch_prefix:
-            raise UnknownBatch(
-                "this installation takes no batches: it has no BATCH_PREFIX, which names queues and table"
-            )
+            raise UnknownBatch("batches are not available: BATCH_PREFIX is not set; it names queues and table")
         return f"{self._settings.batch_prefix}-{what}"
 
-    def _client(self, service: str) -> Any:
-        from chalicelib.aws.clients import client
 
-        return client(service)
+def _client(service: str) -> Any:
+    from chalicelib.aws.clients import client
+
+    return client(service)

@@ -1,13 +1,14 @@
-"""SQS messages to results. What can never succeed is a result, what may succeed later goes back to the queue.
+"""Turns SQS messages into results.
 
-New messages are answered together. One that comes again goes first, alone, and is deleted at once: whatever ended its
-last worker, a picture that ends processes too, then takes no other one along into the dead-letter queue.
+A permanent error is stored as the picture's result; a temporary one returns the message to the queue. New messages are
+answered together. A retry, a message that is delivered again, is processed first, alone, and deleted at once, so that
+a picture that crashes the process cannot push its neighbours into the dead-letter queue.
 """
 
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,19 +29,39 @@ from chalicelib.telemetry import log, milliseconds_since
 READERS = 4
 """Pictures fetched at once, while others are classified."""
 MARGIN_MS = 3_000
-"""With less time left than this no further picture is begun: storing the results takes some."""
+"""With less time left than this the worker begins no further picture, because storing the results takes some."""
 
-Event = Mapping[str, Any]
+SqsRecord = Mapping[str, Any]
+
+
+class Retry(NamedTuple):
+    """A message cannot be answered now and must come again."""
+
+    reason: str
+
+
+ToRetry = dict[str, Retry]
+"""By message id."""
 
 
 class _Job(NamedTuple):
+    """One picture of a message, whose bytes are being fetched."""
+
     message_id: str
     ref: ImageRef
     data: "Future[bytes]"
 
 
+class _Answered(NamedTuple):
+    """A picture's result that is not stored yet."""
+
+    message_id: str
+    batch_id: str
+    result: Result
+
+
 class Worker:
-    """Answers the messages of the picture queue. One for each process: the model is loaded once."""
+    """Answers the messages of the picture queue. One for each process, so that the model is loaded once."""
 
     def __init__(
         self,
@@ -56,96 +77,120 @@ class Worker:
         self._max_object_bytes = max_object_bytes
         self._opened: set[str] = set()
 
-    def work(self, event: Event, remaining_ms: Callable[[], float]) -> dict[str, Any]:
-        """The messages that are to come again, as Lambda wants them said (`ReportBatchItemFailures`)."""
-        failed: dict[str, str] = {}
-        for record in _again(event["Records"]):
-            self._answer([record], failed, remaining_ms)
-            self._delete(record, failed)
-        self._answer([record for record in event["Records"] if _receives(record) < 2], failed, remaining_ms)
-        for message_id, reason in failed.items():
-            log("message_returned", message_id=message_id, reason=reason)
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    def work(self, event: Mapping[str, Any], remaining_ms: Callable[[], float]) -> dict[str, Any]:
+        """Answer an SQS event; returns the messages to retry, in Lambda's form (`ReportBatchItemFailures`)."""
+        to_retry: ToRetry = {}
+        retries, new = _split(event["Records"])
+        for record in retries:
+            failed = self._answer([record], remaining_ms)
+            if not failed:
+                self._delete(record)
+            to_retry |= failed
+        to_retry |= self._answer(new, remaining_ms)
+        for message_id, retry in to_retry.items():
+            log("message_returned", message_id=message_id, reason=retry.reason)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in to_retry]}
 
-    def _answer(self, records: list[Event], failed: dict[str, str], remaining_ms: Callable[[], float]) -> None:
-        """Classify what some messages name, and store the results."""
-        results: dict[str, list[tuple[str, Result]]] = defaultdict(list)
+    def _answer(self, records: Sequence[SqsRecord], remaining_ms: Callable[[], float]) -> ToRetry:
+        """Classify the pictures that some messages name and store the results; returns the messages to retry."""
+        answered: list[_Answered] = []
         with ThreadPoolExecutor(READERS) as readers:
-            for job in self._jobs(records, readers, failed):
-                if job.message_id not in failed:
-                    self._attempt(job, results, failed, remaining_ms)
-        for batch_id, found in results.items():
-            self._store_results(batch_id, found, failed)
+            jobs, to_retry = self._jobs(records, readers)
+            for job in jobs:
+                if job.message_id in to_retry:
+                    continue
+                outcome = self._attempt(job) if remaining_ms() >= MARGIN_MS else _out_of_time(job)
+                if isinstance(outcome, Retry):
+                    to_retry[job.message_id] = outcome
+                else:
+                    answered.append(outcome)
+        return to_retry | self._store_results(answered)
 
-    def _delete(self, record: Event, failed: Mapping[str, str]) -> None:
-        """Lambda deletes what was answered, but only at the end. That this fails does no harm."""
-        if record["messageId"] not in failed:
-            with suppress(StorageError):
-                self._pictures.delete(record["receiptHandle"])
+    def _delete(self, record: SqsRecord) -> None:
+        """Lambda deletes answered messages only at the end. If deleting fails here, that does no harm."""
+        with suppress(StorageError):
+            self._pictures.delete(record["receiptHandle"])
 
-    def _jobs(self, records: list[Event], readers: ThreadPoolExecutor, failed: dict[str, str]) -> list[_Job]:
-        jobs = []
+    def _jobs(self, records: Sequence[SqsRecord], readers: ThreadPoolExecutor) -> tuple[list[_Job], ToRetry]:
+        """The pictures of all messages that can be read, and the other messages."""
+        jobs: list[_Job] = []
+        to_retry: ToRetry = {}
         for record in records:
+            message_id = record["messageId"]
             try:
                 refs = events.read(record["body"])
-            except Exception as error:  # nobody will ever understand it: three tries, then the dead-letter queue
-                failed[record["messageId"]] = str(error)
+            except Exception as error:  # no try will succeed: after three the message is a dead letter
+                to_retry[message_id] = Retry(str(error))
                 continue
-            jobs += [_Job(record["messageId"], ref, readers.submit(self._read, ref)) for ref in refs]
-        return jobs
+            jobs += [_Job(message_id, ref, readers.submit(self._read, ref)) for ref in refs]
+        return jobs, to_retry
 
     def _read(self, ref: ImageRef) -> bytes:
         if ref.size_bytes is not None and ref.size_bytes > self._max_object_bytes:
             raise too_large(ref.size_bytes, self._max_object_bytes)
         return self._objects.read(ref.bucket, ref.key, self._max_object_bytes)
 
-    def _attempt(
-        self,
-        job: _Job,
-        results: dict[str, list[tuple[str, Result]]],
-        failed: dict[str, str],
-        remaining_ms: Callable[[], float],
-    ) -> None:
+    def _attempt(self, job: _Job) -> _Answered | Retry:
         began = time.perf_counter()
-        if remaining_ms() < MARGIN_MS:
-            job.data.cancel()
-            failed[job.message_id] = "no time left"
-            return
         try:
             found = answer(self._store, job.data.result, job.ref.model, job.ref.top_k)
             batch_id = job.ref.batch or self._open_batch(job.ref)
         except Exception as error:
-            failed[job.message_id] = f"{type(error).__name__}: {error}"
             log("picture_failed", key=job.ref.key, error=str(error), traceback=traceback.format_exc())
-            return
-        result = Result(job.ref.key, found, None if job.ref.batch else job.ref.etag, milliseconds_since(began))
-        results[batch_id].append((job.message_id, result))
+            return Retry(f"{type(error).__name__}: {error}")
+        etag = None if job.ref.batch else job.ref.etag
+        return _Answered(job.message_id, batch_id, Result(job.ref.key, found, etag, milliseconds_since(began)))
 
     def _open_batch(self, ref: ImageRef) -> str:
-        """The batch of the day on which the picture was dropped under `incoming/`, which begins with its first one."""
+        """The batch of the day on which the picture was uploaded under `incoming/`; the first picture opens it."""
         batch = open_batch((ref.time or datetime.now(UTC).isoformat())[:10], ref.bucket)
         if batch.id not in self._opened:
             self._table.create(batch)
             self._opened.add(batch.id)
         return batch.id
 
-    def _store_results(self, batch_id: str, found: list[tuple[str, Result]], failed: dict[str, str]) -> None:
+    def _store_results(self, answered: Sequence[_Answered]) -> ToRetry:
+        """Store the results batch by batch; returns the messages of those that could not be stored."""
+        by_batch: dict[str, list[_Answered]] = defaultdict(list)
+        for one in answered:
+            by_batch[one.batch_id].append(one)
+        to_retry: ToRetry = {}
+        for batch_id, of_batch in by_batch.items():
+            retry = self._store_batch(batch_id, [one.result for one in of_batch])
+            if retry:
+                to_retry |= {one.message_id: retry for one in of_batch}
+        return to_retry
+
+    def _store_batch(self, batch_id: str, results: Sequence[Result]) -> Retry | None:
         try:
-            new = self._table.record(batch_id, [result for _, result in found])
-            log("pictures", batch=batch_id, results=len(found), new=new)
+            new = self._table.record(batch_id, results)
+            log("pictures", batch=batch_id, results=len(results), new=new)
             batch = self._table.get(batch_id)
             if batch is not None and batch.answered:
                 self._listings.send([finish_message(batch_id)])
         except Exception as error:
-            failed |= {message_id: f"{type(error).__name__}: {error}" for message_id, _ in found}
             log("results_not_stored", batch=batch_id, error=str(error), traceback=traceback.format_exc())
+            return Retry(f"{type(error).__name__}: {error}")
+        return None
 
 
-def _again(records: list[Event]) -> list[Event]:
-    """Those that come again, in turns from both ends: what stood behind one that ends its process is not left out."""
-    again = sorted((record for record in records if _receives(record) > 1), key=lambda record: record["messageId"])
-    return again[::-1] if again and _receives(again[0]) % 2 else again
+def _out_of_time(job: _Job) -> Retry:
+    job.data.cancel()
+    return Retry("no time left")
 
 
-def _receives(record: Event) -> int:
+def _split(records: Sequence[SqsRecord]) -> tuple[list[SqsRecord], list[SqsRecord]]:
+    """Retries and new messages.
+
+    Retries are taken in turns from both ends: a message behind one that crashes the process is processed, too.
+    """
+    retries: list[SqsRecord] = []
+    new: list[SqsRecord] = []
+    for record in records:
+        (retries if _receives(record) > 1 else new).append(record)
+    retries.sort(key=lambda record: record["messageId"])
+    return retries[::-1] if retries and _receives(retries[0]) % 2 else retries, new
+
+
+def _receives(record: SqsRecord) -> int:
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))

@@ -1,5 +1,7 @@
-"""S3, SQS and DynamoDB as dicts and lists, with the methods of the classes that stand before them."""
+"""S3, SQS and DynamoDB as dicts and lists, with the methods of the true classes. The same tests run over both."""
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -7,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.aws.s3 import Listed, too_large
-from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, Result
-from chalicelib.errors import ObjectGone
+from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, BatchState, Result
+from chalicelib.errors import ObjectGone, StorageError
 
 
 class FakeTable:
@@ -25,11 +27,11 @@ class FakeTable:
         updated = time.time() if kept else None
         return batch and replace(batch, done=len(kept), failed=sum(r.failed for r in kept), updated=updated)
 
-    def advance(self, batch: Batch, last_key: str, added: int, last: bool) -> bool:
+    def advance(self, batch: Batch, last_key: str, added: int, *, last: bool) -> bool:
         now = self.batches[batch.id]
         if (now.page, now.state) != (batch.page, LISTING):
             return False
-        state = RUNNING if last else LISTING
+        state: BatchState = RUNNING if last else LISTING
         self.batches[batch.id] = replace(
             now, page=now.page + 1, last_key=last_key, total=now.total + added, state=state
         )
@@ -52,7 +54,7 @@ class FakeTable:
         kept = self.kept.get(batch_id, {})
         return iter([kept[name] for name in sorted(kept, key=str.encode)])
 
-    def _end(self, batch: Batch, before: str, after: str, error: Any) -> bool:
+    def _end(self, batch: Batch, before: BatchState, after: BatchState, error: Any) -> bool:
         now = self.batches[batch.id]
         if now.state != before:
             return False
@@ -61,46 +63,77 @@ class FakeTable:
 
 
 class FakeObjects:
-    """`problems` maps a key, or a bucket for a listing, to what is raised."""
+    """Every bucket has the same objects, `kept`.
 
-    def __init__(self, contents: dict[str, bytes] | None = None) -> None:
-        self.contents = contents or {}
-        self.problems: dict[str, Exception] = {}
+    `failures` maps a key, or a bucket for a listing, to what a call raises: an exception at each call, or a list of
+    exceptions, one at each call until none is left.
+    """
+
+    def __init__(self, kept: dict[str, bytes] | None = None) -> None:
+        self.kept = kept or {}
+        self.failures: dict[str, BaseException | list[BaseException]] = {}
         self.reads: list[str] = []
         self.pages = 0
 
     def read(self, bucket: str, key: str, max_bytes: int) -> bytes:
         self.reads.append(key)
-        if key in self.problems:
-            raise self.problems[key]
-        if key not in self.contents:
+        self._fail(key)
+        if key not in self.kept:
             raise ObjectGone(f"s3://{bucket}/{key} is not there (NoSuchKey)")
-        if len(self.contents[key]) > max_bytes:
-            raise too_large(len(self.contents[key]), max_bytes)
-        return self.contents[key]
+        if len(self.kept[key]) > max_bytes:
+            raise too_large(len(self.kept[key]), max_bytes)
+        return self.kept[key]
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
         self.pages += 1
-        if bucket in self.problems:
-            raise self.problems[bucket]
-        keys = sorted(
-            (k for k in self.contents if k.startswith(prefix) and k.encode() > after.encode()), key=str.encode
-        )
-        return [Listed(key, len(self.contents[key]), "tag") for key in keys[:limit]]
+        self._fail(bucket)
+        keys = sorted((k for k in self.kept if k.startswith(prefix) and k.encode() > after.encode()), key=str.encode)
+        return [Listed(key, len(self.kept[key]), hashlib.md5(self.kept[key]).hexdigest()) for key in keys[:limit]]
 
     def write(self, bucket: str, key: str, chunks: Iterable[bytes], content_type: str) -> None:
-        self.contents[key] = b"".join(chunks)
+        self._fail(key)
+        self.kept[key] = b"".join(chunks)
+
+    def lines(self, key: str) -> list[dict[str, Any]]:
+        """A file of JSON lines, parsed."""
+        return [json.loads(line) for line in self.kept[key].splitlines()]
+
+    def _fail(self, name: str) -> None:
+        failure = self.failures.get(name)
+        if isinstance(failure, list):
+            failure = failure.pop(0) if failure else None
+        if failure:
+            raise failure
 
 
 class FakeQueue:
-    def __init__(self) -> None:
+    """`bodies` are the waiting messages, `refused` the bodies that `send` refuses, as a throttled queue does."""
+
+    def __init__(self, name: str = "pictures") -> None:
+        self.name = name
         self.bodies: list[str] = []
+        self.refused: set[str] = set()
         self.deleted: list[str] = []
         self.on_send: Callable[[], None] = lambda: None
+        self._received = 0
 
     def send(self, bodies: Sequence[str]) -> None:
         self.on_send()
-        self.bodies += bodies
+        refused = [body for body in bodies if body in self.refused]
+        self.bodies += [body for body in bodies if body not in self.refused]
+        if refused:
+            raise StorageError(f"queue {self.name} refused {len(refused)} of {len(bodies)} messages: send them again")
+
+    def receive(self, visibility_s: int) -> list[dict[str, Any]]:
+        received, self.bodies = self.bodies[:10], self.bodies[10:]
+        first, self._received = self._received, self._received + len(received)
+        return [
+            {"MessageId": f"m{number}", "ReceiptHandle": f"r{number}", "Body": body}
+            for number, body in enumerate(received, first)
+        ]
+
+    def length(self) -> int:
+        return len(self.bodies)
 
     def delete(self, receipt: str) -> None:
         self.deleted.append(receipt)

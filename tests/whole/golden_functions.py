@@ -61,7 +61,7 @@ class Cloud:
 
     def files(self, contents: dict[str, bytes]) -> dict[str, Any]:
         """What was written besides: lines as a list, pages by name alone."""
-        new = {key: data.decode() for key, data in self.objects.contents.items() if key not in contents}
+        new = {key: data.decode() for key, data in self.objects.kept.items() if key not in contents}
         return {key: readable(key, text) for key, text in sorted(new.items())}
 
 
@@ -96,20 +96,20 @@ def batches(recording: Recording) -> None:
     recording.call("list", "lister", cloud.taken(cloud.listings))
     recording.answers["the pictures' messages"] = list(cloud.pictures.bodies)
     recording.ask("listed", "GET", path)
-    cloud.objects.problems = {
+    cloud.objects.failures = {
         "in/a.png": StorageError("s3://pictures: SlowDown"),
         "in/forbidden.png": ObjectForbidden("s3://pictures/in/forbidden.png may not be used (AccessDenied)"),
     }
     event = cloud.taken(cloud.pictures)
     recording.call("classify, one may not be read now", "worker", event)
     recording.ask("running", "GET", path)
-    cloud.objects.problems.clear()
+    cloud.objects.failures.clear()
     recording.call("classify that one", "worker", event)
     recording.call("finish", "lister", cloud.taken(cloud.listings))
     recording.ask("complete", "GET", path)
     recording.call("a message that nobody knows", "lister", event_of("{}"))
     recording.call("pictures that nobody knows", "worker", event_of("no JSON", "{}"))
-    cloud.objects.contents["incoming/a.png"] = SEVEN
+    cloud.objects.kept["incoming/a.png"] = SEVEN
     recording.call(
         "a picture dropped", "worker", event_of(dropped("incoming/a.png", SEVEN), dropped("incoming/b/", b""))
     )

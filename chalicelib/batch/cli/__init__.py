@@ -1,1 +1,5 @@
-"""The command line of the batch: `python -m chalicelib.batch`. Never imported on Lambda."""
+"""The command line `python -m chalicelib.batch`, which Lambda never imports.
+
+`main` parses the arguments; `progress` draws the bar. `remote` works with batches on AWS. `folder` classifies a folder
+on this machine: it starts `processes`, each of which runs `child` on a `job`, and writes the answers with `files`.
+"""

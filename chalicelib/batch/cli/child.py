@@ -1,4 +1,4 @@
-"""One process of a folder's run: loads the model once, then answers each chunk of keys with their lines."""
+"""One process of a folder's run: it loads the model once, then answers each chunk of keys with their lines."""
 
 import os
 import threading
@@ -19,7 +19,10 @@ from chalicelib.statuses import refusal
 
 
 def serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> None:
-    """Say what is loaded, then answer until the other side ends. What cannot be answered is sent, and is the end."""
+    """Send `Loaded`, then a list of lines for each chunk, until the parent closes the pipe.
+
+    An error that is not one picture's is sent instead, and ends the process.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         store = ModelStore(replace(settings, num_threads=1))  # processes gain more than threads within one
@@ -49,7 +52,7 @@ def _answer(store: ModelStore, job: Job, key: str, settings: Settings) -> Answer
 
 
 def _loaded(store: ModelStore, model: str | None) -> Classifier:
-    """The model, without the line that the engine writes past Python, into the progress bar; raises as `store.get`."""
+    """The model; raises as `store.get`. Hides what the engine writes to stderr, which would break the progress bar."""
     shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -61,7 +64,7 @@ def _loaded(store: ModelStore, model: str | None) -> Classifier:
 
 
 def _end_with_parent() -> None:
-    """Not only between two chunks: one may take a while."""
+    """End this process when its parent ends, even in the middle of a chunk."""
     parent = parent_process()
     if parent:
         parent.join()

@@ -1,4 +1,4 @@
-"""The result of a folder on disk: JSON Lines or CSV, seen whole or not at all."""
+"""Writes the result of a folder, as JSON Lines or CSV. Readers see the whole file or none of it."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 class Line(NamedTuple):
-    """A picture's row as text, with its line end: made where the picture is classified, and only handed on after."""
+    """A picture's row as text, with its line end. The process that classifies makes it, so the parent need not."""
 
     key: str
     failed: bool
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 
 def write(out: Path, lines: Iterable[Line]) -> None:
-    """JSON Lines, or CSV where the name ends so; the old file stays until the new one is whole."""
+    """Write JSON Lines, or CSV if the name ends with .csv; an old file stays until the new one is complete."""
     aside = out.with_name(f".{out.name}.{os.getpid()}.part")
     text = (
         _csv(json.loads(line.text) for line in lines) if out.suffix.lower() == ".csv" else (line.text for line in lines)
@@ -41,7 +41,7 @@ def write(out: Path, lines: Iterable[Line]) -> None:
 
 
 def _csv(rows: Iterable[Row]) -> Iterator[str]:
-    """A line for each picture: its best label, or its error."""
+    """A header, then a line for each picture: its best label, or its error."""
     fields = ("key", "label", "index", "score", "error", "message")
     for values in [fields, *map(_csv_values, rows)]:
         line = io.StringIO()
@@ -57,5 +57,5 @@ def _csv_values(row: Row) -> tuple[Any, ...]:
 
 
 def _printable(key: str) -> str:
-    """A name that is not UTF-8 on disk, with its odd bytes escaped."""
+    """A key whose bytes that are not UTF-8 are escaped."""
     return key.encode("utf-8", "backslashreplace").decode()

@@ -1,8 +1,8 @@
-"""A local folder in this machine's processes, without any AWS; started again, it goes on where it was stopped.
+"""Classifies a local folder in this machine's processes, without AWS; the same run again resumes an interrupted one.
 
-Each answer is appended to a journal beside the result, `OUT.partial`, whose first line says what is being done. At the
-end the result is written aside, in the order of the keys, and takes its place in one step: so it is the same file
-whether or not the run was interrupted.
+Each answer is appended to a journal beside the result, `OUT.partial`, whose first line holds folder, model and top_k.
+At the end the result is written to another file, in the order of the keys, and that file is renamed. So the result is
+the same file whether or not the run was interrupted.
 """
 
 import json
@@ -23,14 +23,15 @@ Show = Callable[[int, int, int], None]
 
 
 def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
-    """Classify every picture below the folder; raises InvalidRequest, UnknownModel, ServiceError or OSError.
+    """Classify every picture below the folder; returns the counts `total` and `failed`.
 
-    Interrupted, it leaves the journal, and the next run does the rest. Returns the counts.
+    Raises InvalidRequest, UnknownModel, ServiceError or OSError. If it is interrupted, it leaves the journal, and the
+    next run does the rest.
     """
     with Processes(job, settings) as processes:
         keys = sorted(list_pictures(job.folder))
         if not keys:
-            raise InvalidRequest(f"{job.folder} holds no picture ({', '.join(SUFFIXES)})")
+            raise InvalidRequest(f"{job.folder} holds no picture: expected files ending with {', '.join(SUFFIXES)}")
         model, version = processes.model()
         head = {"folder": str(job.folder.resolve()), "model": model, "version": version, "top_k": job.top_k}
         known = _resume(job, head)
@@ -42,7 +43,7 @@ def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
                 lines.update((line.key, line) for line in done)
                 failed += sum(line.failed for line in done)
                 journal.writelines(line.text for line in done)
-                journal.flush()
+                journal.flush()  # a killed run loses only the chunks that are not answered
                 show(len(lines), len(keys), failed)
     write(job.out, [lines[key] for key in keys])
     job.journal.unlink()
@@ -50,9 +51,9 @@ def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
 
 
 def list_pictures(folder: Path) -> Iterator[str]:
-    """Paths below the folder, with `/` between their parts; hidden ones, and folders that are links, are left out.
+    """Paths of the pictures below the folder, with `/` between their parts; raises OSError if a folder cannot be read.
 
-    Raises OSError for a folder that may not be read.
+    Hidden files and folders are left out, and so are folders that are links.
     """
     below = [""]
     while below:
@@ -69,7 +70,7 @@ def list_pictures(folder: Path) -> Iterator[str]:
 
 
 def _resume(job: Job, head: Row) -> dict[str, Line]:
-    """The lines of a journal that was begun with the same `head`; another one, or none, begins anew."""
+    """The lines of a journal that begins with the same `head`; otherwise a new, empty journal is written."""
     try:
         lines = job.journal.read_text(encoding="utf-8").splitlines(keepends=True)
     except FileNotFoundError:

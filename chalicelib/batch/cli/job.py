@@ -1,11 +1,11 @@
-"""What a folder's processes are asked for, and what they say first."""
+"""What the command and a folder's processes send each other, apart from keys and lines."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Job(NamedTuple):
-    """What is to be done; the same job again resumes."""
+    """A folder to classify; running the same job again resumes it."""
 
     folder: Path
     out: Path
@@ -15,12 +15,12 @@ class Job(NamedTuple):
 
     @property
     def journal(self) -> Path:
-        """Where answers are kept until all are there."""
+        """The file that keeps the answers until all are there."""
         return self.out.with_name(f"{self.out.name}.partial")
 
 
 class Loaded(NamedTuple):
-    """What a process says first: the model that it has loaded."""
+    """A process's first message: the model that it has loaded."""
 
     model: str
     version: str

@@ -1,12 +1,13 @@
-"""Command line: `python -m chalicelib.batch SOURCE`, and more about batches on AWS.
+"""Command line: `python -m chalicelib.batch SOURCE` classifies pictures, and other commands manage batches on AWS.
 
-    python -m chalicelib.batch s3://bucket/prefix      start a batch of a deployed stage, and watch it
-    python -m chalicelib.batch pictures/               classify a folder on this machine; again: go on
-    python -m chalicelib.batch watch ID                watch a batch that was started before
+    python -m chalicelib.batch s3://bucket/prefix      start a batch on a deployed stage, and watch it
+    python -m chalicelib.batch pictures/               classify a folder on this machine; run the same
+                                                       command again to resume
+    python -m chalicelib.batch watch ID                watch a batch that is already running
     python -m chalicelib.batch dead                    list the messages that failed three times
-    python -m chalicelib.batch redrive                 send them round again
+    python -m chalicelib.batch redrive                 put the failed messages back on their queues
 
-Exit code 0 good, 1 the batch failed, 2 error, 130 interrupted.
+Exit code: 0 success, 1 the batch failed, 2 error, 130 interrupted.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.batch.cli.progress import Progress
+from chalicelib.batch.record import COMPLETE
 from chalicelib.config import Settings, default_threads
 from chalicelib.errors import InvalidRequest, SlimceptionError
 
@@ -27,16 +29,17 @@ COMMANDS = ("run", "watch", "dead", "redrive")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Classify what the source names."""
+    """Classify the pictures under the source."""
     return run_on_aws(options) if options.source.startswith("s3://") else run_here(options)
 
 
 def run_on_aws(options: argparse.Namespace) -> int:
     """Start a batch and watch it."""
     services = _services(options)
-    told = services.service.start(options.source, options.model, options.top_k, options.out)
-    print(f"batch {told['id']}; watch it again with: python -m chalicelib.batch watch {told['id']}", file=sys.stderr)
-    return _watch(services, told["id"])
+    status = services.service.start(options.source, options.model, options.top_k, options.out)
+    batch_id = status["id"]
+    print(f"batch {batch_id}; watch it again with: python -m chalicelib.batch watch {batch_id}", file=sys.stderr)
+    return _watch(services, batch_id)
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -54,9 +57,9 @@ def _watch(services: "BatchServices", batch_id: str) -> int:
     from chalicelib.batch.cli import remote
 
     with Progress() as progress:
-        told = remote.watch(services, batch_id, progress.show, progress.say)
-    print(json.dumps(told, indent=2))
-    return 0 if told["state"] == "complete" else 1
+        batch = remote.watch(services, batch_id, progress.show, progress.say)
+    print(json.dumps(batch.describe(), indent=2))
+    return 0 if batch.state == COMPLETE else 1
 
 
 def run_here(options: argparse.Namespace) -> int:
@@ -66,7 +69,7 @@ def run_here(options: argparse.Namespace) -> int:
 
     source = Path(options.source)
     if not source.is_dir():
-        raise InvalidRequest(f"{options.source} is no folder, and no s3://bucket/prefix")
+        raise InvalidRequest(f"{options.source} is not a folder: expected a folder, or s3://bucket/prefix")
     out = Path(options.out or "results.jsonl")
     job = Job(source, out, options.processes, options.model, options.top_k)
     with Progress() as progress:
@@ -85,10 +88,10 @@ def dead(options: argparse.Namespace) -> int:
 
 
 def redrive(options: argparse.Namespace) -> int:
-    """Send the dead letters back."""
+    """Put the dead letters back on their queues."""
     from chalicelib.batch.cli import remote
 
-    print(f"{remote.redrive(_services(options))} message(s) sent round again")
+    print(f"{remote.redrive(_services(options))} message(s) put back on their queues")
     return 0
 
 
@@ -102,7 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.command(options)
         return code
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with a folder, `watch ID` with a batch on AWS", file=sys.stderr)
+        print(
+            "\nstopped; run the same command again to resume a folder, or `watch ID` for a batch on AWS",
+            file=sys.stderr,
+        )
         return 130
     except (SlimceptionError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -115,36 +121,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     staged = argparse.ArgumentParser(add_help=False)
-    staged.add_argument("--stage", default="dev", help="the deployed stage (default dev)")
+    staged.add_argument("--stage", default="dev", help="name of the deployed stage (default dev)")
     run_parser = commands.add_parser("run", parents=[staged], help="classify s3://bucket/prefix or a folder")
-    run_parser.add_argument("source", metavar="SOURCE", help="s3://bucket/prefix, or a folder")
-    run_parser.add_argument("--out", help="a .jsonl or .csv file (default results.jsonl); or s3://bucket/prefix")
-    run_parser.add_argument("--model", metavar="NAME", help="an installed model (default: as the API)")
-    run_parser.add_argument("--top-k", type=_at_least_one, metavar="N", help="labels for each picture (default 5)")
+    run_parser.add_argument("source", metavar="SOURCE", help="s3://bucket/prefix, or a folder on this machine")
+    run_parser.add_argument(
+        "--out",
+        help="result of a folder: a .jsonl or .csv file (default results.jsonl); of a batch: s3://bucket/prefix",
+    )
+    run_parser.add_argument(
+        "--model", metavar="NAME", help="name of an installed model (default: the API's default model)"
+    )
+    run_parser.add_argument(
+        "--top-k", type=_at_least_one, metavar="N", help="number of labels for each picture (default 5)"
+    )
     run_parser.add_argument(
         "--processes",
         type=_at_least_one,
         default=default_threads(None),
         metavar="N",
-        help="for a folder (default: one for each processor, %(default)s here)",
+        help="processes for a folder (default: one for each processor, %(default)s here)",
     )
     run_parser.set_defaults(command=run)
     watch_parser = commands.add_parser("watch", parents=[staged], help="watch a batch on AWS until it ends")
-    watch_parser.add_argument("id", metavar="ID")
+    watch_parser.add_argument("id", metavar="ID", help="the batch's id")
     watch_parser.set_defaults(command=watch)
     for name, command, text in (
-        ("dead", dead, "list what failed three times"),
-        ("redrive", redrive, "send it round again"),
+        ("dead", dead, "list the messages that failed three times"),
+        ("redrive", redrive, "put the failed messages back on their queues"),
     ):
         commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)
     return parser
 
 
 def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected at least 1")
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} was given: expected a whole number of at least 1")
+    return int(text)
 
 
 if __name__ == "__main__":

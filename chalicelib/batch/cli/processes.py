@@ -1,7 +1,7 @@
-"""Several processes that classify a folder's files: starts them, hands out the keys, gathers the lines.
+"""Starts the processes that classify a folder's files, sends them keys and receives lines.
 
-This side imports neither numpy nor an engine, and talks through one pipe to each process, without threads: what it
-does not spend, the processes have. It also knows what a process had when it ended, killed for want of memory, say.
+The parent process imports neither numpy nor an engine and has one pipe to each process and no threads, so that it
+leaves the processor to the others. If a process ends, for example because memory is short, the parent knows its keys.
 """
 
 import signal
@@ -20,17 +20,18 @@ from chalicelib.config import Settings
 from chalicelib.errors import ServiceError
 
 LONGEST = 32
-"""Keys that are handed over at once where there are many; to wait for the next ones takes a few of a thousand parts."""
+"""Largest chunk. At this size a process spends a few thousandths of its time waiting for the next one."""
 SHARES = 4
-"""What is left is handed over in this many chunks to each process, or in more."""
+"""The remaining keys make at least this many chunks for each process."""
 TRIES = 3
-"""As many as the queue on AWS gives a message."""
+"""As often as the queue on AWS delivers a message."""
 GRACE_S = 5
+"""Seconds to wait for the exit code of a process that has closed its pipe."""
 _context = get_context("spawn")
 
 
 class Processes:
-    """The first one starts at once, and loads the model while the folder is listed; the others when there is work."""
+    """The first process starts at once and loads the model while the folder is listed; the others start later."""
 
     def __init__(self, job: Job, settings: Settings) -> None:
         self._job, self._settings = job, settings
@@ -45,19 +46,20 @@ class Processes:
             process.end()
 
     def model(self) -> Loaded:
-        """Wait for the first one; raises InvalidRequest, UnknownModel or ServiceError."""
+        """Wait until the first process has loaded the model; raises InvalidRequest, UnknownModel or ServiceError."""
         first = self._live[0]
         try:
             while not first.loaded:
                 first.receive()
         except EOFError:
-            raise ServiceError(f"a process ended while it loaded the model ({first.end_of_its_own()})") from None
+            raise ServiceError(f"a process ended while it loaded the model ({first.how_it_ended()})") from None
         return first.loaded
 
     def classified(self, keys: list[str]) -> Iterator[list[Line]]:
-        """The lines of each chunk, as they come. A chunk whose process ends goes to a new one, a key at a time.
+        """The lines of each chunk, in the order in which chunks are answered.
 
-        Raises ServiceError for a model that fails, and for a key that ended its process again and again.
+        If a process ends, a new one gets its chunk, one key at a time. Raises ServiceError if the model fails, or if
+        processes end TRIES times at the same key.
         """
         todo = chunks(keys, self._job.processes)
         while len(self._live) < min(self._job.processes, len(keys)):
@@ -76,64 +78,64 @@ class Processes:
                     process.give(next(todo, []))
 
     def _lost(self, process: "_Process") -> list[list[str]]:
-        """The chunk of a process that ended, in pieces; raises ServiceError."""
-        how, chunk = process.end_of_its_own(), process.chunk
+        """The chunk of a process that ended, as chunks of one key; raises ServiceError after TRIES times."""
+        how, chunk = process.how_it_ended(), process.chunk
         self._ended_with.update(chunk)
         if self._ended_with[chunk[0]] == TRIES:
             raise ServiceError(
                 f"{chunk[0]} ended its process {TRIES} times ({how}): take it out of the folder, or leave each process "
-                "more memory with fewer --processes; the same command then goes on"
+                "more memory with fewer --processes, and run the same command again to resume"
             )
         return [[key] for key in chunk]
 
 
 class _Process:
-    """One of them. It has one chunk at most: a second one might not fit into the pipe, and both sides would wait."""
+    """One process, which has at most one chunk: a second one might fill the pipe, and both sides would wait forever."""
 
     def __init__(self, job: Job, settings: Settings) -> None:
         self.connection, theirs = _context.Pipe()
         self._process = _context.Process(target=_serve, args=(theirs, job, settings), daemon=True)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is this side's to handle
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # only the parent handles Ctrl-C
         try:
             self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()  # so that the end of the process is the end of the pipe
+        theirs.close()  # or the pipe would stay open after the process has ended
         self.chunk: list[str] = []
         self.loaded: Loaded | None = None
 
     def give(self, keys: list[str]) -> None:
-        """Hand a chunk over, if there is anything in it."""
+        """Send a chunk, unless it is empty."""
         self.chunk = keys
         if keys:
-            with suppress(ConnectionError):  # `receive` will meet the end
+            with suppress(ConnectionError):  # `receive` then raises EOFError
                 self.connection.send(keys)
 
     def receive(self) -> list[Line]:
-        """What it says next: the lines of its chunk, or none when it has loaded its model.
+        """The lines of its chunk, or no lines when it has loaded its model.
 
-        Raises EOFError when it has ended, and what it could not answer.
+        Raises EOFError if the process has ended, and the error that it sent if it could not answer.
         """
         try:
-            said: Loaded | list[Line] | Exception = self.connection.recv()
+            message: Loaded | list[Line] | Exception = self.connection.recv()
         except ConnectionError:
             raise EOFError from None
-        if isinstance(said, Exception):
-            raise said
-        if isinstance(said, Loaded):
-            self.loaded = said
+        if isinstance(message, Exception):
+            raise message
+        if isinstance(message, Loaded):
+            self.loaded = message
             return []
         self.chunk = []
-        return said
+        return message
 
     def end(self) -> None:
-        """End it, whatever it is at."""
+        """End it, even in the middle of a chunk."""
         self._process.terminate()
         self._process.join()
         self.connection.close()
 
-    def end_of_its_own(self) -> str:
-        """How it ended, once its end of the pipe has."""
+    def how_it_ended(self) -> str:
+        """The signal or exit code of a process that has closed its pipe."""
         self._process.join(GRACE_S)
         self.end()
         code = self._process.exitcode or 0
@@ -141,7 +143,7 @@ class _Process:
 
 
 def chunks(keys: list[str], processes: int) -> Iterator[list[str]]:
-    """The keys in order, in runs that grow shorter towards the end, so that no process ends long before the others.
+    """The keys in order, in chunks that grow shorter, so that all processes end at about the same time.
 
     Source: C. Polychronopoulos, D. Kuck, "Guided self-scheduling", 1987.
     """
@@ -153,6 +155,6 @@ def chunks(keys: list[str], processes: int) -> Iterator[list[str]]:
 
 
 def _serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> None:
-    from chalicelib.batch.cli.child import serve  # and all that classifying needs
+    from chalicelib.batch.cli.child import serve  # only here: it imports numpy and the engine
 
     serve(connection, job, settings)

@@ -5,12 +5,13 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 EVERY_S, EVERY_LINE_S = 0.2, 5.0
+"""Seconds between two updates, on a terminal and elsewhere."""
 
 
 class Progress:
-    """Shows what is done of a total that may become known later: in place on a terminal, else a line now and then.
+    """Shows how much is done of a total that may become known later: in place on a terminal, otherwise line by line.
 
-    Leaving it draws the last state and ends the line, so that what is said next, an error too, has its own.
+    Leaving the context draws the last state and ends the line, so that the next output begins on a new line.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -25,7 +26,7 @@ class Progress:
             self._bar.close()
 
     def show(self, done: int, total: int | None, failed: int) -> None:
-        """Draw, unless it was drawn a moment ago. What is done at the first look is no merit of this run."""
+        """Draw, unless the last drawing is recent. What is done at the first call does not count for the speed."""
         if self._bar is None:
             self._bar = self._begin(done, total)
         self._bar.total = total
@@ -33,7 +34,7 @@ class Progress:
         self._bar.update(done - self._bar.n)
 
     def say(self, line: str) -> None:
-        """A line of its own, above the bar."""
+        """Print a line above the bar."""
         if self._bar is None:
             print(line, file=self._stream)
         else:

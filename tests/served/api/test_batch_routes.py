@@ -1,13 +1,17 @@
-"""`POST /batches` and `GET /batches/{id}`: what the request may hold, and what is refused before any AWS is asked."""
+"""`POST /batches` and `GET /batches/{id}`: what a request may hold, and what is refused without asking AWS."""
 
 import json
+from typing import get_args
 
 import pytest
 
 import app
+from chalicelib.api.contract import BATCH
 from chalicelib.api.parsing import BatchRequest, parse_batch
 from chalicelib.api.schemas import COMPONENTS
 from chalicelib.api.views import Api
+from chalicelib.aws.urls import S3_PATTERN
+from chalicelib.batch.record import BatchState
 from chalicelib.batch.service import Service
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest, StorageError
@@ -18,22 +22,22 @@ from tests.support.requests import FakeRequest, assert_is_error
 SOURCE = "s3://pictures/some prefix/ü+%20/"
 
 
-class FakeParts:
+class FakeServices:
     def __init__(self):
         self.queue = FakeQueue()
         self.service = Service(FakeTable(), self.queue)
 
 
 @pytest.fixture
-def parts():
-    return FakeParts()
+def services():
+    return FakeServices()
 
 
 @pytest.fixture
-def in_lambda(client, models_dir, parts, monkeypatch):
+def in_lambda(client, models_dir, services, monkeypatch):
     """The client of an installation that takes batches."""
     settings = Settings(model_dirs=(models_dir,), in_lambda=True, batch_prefix="slimception-dev")
-    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings), parts))
+    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings), services))
     return client
 
 
@@ -42,15 +46,15 @@ def post(client, body):
     return client.http.post("/batches", headers={"Content-Type": "application/json"}, body=data)
 
 
-def test_a_batch_begins_and_is_told_of(in_lambda, parts):
+def test_a_batch_begins_and_is_described(in_lambda, services):
     response = post(in_lambda, {"source": SOURCE, "model": "channels_float", "top_k": 2})
     assert (response.status_code, response.json_body["state"]) == (202, "listing")
     assert response.json_body["source"] == SOURCE
     batch_id = response.json_body["id"]
-    assert [json.loads(body) for body in parts.queue.bodies] == [{"do": "list", "batch": batch_id}]
-    told = in_lambda.http.get(f"/batches/{batch_id}")
-    assert (told.status_code, told.json_body["id"]) == (200, batch_id)
-    assert set(told.json_body) == set(COMPONENTS["Batch"]["properties"])
+    assert [json.loads(body) for body in services.queue.bodies] == [{"do": "list", "batch": batch_id}]
+    found = in_lambda.http.get(f"/batches/{batch_id}")
+    assert (found.status_code, found.json_body["id"]) == (200, batch_id)
+    assert set(found.json_body) == set(COMPONENTS["Batch"]["properties"])
 
 
 @pytest.mark.parametrize(
@@ -69,11 +73,11 @@ def test_a_batch_begins_and_is_told_of(in_lambda, parts):
         ({"source": SOURCE, "other": 1}, 400),
     ],
 )
-def test_a_refusal(in_lambda, parts, body, status):
+def test_a_refusal(in_lambda, services, body, status):
     response = post(in_lambda, body)
     assert response.status_code == status
     assert assert_is_error(response.json_body, status)
-    assert parts.queue.bodies == []
+    assert services.queue.bodies == []
 
 
 @pytest.mark.parametrize(
@@ -108,11 +112,11 @@ def test_an_unknown_id(in_lambda):
     assert "no batch is called 'none'" in assert_is_error(response.json_body, 404)
 
 
-def test_storage_that_does_not_answer_shows_nothing_of_itself(in_lambda, parts, monkeypatch):
+def test_storage_that_does_not_answer_shows_nothing_of_itself(in_lambda, services, monkeypatch):
     def fail(*_):
         raise StorageError("table slimception-dev-batches: ThrottlingException")
 
-    monkeypatch.setattr(parts.service, "start", fail)
+    monkeypatch.setattr(services.service, "start", fail)
     response = post(in_lambda, {"source": SOURCE})
     assert (response.status_code, response.json_body["Code"]) == (503, "ServiceUnavailableError")
     assert response.json_body["Message"] == "S3, SQS or DynamoDB cannot be used at the moment; try again."
@@ -124,11 +128,19 @@ def test_where_no_function_is_fed_there_are_no_batches(client):
         assert "batches are not available" in response.json_body["Message"]
 
 
-def test_the_contract_tells_of_batches_only_where_there_are_any(client, in_lambda, models_dir, monkeypatch):
+def test_the_contract_has_batches_only_where_there_are_any(client, in_lambda, models_dir, monkeypatch):
     assert "/batches" in in_lambda.http.get("/openapi.json").json_body["paths"]
     settings = Settings(model_dirs=(models_dir,), batch_prefix="slimception-dev")
     monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings)))
     assert "/batches" not in client.http.get("/openapi.json").json_body["paths"]
+
+
+def test_contract_and_service_have_one_pattern_of_an_s3_url():
+    assert {BATCH[name].schema["pattern"] for name in ("source", "output")} == {S3_PATTERN}
+
+
+def test_the_contract_has_every_state():
+    assert tuple(COMPONENTS["Batch"]["properties"]["state"]["enum"]) == get_args(BatchState)
 
 
 def test_parsing():

@@ -2,11 +2,11 @@
 
 import pytest
 
-pytest.importorskip("botocore", reason="only the runtime is installed")
+pytest.importorskip("botocore", reason="botocore is not installed")
 from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, NoCredentialsError
 
 from chalicelib.aws.clients import client, translated
-from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, StorageError
+from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, SlimceptionError, StorageError
 
 
 def client_error(code):
@@ -39,9 +39,45 @@ def test_a_failure_is_of_one_kind(raised, kind):
     assert "secret" not in str(caught.value)
 
 
-def test_no_region_is_said(monkeypatch):
+@pytest.mark.parametrize(
+    ("what", "code", "message"),
+    [
+        ("s3://b/k", "NoSuchKey", "s3://b/k is not there (NoSuchKey)"),
+        (
+            "s3://b/k",
+            "AccessDenied",
+            "s3://b/k: access denied (AccessDenied): this stage's IAM policies allow only buckets named "
+            "slimception-<stage>-*",
+        ),
+        (
+            "queue q",
+            "AccessDenied",
+            "queue q: access denied (AccessDenied): these credentials' IAM policies do not allow the call",
+        ),
+        (
+            "s3://b/k",
+            "InvalidObjectState",
+            "s3://b/k is archived or encrypted (InvalidObjectState): restore it, or allow this stage to use its key",
+        ),
+        (
+            "s3://b",
+            "PermanentRedirect",
+            "s3://b is in another AWS region (PermanentRedirect): deploy a stage in that region",
+        ),
+        ("queue q", "ExpiredToken", "queue q: ExpiredToken (the credentials have expired: sign in again)"),
+        ("table t", "ThrottlingException", "table t: ThrottlingException"),
+    ],
+)
+def test_a_message_says_what_is_wrong_and_what_to_do(what, code, message):
+    with pytest.raises(SlimceptionError) as caught, translated(what):
+        raise client_error(code)
+    assert str(caught.value) == message
+
+
+def test_a_region_that_is_not_set(monkeypatch):
+    pytest.importorskip("boto3", reason="boto3 is not installed")
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(StorageError, match="sqs: NoRegionError"):
+    with pytest.raises(StorageError, match=r"sqs: NoRegionError \(set a region"):
         client("sqs")

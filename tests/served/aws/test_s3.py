@@ -1,4 +1,4 @@
-"""S3 over moto."""
+"""S3: the fake and the true class over moto alike; then what only the true one has."""
 
 import io
 
@@ -7,6 +7,7 @@ import pytest
 from chalicelib.aws.s3 import PART_BYTES, Listed, Objects
 from chalicelib.errors import ObjectGone, PayloadTooLarge, StorageError
 from tests.served.batch.conftest import BUCKET, aws  # noqa: F401
+from tests.support.fakes import FakeObjects
 
 KEYS = ["in/a b.png", "in/a%.png", "in/a+b.png", "in/ä.png", "in/日本/🐈.png", "in/" + "x" * 1021]
 
@@ -17,17 +18,89 @@ def s3(aws):  # noqa: F811
     return aws("s3")
 
 
-@pytest.fixture
-def objects(s3):
-    return Objects(s3)
+@pytest.fixture(params=["fake", "moto"])
+def objects(request):
+    return FakeObjects() if request.param == "fake" else Objects(request.getfixturevalue("s3"))
+
+
+def put(objects, *keys, data=b"12345"):
+    for key in keys:
+        objects.write(BUCKET, key, [data], "image/png")
 
 
 class TestObjects:
     @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
-    def test_a_key_is_used_as_it_is(self, s3, objects, key):
-        s3.put_object(Bucket=BUCKET, Key=key, Body=b"picture")
+    def test_a_key_is_used_as_it_is(self, objects, key):
+        put(objects, key, data=b"picture")
         assert objects.read(BUCKET, key, 7) == b"picture"
         assert [listed.key for listed in objects.page(BUCKET, "in/", "", 5)] == [key]
+
+    def test_an_object_with_too_many_bytes(self, objects):
+        put(objects, "k", data=b"x" * 101)
+        with pytest.raises(PayloadTooLarge, match="the object has 101 bytes: at most 100"):
+            objects.read(BUCKET, "k", 100)
+        assert objects.read(BUCKET, "k", 101) == b"x" * 101
+
+    def test_pages_follow_one_another(self, objects):
+        put(objects, *KEYS, "other/x.png")
+        found, after = [], ""
+        while page := objects.page(BUCKET, "in/", after, 2):
+            found += page
+            after = page[-1].key
+        assert [listed.key for listed in found] == sorted(KEYS, key=str.encode)
+        assert found[0] == Listed(KEYS[0], 5, "827ccb0eea8a706c4c34a16891f84e7b")
+
+    def test_what_is_not_there(self, objects):
+        with pytest.raises(ObjectGone, match=rf"^s3://{BUCKET}/none is not there \(NoSuchKey\)$"):
+            objects.read(BUCKET, "none", 1)
+        assert objects.page(BUCKET, "none", "", 1) == []
+
+    def test_a_written_object_replaces_the_old_one(self, objects):
+        put(objects, "k")
+        objects.write(BUCKET, "k", iter([b"ab", b"", b"c"]), "text/x")
+        assert objects.read(BUCKET, "k", 3) == b"abc"
+        objects.write(BUCKET, "k", [], "text/x")
+        assert objects.read(BUCKET, "k", 0) == b""
+
+    def test_a_file_that_breaks_off_leaves_nothing(self, objects):
+        def chunks():
+            yield b"x" * (2 * PART_BYTES)
+            yield b"x" * (2 * PART_BYTES)
+            raise StorageError("table")
+
+        with pytest.raises(StorageError, match="table"):
+            objects.write(BUCKET, "out.jsonl", chunks(), "text/x")
+        assert objects.page(BUCKET, "", "", 1) == []
+
+
+class TestFailures:
+    """How tests make the fake fail."""
+
+    def test_at_each_call(self):
+        objects = FakeObjects({"k": b"1"})
+        objects.failures = {"k": StorageError("SlowDown"), BUCKET: ObjectGone("bucket")}
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                objects.read(BUCKET, "k", 1)
+            with pytest.raises(StorageError):
+                objects.write(BUCKET, "k", [b"2"], "text/x")
+            with pytest.raises(ObjectGone):
+                objects.page(BUCKET, "", "", 1)
+        assert objects.kept == {"k": b"1"}
+
+    def test_once_for_each_that_is_listed(self):
+        objects = FakeObjects({"k": b"1"})
+        objects.failures["k"] = [StorageError("SlowDown"), RuntimeError("?")]
+        for kind in (StorageError, RuntimeError):
+            with pytest.raises(kind):
+                objects.read(BUCKET, "k", 1)
+        assert objects.read(BUCKET, "k", 1) == b"1"
+
+
+class TestS3:
+    @pytest.fixture
+    def objects(self, s3):
+        return Objects(s3)
 
     def test_an_object_is_refused_by_its_size_before_it_is_read(self, s3):
         class Unread(io.BytesIO):
@@ -41,18 +114,8 @@ class TestObjects:
         with pytest.raises(PayloadTooLarge, match="101 bytes: at most 100"):
             Objects(Stub()).read(BUCKET, "k", 100)
 
-    def test_pages_follow_one_another(self, s3, objects):
-        for key in [*KEYS, "other/x.png"]:
-            s3.put_object(Bucket=BUCKET, Key=key, Body=b"12345")
-        found, after = [], ""
-        while page := objects.page(BUCKET, "in/", after, 2):
-            found += page
-            after = page[-1].key
-        assert [listed.key for listed in found] == sorted(KEYS, key=str.encode)
-        assert found[0] == Listed(KEYS[0], 5, "827ccb0eea8a706c4c34a16891f84e7b")
-
-    def test_a_short_page_is_no_end(self):
-        """S3 may answer with fewer keys than it was asked for, or none, and have more."""
+    def test_a_short_page_is_no_end(self, s3):
+        """S3 may return fewer keys than requested, or none, although there are more."""
 
         class Reluctant:
             def list_objects_v2(self, MaxKeys, StartAfter="", ContinuationToken="0", **_):  # noqa: N803
@@ -64,9 +127,7 @@ class TestObjects:
         assert [listed.key for listed in Objects(Reluctant()).page(BUCKET, "", "", 3)] == ["k0", "k2", "k3"]
         assert [listed.key for listed in Objects(Reluctant()).page(BUCKET, "", "", 9)] == ["k0", "k2", "k3", "k4"]
 
-    def test_what_is_not_there(self, objects):
-        with pytest.raises(ObjectGone, match=f"s3://{BUCKET}/none is not there"):
-            objects.read(BUCKET, "none", 1)
+    def test_a_bucket_that_is_not_there(self, objects):
         with pytest.raises(ObjectGone, match="NoSuchBucket"):
             objects.page("no-such-bucket", "", "", 1)
 
@@ -78,7 +139,7 @@ class TestObjects:
         answer = s3.get_object(Bucket=BUCKET, Key="out.jsonl")
         assert (answer["Body"].read() == data[:size], answer["ContentType"]) == (True, "text/x")
 
-    def test_a_file_that_breaks_off_leaves_nothing(self, s3, objects):
+    def test_a_file_that_breaks_off_leaves_no_upload(self, s3, objects):
         def chunks():
             yield b"x" * (2 * PART_BYTES)
             yield b"x" * (2 * PART_BYTES)
@@ -86,5 +147,4 @@ class TestObjects:
 
         with pytest.raises(StorageError, match="table"):
             objects.write(BUCKET, "out.jsonl", chunks(), "text/x")
-        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
         assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)

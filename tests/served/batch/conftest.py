@@ -20,7 +20,9 @@ KEYS = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "sort", "K
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """Makes clients of an empty account. Skips where only the runtime is installed."""
-    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto")
+    boto3, moto = (
+        pytest.importorskip(name, reason="moto is not installed: AWS is not tested") for name in ("boto3", "moto")
+    )
     from localaws.shims import tables
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:

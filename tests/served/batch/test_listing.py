@@ -83,7 +83,7 @@ class TestPaging:
 
     def test_folders_are_no_pictures(self):
         rig = Rig(["in/a.png"])
-        rig.objects.contents |= {"in/": b"", "in/sub/": b"", "in/sub/b.png": b"1"}
+        rig.objects.kept |= {"in/": b"", "in/sub/": b"", "in/sub/b.png": b"1"}
         rig.run()
         assert rig.queued() == ["in/a.png", "in/sub/b.png"]
         assert rig.table.get(rig.id).total == 2
@@ -107,6 +107,19 @@ class TestPaging:
         rig.run()
         assert rig.table.get(rig.id).total == 35
 
+    def test_a_queue_that_refuses_some_of_a_page(self):
+        """The page is queued again, and counted once."""
+        rig = Rig([f"in/{n:02}" for n in range(15)])
+        message = rig.listings.bodies[0]
+        rig.pictures.refused = {events.ImageRef(BUCKET, "in/03", 5, batch=rig.id, model="digits", top_k=3).to_message()}
+        with pytest.raises(StorageError, match="refused 1 of 10 messages"):
+            rig.run()
+        assert (len(rig.queued()), rig.table.get(rig.id).total) == (9, 0)
+        rig.pictures.refused.clear()
+        rig.listings.bodies.append(message)
+        rig.run()
+        assert (len(set(rig.queued())), rig.table.get(rig.id).total) == (15, 15)
+
     def test_killed_between_queueing_and_counting(self, monkeypatch):
         """The page is queued again, and counted once."""
         rig = Rig([f"in/{n:02}" for n in range(15)])
@@ -128,34 +141,40 @@ class TestRefusals:
     def test_an_empty_prefix(self):
         rig = Rig(["elsewhere/a.png"])
         rig.run()
-        told = rig.service.describe(rig.id)
-        assert (told["state"], told["total"]) == ("failed", None)
-        assert told["error"] == {"Code": "NotFoundError", "Message": f"no object is under s3://{BUCKET}/in/"}
+        status = rig.service.describe(rig.id)
+        assert (status["state"], status["total"]) == ("failed", None)
+        assert status["error"] == {"Code": "NotFoundError", "Message": f"no object is under s3://{BUCKET}/in/"}
 
     @pytest.mark.parametrize(
         ("problem", "code"),
         [
-            (ObjectForbidden(f"s3://{BUCKET} may not be used"), "ForbiddenError"),
-            (InvalidRequest(f"s3://{BUCKET} lies in another region"), "BadRequestError"),
+            (ObjectForbidden(f"s3://{BUCKET}: access denied"), "ForbiddenError"),
+            (InvalidRequest(f"s3://{BUCKET} is in another AWS region"), "BadRequestError"),
         ],
     )
     def test_a_source_that_cannot_be_listed(self, problem, code):
         rig = Rig()
-        rig.objects.problems[BUCKET] = problem
+        rig.objects.failures[BUCKET] = problem
         rig.run()
         assert rig.service.describe(rig.id)["error"] == {"Code": code, "Message": str(problem)}
 
     def test_what_may_go_well_later_comes_again(self):
         rig = Rig()
-        rig.objects.problems[BUCKET] = StorageError("SlowDown")
+        rig.objects.failures[BUCKET] = StorageError("SlowDown")
         with pytest.raises(StorageError):
             rig.run()
         assert rig.table.get(rig.id).state == "listing"
 
     @pytest.mark.parametrize("body", ["", "{}", "[]", '{"do": "list"}', '{"do": "eat", "batch": "b"}', "[" * 5000])
     def test_a_message_of_unknown_form(self, body):
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(
+            InvalidRequest, match=r'^unknown message: expected {"do": "list" or "finish", "batch": ID}$'
+        ):
             read_message(body)
+
+    @pytest.mark.parametrize(("body", "do"), [(list_message("b1"), "list"), (finish_message("b1"), "finish")])
+    def test_a_message_reads_as_it_was_written(self, body, do):
+        assert read_message(body) == (do, "b1")
 
     def test_an_unknown_batch(self):
         with pytest.raises(UnknownBatch):
@@ -168,13 +187,13 @@ class TestEnd:
         rig.run()
         rig.answer_all()
         rig.lister.work(event_of(finish_message(rig.id)), lambda: 1.0)
-        told = rig.service.describe(rig.id)
-        assert (told["state"], told["total"], told["done"], told["failed"]) == ("complete", 12, 12, 1)
-        assert told["results"] == f"s3://{BUCKET}/results/{rig.id}/results.jsonl"
-        rows = [json.loads(line) for line in rig.objects.contents[f"results/{rig.id}/results.jsonl"].splitlines()]
+        status = rig.service.describe(rig.id)
+        assert (status["state"], status["total"], status["done"], status["failed"]) == ("complete", 12, 12, 1)
+        assert status["results"] == f"s3://{BUCKET}/results/{rig.id}/results.jsonl"
+        rows = [json.loads(line) for line in rig.objects.kept[f"results/{rig.id}/results.jsonl"].splitlines()]
         assert [row["key"] for row in rows] == sorted(rig.queued())
         assert rows[7] == {"key": "in/07.png", **BROKEN}
-        summary = json.loads(rig.objects.contents[f"results/{rig.id}/summary.json"])
+        summary = json.loads(rig.objects.kept[f"results/{rig.id}/summary.json"])
         assert (summary["total"], summary["failed"]) == (12, 1)
         assert (summary["labels"], summary["errors"]) == ({"7": 11}, {"UnprocessableEntityError": 1})
         assert summary["latency_ms"] == {"p50": 2.0, "p95": 2.0, "p99": 2.0, "max": 2.0, "sum": 24.0}
@@ -185,13 +204,13 @@ class TestEnd:
         rig.run()
         rig.table.record(rig.id, [Result("in/a.png", SEVEN)])
         rig.lister.work(event_of(finish_message(rig.id)), lambda: 1.0)
-        told = rig.service.describe(rig.id)
-        assert (told["state"], told["done"], told["total"], told["results"]) == ("running", 1, 2, None)
+        status = rig.service.describe(rig.id)
+        assert (status["state"], status["done"], status["total"], status["results"]) == ("running", 1, 2, None)
 
     def test_answered_before_the_listing_ends(self):
         """No worker sees the end then: the lister does."""
         rig = Rig([f"in/{n:02}.png" for n in range(12)])
-        rig.pictures.on_send = lambda: rig.table.record(rig.id, [Result(k, SEVEN) for k in rig.objects.contents])
+        rig.pictures.on_send = lambda: rig.table.record(rig.id, [Result(k, SEVEN) for k in rig.objects.kept])
         rig.run()
         assert rig.service.describe(rig.id)["state"] == "complete"
 
@@ -204,24 +223,22 @@ class TestEnd:
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
                 rig.lister.finish(rig.id)
-        before = dict(rig.objects.contents)
+        before = dict(rig.objects.kept)
         monkeypatch.setattr(rig.table, "complete", complete)
         rig.lister.finish(rig.id)
-        assert rig.objects.contents[f"results/{rig.id}/results.jsonl"] == before[f"results/{rig.id}/results.jsonl"]
+        assert rig.objects.kept[f"results/{rig.id}/results.jsonl"] == before[f"results/{rig.id}/results.jsonl"]
         assert rig.service.describe(rig.id)["state"] == "complete"
 
-    def test_an_output_that_may_not_be_written_to(self, monkeypatch):
+    def test_an_output_that_may_not_be_written_to(self):
         rig = Rig(["in/a.png"])
         rig.run()
         rig.answer_all()
-
-        def refuse(*_):
-            raise ObjectForbidden(f"s3://{BUCKET}/results/ may not be used by this installation (AccessDenied)")
-
-        monkeypatch.setattr(rig.objects, "write", refuse)
+        rig.objects.failures[f"results/{rig.id}/results.jsonl"] = ObjectForbidden(
+            f"s3://{BUCKET}/results/: access denied"
+        )
         rig.lister.finish(rig.id)
-        told = rig.service.describe(rig.id)
-        assert (told["state"], told["error"]["Code"], told["results"]) == ("failed", "ForbiddenError", None)
+        status = rig.service.describe(rig.id)
+        assert (status["state"], status["error"]["Code"], status["results"]) == ("failed", "ForbiddenError", None)
 
     def test_quantiles_are_values_that_occurred(self):
         summary = Summary()
@@ -236,11 +253,11 @@ class TestService:
         return Service(FakeTable(), FakeQueue())
 
     def test_a_batch_begins(self, service):
-        told = service.start("s3://pictures/some prefix/ü+%20/")
-        assert len(told["id"]) == 32
-        assert told == service.describe(told["id"]) | {"rate_per_s": 0.0}
-        assert (told["state"], told["source"]) == ("listing", "s3://pictures/some prefix/ü+%20/")
-        assert (told["total"], told["estimated_s_left"], told["results"]) == (None, None, None)
+        status = service.start("s3://pictures/some prefix/ü+%20/")
+        assert len(status["id"]) == 32
+        assert status == service.describe(status["id"]) | {"rate_per_s": 0.0}
+        assert (status["state"], status["source"]) == ("listing", "s3://pictures/some prefix/ü+%20/")
+        assert (status["total"], status["estimated_s_left"], status["results"]) == (None, None, None)
 
     @pytest.mark.parametrize(
         "source",
@@ -277,8 +294,8 @@ class TestService:
             service.start(source, output=output)
 
     def test_an_output_of_ones_own(self, service):
-        told = service.start("s3://pictures/in/", output="s3://elsewhere/out")
-        assert told["source"] == "s3://pictures/in/"
+        status = service.start("s3://pictures/in/", output="s3://elsewhere/out")
+        assert status["source"] == "s3://pictures/in/"
 
     @pytest.mark.parametrize("batch_id", ["", "none", "../x", "x" * 100, "ü"])
     def test_an_unknown_id(self, service, batch_id):
@@ -287,6 +304,6 @@ class TestService:
 
     def test_rate_and_time_left(self):
         batch = Batch("b", BUCKET, "in/", BUCKET, "out/", created=1000.0, state="running", total=100, done=25, failed=1)
-        told = batch.describe(now=1010.0)
-        assert (told["rate_per_s"], told["estimated_s_left"], told["total"]) == (2.5, 30, 100)
+        status = batch.describe(now=1010.0)
+        assert (status["rate_per_s"], status["estimated_s_left"], status["total"]) == (2.5, 30, 100)
         assert batch.describe(now=1000.0)["rate_per_s"] >= 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.batch.record import Batch, Result, open_batch
-from chalicelib.batch.table import TRIES, Table
+from chalicelib.batch.table import COUNTS, TRIES, Table
 from chalicelib.errors import StorageError
 from tests.served.batch.conftest import BUCKET
 
@@ -117,6 +117,36 @@ class TestDynamoDb:
             worker.record("b1", [Result(f"k{number}", SEVEN), Result("same", SEVEN)])
         assert moto_table.get("b1").done == 7
 
+    def test_counts_are_read_consistently(self):
+        """Two workers that store the last results must not both miss the other's: nobody would ask for the files."""
+        asked: list[dict] = []
+
+        class Recording:
+            def get_paginator(self, call):
+                assert call == "query"
+                return self
+
+            def paginate(self, **arguments):
+                asked.append(arguments)
+                return []
+
+        table = Table(Recording(), "batches")
+        assert (table.get("b1"), list(table.results("b1"))) == (None, [])
+        assert [arguments["ConsistentRead"] for arguments in asked] == [True, True]
+
+    def test_workers_spread_their_counts(self):
+        """Each item takes 1,000 writes a second, and a transaction fails if another one writes the same item."""
+        written: list[str] = []
+
+        class Recording:
+            def transact_write_items(self, TransactItems):  # noqa: N803 - boto3's name
+                written.append(TransactItems[-1]["Update"]["Key"]["sort"]["S"])
+
+        for _ in range(100):
+            Table(Recording(), "batches").record("b1", [Result("k", SEVEN)])
+        assert set(written) <= {f"count {number}" for number in range(COUNTS)}
+        assert len(set(written)) >= 10, "100 tables took only these"
+
     def test_items_end_by_themselves(self, aws, moto_table):
         moto_table.create(batch_of())
         moto_table.record("b1", [Result("k", SEVEN)])
@@ -128,7 +158,7 @@ class TestDynamoDb:
         table, waits = conflicting(TRIES - 1)
         assert table.record("b1", [Result("k", SEVEN)]) == 1
         assert len(waits) == TRIES - 1
-        with pytest.raises(StorageError, match="others wrote the same items"):
+        with pytest.raises(StorageError, match="other functions wrote the same items"):
             conflicting(TRIES)[0].record("b1", [Result("k", SEVEN)])
 
     def test_another_refusal_is_for_later(self):

@@ -1,4 +1,4 @@
-"""Messages in, results and failures out: what never succeeds is a result, what may succeed later comes again."""
+"""Messages in, results and retries out: a permanent error is a result, a temporary one comes again."""
 
 import json
 import time
@@ -91,9 +91,24 @@ class TestAnswers:
         assert rig.table.get("b1").failed == 1
 
     def test_a_forbidden_object(self, rig):
-        rig.objects.problems["in/seven.png"] = ObjectForbidden("s3://x may not be used")
+        rig.objects.failures["in/seven.png"] = ObjectForbidden("s3://x: access denied")
         assert rig.work(ref("in/seven.png")) == []
         assert rig.rows()["in/seven.png"]["error"]["Code"] == "ForbiddenError"
+
+    def test_its_milliseconds_are_those_of_waiting_and_classifying(self, rig, monkeypatch):
+        read = rig.objects.read
+
+        def slow(*arguments) -> bytes:
+            time.sleep(0.05)
+            return read(*arguments)
+
+        monkeypatch.setattr(rig.objects, "read", slow)
+        began = time.perf_counter()
+        rig.work(ref("in/seven.png"), ref("in/text.png"))
+        wall_ms = (time.perf_counter() - began) * 1000
+        took_ms = [result.milliseconds for result in rig.table.results("b1")]
+        assert max(took_ms) >= 45
+        assert sum(took_ms) <= wall_ms  # both were fetched at once: the sum is the time for which the worker was busy
 
     def test_what_the_event_says_is_too_large_is_not_asked_for(self, rig):
         rig.work(ref("in/seven.png", size_bytes=MAX_BYTES + 1))
@@ -103,11 +118,11 @@ class TestAnswers:
 
 class TestFailures:
     def test_one_that_may_succeed_later_among_nine_good(self, rig, seven):
-        rig.objects.contents |= {f"in/{n}.png": seven for n in range(10)}
-        rig.objects.problems["in/4.png"] = StorageError("s3://x: SlowDown")
+        rig.objects.kept |= {f"in/{n}.png": seven for n in range(10)}
+        rig.objects.failures["in/4.png"] = StorageError("s3://x: SlowDown")
         assert rig.work(*(ref(f"in/{n}.png") for n in range(10))) == ["m4"]
         assert sorted(rig.rows()) == [f"in/{n}.png" for n in range(10) if n != 4]
-        del rig.objects.problems["in/4.png"]
+        del rig.objects.failures["in/4.png"]
         assert rig.work(ref("in/4.png")) == []
         assert len(rig.rows()) == 10
 
@@ -122,7 +137,7 @@ class TestFailures:
         assert rig.work() == []
 
     def test_an_unforeseen_exception(self, rig):
-        rig.objects.problems["in/seven.png"] = RuntimeError("?")
+        rig.objects.failures["in/seven.png"] = RuntimeError("?")
         assert rig.work(ref("in/seven.png"), ref("in/text.png")) == ["m0"]
 
     def test_no_time_left(self, rig):
@@ -130,6 +145,31 @@ class TestFailures:
         keys = ("in/seven.png", "in/text.png", "in/cut.png")
         assert rig.work(*map(ref, keys), remaining_ms=lambda: next(left)) == ["m1", "m2"]
         assert list(rig.rows()) == ["in/seven.png"]
+
+    def test_exactly_the_margin_is_time_enough(self, rig):
+        assert rig.work(ref("in/seven.png"), remaining_ms=lambda: float(MARGIN_MS)) == []
+
+    def test_one_of_the_pictures_of_a_message(self, rig):
+        """The message comes again, and its good picture then has a result already."""
+        rig.objects.failures["in/cut.png"] = [StorageError("s3://x: SlowDown")]
+        keys = ("in/seven.png", "in/cut.png", "in/text.png")
+        message = json.dumps([json.loads(ref(key).to_message()) for key in keys])
+        assert rig.work(message) == ["m0"]
+        assert list(rig.rows()) == ["in/seven.png"]
+        assert rig.work(message) == []
+        assert sorted(rig.rows()) == sorted(keys)
+
+    def test_only_the_messages_of_the_batch_that_cannot_be_stored_come_again(self, rig, monkeypatch):
+        record = rig.table.record
+
+        def refuse(batch_id, results):
+            if batch_id == "b2":
+                raise StorageError("table")
+            return record(batch_id, results)
+
+        monkeypatch.setattr(rig.table, "record", refuse)
+        assert rig.work(ref("in/seven.png"), ref("in/text.png", batch="b2"), ref("in/cut.png")) == ["m1"]
+        assert sorted(rig.rows()) == ["in/cut.png", "in/seven.png"]
 
     def test_results_that_cannot_be_stored(self, rig, monkeypatch):
         def refuse(*_):
@@ -161,7 +201,7 @@ class TestSecondTries:
         class Killed(BaseException):
             pass
 
-        rig.objects.problems["in/seven.png"] = Killed()  # in the middle
+        rig.objects.failures["in/seven.png"] = Killed()  # in the middle
         for receives in (2, 3):
             with pytest.raises(Killed):
                 rig.work(*map(ref, self.KEYS), again={0, 1, 2}, receives=receives)
@@ -169,9 +209,18 @@ class TestSecondTries:
         assert sorted(rig.rows()) == ["in/cut.png", "in/text.png"]
 
     def test_what_fails_again_is_not_deleted(self, rig):
-        rig.objects.problems["in/seven.png"] = StorageError("s3://x: SlowDown")
+        rig.objects.failures["in/seven.png"] = StorageError("s3://x: SlowDown")
         assert rig.work(ref("in/seven.png"), "no JSON", again={0, 1}) == ["m0", "m1"]
         assert rig.pictures.deleted == []
+
+    @pytest.mark.parametrize("receives", [1, 2, 3])
+    def test_a_message_is_answered_once_in_an_invocation_however_often_it_came(self, rig, receives):
+        rig.work(*map(ref, self.KEYS), again={0, 1, 2}, receives=receives)
+        assert sorted(rig.objects.reads) == sorted(self.KEYS)
+
+    def test_a_retry_for_which_no_time_is_left_comes_again(self, rig):
+        assert rig.work(*map(ref, self.KEYS), again={0}, remaining_ms=lambda: MARGIN_MS - 1.0) == ["m0", "m1", "m2"]
+        assert (rig.rows(), rig.pictures.deleted) == ({}, [])
 
     def test_a_refused_deletion_does_no_harm(self, rig, monkeypatch):
         def refuse(_):
@@ -218,7 +267,7 @@ class TestIncoming:
         return json.dumps({"Records": [record]})
 
     def test_what_is_dropped_belongs_to_its_day(self, rig, seven):
-        rig.objects.contents |= {"incoming/a b.png": seven, "incoming/c.png": b""}
+        rig.objects.kept |= {"incoming/a b.png": seven, "incoming/c.png": b""}
         bodies = [self.notification("incoming/a+b.png"), self.notification("incoming/c.png", day="2026-02-01")]
         assert rig.work(*bodies, *bodies) == []
         first, second = (rig.table.get(f"incoming-{day}") for day in ("2026-01-31", "2026-02-01"))
@@ -227,7 +276,7 @@ class TestIncoming:
         assert rig.listings.bodies == []
 
     def test_new_content_under_an_old_key_is_a_new_result(self, rig, seven):
-        rig.objects.contents["incoming/a.png"] = seven
+        rig.objects.kept["incoming/a.png"] = seven
         for etag in ("e1", "e2", "e2"):
             rig.work(self.notification("incoming/a.png", etag))
         assert rig.table.get("incoming-2026-01-31").done == 2

@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from chalicelib.batch.cli import main as command_line
+from chalicelib.batch.cli.folder import run as run_folder
+from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.progress import Progress
+from chalicelib.config import Settings
 from chalicelib.inference.answer import answer
 from tests.support.paths import ROOT
 
@@ -33,6 +37,9 @@ def folder(tmp_path, seven):
     return made
 
 
+needs_tqdm = pytest.mark.skipif(find_spec("tqdm") is None, reason="tqdm is not installed: no progress bar")
+
+
 @pytest.fixture(autouse=True)
 def embedded(monkeypatch):
     """The model is `digits`, whatever lies in models/."""
@@ -47,6 +54,7 @@ def rows_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@needs_tqdm
 def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, capfd):
     out = tmp_path / "out.jsonl"
     assert run(folder, "--out", out, "--processes", 2, "--top-k", 2) == 0
@@ -61,6 +69,7 @@ def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, ca
     assert not list(tmp_path.glob("*part*"))
 
 
+@needs_tqdm
 def test_csv(folder, tmp_path):
     out = tmp_path / "out.csv"
     assert run(folder, "--out", out, "--processes", 1) == 0
@@ -69,7 +78,8 @@ def test_csv(folder, tmp_path):
     assert (rows["sub/text.png"]["label"], rows["sub/text.png"]["error"]) == ("", "UnsupportedMediaTypeError")
 
 
-def test_a_journal_is_gone_on_with(folder, tmp_path, capsys):
+@needs_tqdm
+def test_a_journal_is_resumed(folder, tmp_path, capsys):
     """What it holds is not asked for again; its last line, cut off, is."""
     out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
     assert run(folder, "--out", whole, "--processes", 1) == 0
@@ -85,6 +95,30 @@ def test_a_journal_is_gone_on_with(folder, tmp_path, capsys):
     assert out.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize("text", ["five", "0", "-1", "1.5", "", "²"])
+@pytest.mark.parametrize("option", ["--top-k", "--processes"])
+def test_a_number_that_is_none(folder, capsys, option, text):
+    with pytest.raises(SystemExit) as ended:
+        run(folder, f"{option}={text}")
+    assert ended.value.code == 2
+    expected = f"error: argument {option}: {text!r} was given: expected a whole number of at least 1\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
+def test_what_is_shown_as_done_is_in_the_journal(folder, tmp_path):
+    """If the run is killed then, the next one does not answer it again."""
+    job = Job(folder, tmp_path / "out.jsonl", 1)
+    shown: list[tuple[int, int]] = []
+
+    def show(done: int, total: int, failed: int) -> None:
+        shown.append((done, len(job.journal.read_text().splitlines()) - 1))  # without its head
+
+    run_folder(job, Settings.from_env(), show)
+    assert shown[-1][0] == len(NAMES)
+    assert all(done == kept for done, kept in shown), shown
+
+
+@needs_tqdm
 def test_a_picture_larger_than_the_limit(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MAX_OBJECT_BYTES", "20")
     assert run(folder, "--out", tmp_path / "out.jsonl", "--processes", 1) == 0
@@ -95,8 +129,8 @@ def test_a_picture_larger_than_the_limit(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "nowhere is no folder, and no s3://bucket/prefix"),
-        (("{empty}",), "holds no picture (.bmp, .gif, .jpeg, .jpg, .png, .webp)"),
+        (("nowhere",), "nowhere is not a folder: expected a folder, or s3://bucket/prefix"),
+        (("{empty}",), "holds no picture: expected files ending with .bmp, .gif, .jpeg, .jpg, .png, .webp"),
         (("{folder}", "--model", "none"), "no model is called 'none'"),
         (("{folder}", "--top-k", "11"), '"top_k" is 11: this model has 10 classes'),
         (("{folder}", "--out", "{empty}/no/out.jsonl"), "No such file or directory"),
@@ -106,10 +140,11 @@ def test_an_error_is_one_line(folder, tmp_path, capsys, arguments, message):
     (tmp_path / "empty").mkdir()
     places = {"folder": folder, "empty": tmp_path / "empty"}
     assert run(*(argument.format(**places) for argument in arguments)) == 2
-    told = capsys.readouterr().err
-    assert message in told and told.count("\n") == 1
+    shown = capsys.readouterr().err
+    assert message in shown and shown.count("\n") == 1
 
 
+@needs_tqdm
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_killed_and_started_again_it_ends_with_the_same_file(tmp_path, seven, how):
     """Ctrl-C reaches every process of the group; SIGKILL the command alone, whose processes then end themselves."""
@@ -157,6 +192,7 @@ def commands():
         yield path
 
 
+@needs_tqdm
 def test_progress():
     stream = io.StringIO()
     with Progress(stream) as progress:
@@ -168,6 +204,7 @@ def test_progress():
     assert "100%" in last and "60/60" in last and "failed=2" in last
 
 
+@needs_tqdm
 def test_a_line_beside_progress():
     stream = io.StringIO()
     with Progress(stream) as progress:
@@ -177,6 +214,7 @@ def test_a_line_beside_progress():
     assert "before\n" in stream.getvalue() and "during\n" in stream.getvalue()
 
 
+@needs_tqdm
 def test_progress_that_is_broken_off_ends_its_line():
     stream = io.StringIO()
     with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:

@@ -6,18 +6,21 @@ import subprocess
 import sys
 import threading
 import time
-from multiprocessing import active_children
+from dataclasses import replace
+from multiprocessing import Pipe, active_children
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.batch.cli import child
 from chalicelib.batch.cli.folder import list_pictures
 from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.processes import LONGEST, Processes, chunks
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import InvalidRequest, ModelError, ServiceError, UnknownModel
+from chalicelib.inference.store import ModelStore
 from tests.support.bundles import write_bundle
 from tests.support.paths import ROOT
 from tests.support.pictures import encode, plain
@@ -121,10 +124,31 @@ def test_a_process_that_ends_while_it_loads(folder):
             processes.model()
 
 
+def test_a_child_has_one_thread(folder, monkeypatch):
+    """Processes gain more than threads within one, and both together are slower than either."""
+    threads: list[int] = []
+
+    class Recording(ModelStore):
+        def __init__(self, settings: Settings) -> None:
+            threads.append(settings.num_threads)
+            super().__init__(settings)
+
+    monkeypatch.setattr(child, "ModelStore", Recording)
+    ours, theirs = Pipe()
+    ours.send(NAMES[:2])
+    server = threading.Thread(target=child.serve, args=(theirs, job_of(folder), replace(SETTINGS, num_threads=4)))
+    server.start()
+    assert ours.recv().model == "digits"
+    assert [line.key for line in ours.recv()] == NAMES[:2]
+    ours.close()
+    server.join(20)
+    assert (threads, server.is_alive()) == ([1], False)
+
+
 @pytest.mark.parametrize(
     ("asked", "error"), [({"model": "none"}, UnknownModel), ({"top_k": 11}, InvalidRequest), ({}, ModelError)]
 )
-def test_what_cannot_be_loaded_is_told_before_anything_is_begun(folder, tmp_path, asked, error):
+def test_what_cannot_be_loaded_is_raised_before_anything_is_begun(folder, tmp_path, asked, error):
     settings = SETTINGS if asked else Settings(model_dirs=(tmp_path,))
     with Processes(job_of(folder, **asked), settings) as processes, pytest.raises(error):
         processes.model()
@@ -151,9 +175,9 @@ def test_ctrl_c_while_processes_start_is_one_line(folder):
         while not any("spawn_main" in command_of(child) for child in children.read_text().split()):
             assert time.monotonic() < deadline and running.poll() is None
         os.killpg(running.pid, signal.SIGINT)
-        out, told = running.communicate(timeout=20)
+        out, shown = running.communicate(timeout=20)
     assert (running.returncode, out) == (130, "")
-    assert "Traceback" not in told and told.rstrip().endswith("`watch ID` with a batch on AWS")
+    assert "Traceback" not in shown and shown.rstrip().endswith("or `watch ID` for a batch on AWS")
 
 
 def command_of(process: str) -> str:

@@ -1,0 +1,36 @@
+"""What a batch costs: the constants are those of what is deployed."""
+
+import json
+
+import pytest
+
+import app
+from chalicelib.batch import cost
+from chalicelib.batch.wiring import PICTURES
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_memory_is_that_of_the_deployed_worker(stage):
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    assert config["stages"][stage]["lambda_functions"]["worker"]["lambda_memory_size"] == cost.MEMORY_GB * 1024
+
+
+def test_an_invocation_has_as_many_pictures_as_the_handler_takes():
+    (source,) = [one for one in app.app.event_sources if getattr(one, "queue", "").endswith(f"-{PICTURES}")]
+    assert (source.name, source.batch_size) == ("worker", cost.PICTURES_AT_ONCE)
+
+
+def test_a_million_pictures():
+    """By hand: 10 ms of 1,769 MB each; 200,000 invocations; SQS sends ten and receives and deletes five at once."""
+    found = cost.estimate(1_000_000, 10_000_000)
+    assert found == pytest.approx(
+        {
+            "lambda_usd": 10_000 * 1769 / 1024 * 0.0000166667 + 0.04,
+            "sqs_usd": (100_000 + 400_000) * 0.40 / 1e6,
+            "s3_usd": 0.4,
+            "dynamodb_usd": 2 * 1_200_000 * 0.625 / 1e6,
+            "total_usd": 0.287925 + 0.04 + 0.2 + 0.4 + 1.5,
+        },
+        abs=2e-5,
+    )
