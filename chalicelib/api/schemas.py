@@ -1,9 +1,10 @@
 """The answers as JSON Schema. It is strict, so that a field added only here or only in a view fails a test."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from chalicelib.api.contract import Schema
+from chalicelib.batch.record import BatchState
 from chalicelib.inference.card import COLORS, SCORES
 from chalicelib.statuses import STATUS, UNEXPECTED
 
@@ -109,7 +110,7 @@ COMPONENTS: dict[str, Schema] = {
     "Batch": _object(
         {
             "id": STRING,
-            "state": {"enum": ["listing", "running", "complete", "failed", "open"]},
+            "state": {"enum": list(get_args(BatchState))},
             "source": STRING,
             "total": {**WHOLE, "type": ["integer", "null"]},
             "listed": WHOLE,

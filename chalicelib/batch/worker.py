@@ -82,10 +82,10 @@ class Worker:
         to_retry: ToRetry = {}
         retries, new = _split(event["Records"])
         for record in retries:
-            failed = self._answer([record], remaining_ms)
-            if not failed:
+            unanswered = self._answer([record], remaining_ms)
+            if not unanswered:
                 self._delete(record)
-            to_retry |= failed
+            to_retry |= unanswered
         to_retry |= self._answer(new, remaining_ms)
         for message_id, retry in to_retry.items():
             log("message_returned", message_id=message_id, reason=retry.reason)
