@@ -17,6 +17,7 @@ from chalicelib.inference.classifier import Classifier
 from chalicelib.inference.engine import Engine, find_engine
 from chalicelib.inference.registry import load_bundle
 from chalicelib.inference.store import ModelStore
+from chalicelib.telemetry import cold_start
 from tests.support.bundles import write_bundle
 from tests.support.paths import ROOT
 
@@ -45,7 +46,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
 
     def start(models_dir: Path, **settings: Any) -> Client:
         given = Settings(model_dirs=(models_dir,), **settings)
-        monkeypatch.setattr(runtime, "api", Api(given, ModelStore(given)))
+        monkeypatch.setattr(runtime, "api", Api(given, ModelStore(given, cold_start)))
         return Client(app.app, project_dir=str(ROOT))
 
     return start

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from chalicelib.errors import InvalidRequest, PayloadTooLarge, UnsupportedImage
-from chalicelib.inference.images import ACCEPTED
+from chalicelib.inference.formats import ACCEPTED
 
 BINARY_TYPES = [
     "image/jpeg",

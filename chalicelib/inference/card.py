@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from chalicelib.errors import ModelError
 
-COLORS = ("RGB", "BGR", "L")
-SCORES = ("probabilities", "logits")
+Color = Literal["RGB", "BGR", "L"]
+Scores = Literal["probabilities", "logits"]
+COLORS: tuple[Color, ...] = get_args(Color)
+SCORES: tuple[Scores, ...] = get_args(Scores)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class InputSpec:
 
     width: int
     height: int
-    color: str
+    color: Color
     crop: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -32,7 +34,7 @@ class InputSpec:
         return 1 if self.color == "L" else 3
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be served."""
+        """Raise ModelError for a value that cannot be served."""
         sides = f"input is {self.width!r}x{self.height!r}, expected whole numbers of at least 1"
         _require(_is_whole(self.width, 1) and _is_whole(self.height, 1), sides)
         _require(self.color in COLORS, f"input.color is {self.color!r}, expected one of {', '.join(COLORS)}")
@@ -54,11 +56,11 @@ class OutputSpec:
     """
 
     classes: int
-    scores: str = "probabilities"
+    scores: Scores = "probabilities"
     label_offset: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be served."""
+        """Raise ModelError for a value that cannot be served."""
         _require(_is_whole(self.classes, 1), f"output.classes is {self.classes}, expected at least 1")
         _require(self.scores in SCORES, f"output.scores is {self.scores!r}, expected one of {', '.join(SCORES)}")
         _require(_is_whole(self.label_offset, 0), f"output.label_offset is {self.label_offset}, expected at least 0")
@@ -66,7 +68,11 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The whole card. `version` is the start of the model file's SHA-256, so that it names the content."""
+    """The whole card. `version` is the start of the model file's SHA-256, so that it names the content.
+
+    `quantization` is what the conversion says of the weights ("dynamic", "int8", ...). It is only shown: what the
+    interpreter needs is in the model file.
+    """
 
     name: str
     sha256: str
@@ -89,7 +95,7 @@ class ModelCard:
         return {"name": fields.pop("name"), "version": self.version, **fields}
 
     def summary(self) -> dict[str, Any]:
-        """What every answer says of the model that gave it."""
+        """The part of the card that every response of the API repeats."""
         about: dict[str, Any] = {"name": self.name, "version": self.version, "quantization": self.quantization}
         if not self.trained:
             about["warning"] = "untrained: the weights are random, and so are the answers"
@@ -97,7 +103,7 @@ class ModelCard:
 
     @classmethod
     def from_dict(cls, fields: Any) -> "ModelCard":
-        """Read a card; raises ModelError naming what is missing or wrong."""
+        """Read a card; raises ModelError, which names the field that is missing or wrong."""
         try:
             given, wanted = dict(fields), dict(fields["input"])
             given.pop("version", None)

@@ -17,13 +17,12 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImage
 
 from chalicelib.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
 from chalicelib.inference.card import InputSpec
+from chalicelib.inference.formats import ACCEPTED, FORMATS, MEGAPIXEL
 
-ACCEPTED = "JPEG, PNG, WebP, GIF and BMP are accepted"
-MEGAPIXEL = 1_000_000
-MAX_AREA_PX = dict.fromkeys(("PNG", "WEBP", "GIF", "BMP"), 25 * MEGAPIXEL)
-MAX_AREA_PX |= {"JPEG": 100 * MEGAPIXEL, "progressive JPEG": 51 * MEGAPIXEL}
-"""Per format, for 400 MB of memory: WebP takes up to 15.5 bytes a pixel. A JPEG at reduced scale takes little,
-but one of several scans up to 8: its decoder keeps 16 bits for each pixel of each component."""
+PROGRESSIVE_JPEG = "progressive JPEG"
+MAX_AREA_PX = {name: served.max_area_px for name, served in FORMATS.items()} | {PROGRESSIVE_JPEG: 51 * MEGAPIXEL}
+"""A JPEG of several scans takes up to 8 bytes a pixel at any scale: its decoder keeps 16 bits for each pixel of
+each component."""
 MAX_SIDE_PX = 16_384
 MAX_JPEG_SCANS = 100
 """Each scan of a progressive JPEG costs a pass over the picture; real pictures have at most 59."""
@@ -32,12 +31,11 @@ BACKGROUND = (255, 255, 255)
 DRAFT_OVERSAMPLING = 2
 """A JPEG is decoded at the smallest scale that leaves this many pixels for each one wanted."""
 
-# Pillow's own check warns above this area and raises above twice as much; `decode` heeds both.
+# Pillow's own check warns above this area and raises above twice as much; `decode` handles both.
 Image.MAX_IMAGE_PIXELS = MAX_AREA_PX["JPEG"]
-warnings.filterwarnings("ignore", module=r"PIL\.")  # what a caller's picture is like is no news for the log
+warnings.filterwarnings("ignore", module=r"PIL\.")  # they describe the caller's picture, and do not belong in our log
 
 _SCAN = b"\xff\xda"
-_SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
 _OTHERS = {b"%PDF": "PDF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"8BPS": "PSD", b"<": "SVG, XML or HTML", b"%!": "EPS"}
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
@@ -70,7 +68,7 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
     try:
         image = Image.open(stream, formats=[image_format])  # a JPEG is now read to its first scan
         more_scans = image_format == "JPEG" and data.find(_SCAN, stream.tell()) >= 0
-        _check_size(image, "progressive JPEG" if more_scans else image_format)
+        _check_size(image, PROGRESSIVE_JPEG if more_scans else image_format)
         image.draft(None, _draft_size(spec))  # only JPEG heeds it
         image.load()
     except (ImageTooLarge, MemoryError):
@@ -86,11 +84,9 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
 
 def sniff(data: bytes) -> str:
     """The format that the first bytes announce, whatever name or type came along; raises UnsupportedImage."""
-    for signature, name in _SIGNATURES.items():
-        if data.startswith(signature):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
+    for image_format, served in FORMATS.items():
+        if all(data.startswith(part, offset) for offset, part in served.signature.items()):
+            return image_format
     kind = next((name for start, name in _OTHERS.items() if data.lstrip().startswith(start)), None)
     what = f"this looks like {kind}" if kind else "the bytes are no known image format"
     raise UnsupportedImage(f"{what} ({len(data)} bytes received): {ACCEPTED}")
