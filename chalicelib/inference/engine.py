@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from chalicelib.config import EngineName
 from chalicelib.errors import EngineError
 
-_PACKAGES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+PACKAGES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+"""The engine's name, as in the setting ENGINE, to the package to import; "auto" tries them in this order."""
 
 
 class Engine(NamedTuple):
@@ -35,7 +36,7 @@ class Engine(NamedTuple):
 def find_engine(wanted: EngineName = "auto") -> Engine:
     """The engine `wanted`, or for "auto" the first one that can be imported; raises EngineError if there is none."""
     problems: list[Exception] = []
-    for name, package in _PACKAGES.items():
+    for name, package in PACKAGES.items():
         if wanted in ("auto", name):
             try:
                 version = getattr(importlib.import_module(package), "__version__", "unknown")

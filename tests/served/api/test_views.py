@@ -30,7 +30,7 @@ def api(models_dir) -> Api:
 
 def api_over(models_dir: Path, **settings) -> Api:
     given = Settings(model_dirs=(models_dir,), **settings)
-    return Api(given, ModelStore(given))
+    return Api(given, ModelStore(given, cold_start))
 
 
 class BrokenStore:

@@ -15,7 +15,8 @@ from PIL import Image
 from chalicelib.errors import ClientError, ImageTooLarge, UndecodableImage, UnsupportedImage
 from chalicelib.inference import images
 from chalicelib.inference.card import InputSpec
-from chalicelib.inference.images import MEGAPIXEL, decode, to_pixels
+from chalicelib.inference.formats import FORMATS, MEGAPIXEL
+from chalicelib.inference.images import decode, to_pixels
 from tests.support.pictures import (
     bmp_claiming,
     encode,
@@ -28,7 +29,6 @@ from tests.support.pictures import (
 )
 
 SPEC = InputSpec(32, 24, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as outside the tests; see `images`
 
 
@@ -64,7 +64,7 @@ class TestBrokenFiles:
 
     @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(
-        image_format=st.sampled_from(FORMATS),
+        image_format=st.sampled_from(list(FORMATS)),
         flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=8),
     )
     def test_flipped_bits(self, image_format, flips):
@@ -74,7 +74,7 @@ class TestBrokenFiles:
         outcome(bytes(data))
 
     @settings(max_examples=200, deadline=None, derandomize=True)
-    @given(image_format=st.sampled_from(FORMATS), tail=st.binary(max_size=200), keep=st.integers(2, 60))
+    @given(image_format=st.sampled_from(list(FORMATS)), tail=st.binary(max_size=200), keep=st.integers(2, 60))
     def test_junk_behind_an_honest_start(self, image_format, tail, keep):
         outcome(sample(image_format)[:keep] + tail)
 
