@@ -1,4 +1,4 @@
-"""Settings: read from the environment once, typed, checked. No other module reads the environment."""
+"""Settings: read from the environment once, typed and checked. No other module reads the environment."""
 
 import math
 import os
@@ -25,10 +25,10 @@ EMBEDDED_MODELS = Path(__file__).parent / "models"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment decides."""
+    """The settings, with their defaults."""
 
     model_dirs: tuple[Path, ...] = (PROJECT_DIR / "models", Path("/opt/models"), EMBEDDED_MODELS)
-    """Where bundles are looked for, in this order."""
+    """The directories that are searched for bundles, in this order."""
     model_name: str | None = None
     """The default model; None means the first bundle found. In an A/B test it is the first of the two."""
     ab_test: "Split | None" = None
@@ -38,7 +38,7 @@ class Settings:
     num_threads: int = 1
     """Of the interpreter."""
     max_body_bytes: int = 6 * 1024 * 1024
-    """Lambda's own limit for one invocation, so that `chalice local` refuses what Lambda would refuse."""
+    """Lambda's limit for one invocation, so that `chalice local` refuses the same bodies as Lambda."""
     cors_allow_origin: str = "*"
     """The origin whose pages may call the API from a browser; "*" means any."""
     customers: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Settings:
     function_name: str | None = None
     """Lambda's name of this function; None outside Lambda, where nothing reads metrics."""
     warm_in_init: bool = False
-    """Load the default model in Lambda's INIT phase; for SnapStart, whose snapshot then holds a warm model."""
+    """Load the default model in Lambda's INIT phase. It is for SnapStart: the snapshot then holds a warm model."""
     memory_mb: int | None = None
     """The function's memory size; None outside Lambda."""
     batch_prefix: str | None = None
@@ -66,7 +66,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; raises ConfigError naming the variable that cannot be used."""
+        """Read the settings; raises ConfigError, which names the variable whose value cannot be used."""
         memory_mb = _positive_int(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         first = env.get("MODEL_DIR")
         ab_test = _ab_test(env, "AB_TEST")
@@ -91,7 +91,7 @@ class Settings:
 
 
 def default_threads(memory_mb: int | None) -> int:
-    """The machine's vCPUs; in Lambda no more than the share of them that the memory size buys."""
+    """The number of the machine's vCPUs; in Lambda at most as many as the memory size pays for, rounded up."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cpus if memory_mb is None else min(cpus, math.ceil(memory_mb / MEMORY_MB_PER_VCPU))
 

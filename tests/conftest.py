@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from chalice.test import Client
+from hypothesis import HealthCheck, settings
 
 import app
 from chalicelib import runtime
@@ -20,6 +21,9 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import cold_start
 from tests.support.bundles import write_bundle
 from tests.support.paths import ROOT
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # on a machine that is busy, even an example of a few microseconds may take 200 ms
 
 
 @pytest.fixture(scope="session")

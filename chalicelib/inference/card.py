@@ -1,4 +1,4 @@
-"""The model card, `model.json`: everything that a model needs besides its weights and its labels."""
+"""The model card, `model.json`: everything that a model needs apart from its weights and its labels."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,9 +16,9 @@ SCORES: tuple[Scores, ...] = get_args(Scores)
 class InputSpec:
     """How a picture becomes the model's input.
 
-    The middle `crop` of the shorter side is kept (1 squeezes the whole picture), resized bilinearly to
-    `width` x `height` px, put into `color` order, and each channel becomes `(value - mean) / std`, where
-    `value` is in 0..255.
+    The centred box of the input's aspect ratio that covers `crop` of the picture is kept; a `crop` of 1 keeps the
+    whole picture and squeezes it. The box is resized bilinearly to `width` x `height` px and put into `color` order.
+    Each channel becomes `(value - mean) / std`, where `value` is in 0..255.
     """
 
     width: int
@@ -50,9 +50,9 @@ class InputSpec:
 class OutputSpec:
     """How the model's output becomes scores.
 
-    `classes` counts the labels. `scores` says what the output holds: "probabilities" are served as they
-    are, "logits" go through a softmax. The first `label_offset` outputs have no label (1 for networks of
-    1,001 classes whose first is "background") and are never an answer.
+    `classes` is the number of labels. `scores` says what the output holds: "probabilities" are served as they are,
+    "logits" go through a softmax over all outputs. The first `label_offset` outputs have no label and are never
+    predicted: it is 1 for networks of 1,001 classes whose first is "background".
     """
 
     classes: int
@@ -90,7 +90,7 @@ class ModelCard:
         return self.sha256[:12]
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON, `version` included."""
+        """The card as JSON, including `version`."""
         fields = asdict(self)
         return {"name": fields.pop("name"), "version": self.version, **fields}
 

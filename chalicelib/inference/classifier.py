@@ -1,4 +1,4 @@
-"""A loaded model: image bytes in, ranked labels out."""
+"""A loaded model: a picture's bytes in, ranked labels out."""
 
 import threading
 import time
@@ -90,7 +90,9 @@ class Classifier:
         Raises ModelError if the model gives NaN or infinity.
         """
         began = time.perf_counter()
-        tensor = self._encoder.encode(pixels).reshape(self._input["shape"])  # some models have no batch dimension
+        tensor = self._encoder.encode(pixels).reshape(
+            self._input["shape"]
+        )  # some models have no dimension for the batch
         with self._lock:
             self._interpreter.set_tensor(self._input["index"], tensor)
             self._interpreter.invoke()

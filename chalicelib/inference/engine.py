@@ -41,6 +41,6 @@ def find_engine(wanted: EngineName = "auto") -> Engine:
             try:
                 version = getattr(importlib.import_module(package), "__version__", "unknown")
                 return Engine(name, version, importlib.import_module(f"{package}.interpreter").Interpreter)
-            except Exception as error:  # a wheel for another system raises more than ImportError
+            except Exception as error:  # a wheel for another system raises other errors than ImportError, too
                 problems.append(error)
     raise EngineError(f"no inference engine can be imported (ENGINE={wanted})") from ExceptionGroup("engines", problems)

@@ -12,6 +12,7 @@ from chalicelib.api.views import Api
 from chalicelib.config import Settings
 from chalicelib.inference.store import ModelStore
 from chalicelib.statuses import STATUS, error_answer
+from chalicelib.telemetry import cold_start
 from tests.support.bundles import DAMAGES, write_bundle
 from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming
 from tests.support.requests import FakeRequest, assert_is_error, b64, image_request, json_request, settled
