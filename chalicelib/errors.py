@@ -29,7 +29,7 @@ class ObjectGone(ClientError):
 
 
 class ObjectForbidden(ClientError):
-    """This installation has no permission to read or write the object."""
+    """The installation has no permission to read or write the object."""
 
 
 class PayloadTooLarge(ClientError):

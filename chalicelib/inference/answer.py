@@ -1,4 +1,4 @@
-"""One picture to its answer: predictions, or the error that it will always get. Lambda and the command line share it."""
+"""One picture to its answer: predictions, or the error that it will always get."""
 
 from collections.abc import Callable
 from typing import Any

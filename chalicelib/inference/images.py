@@ -110,7 +110,7 @@ def to_pixels(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def _crop_box(have: tuple[int, int], want: tuple[int, int], crop: float) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom in px of the centred box with the aspect ratio of `want` that covers `crop` of what fits.
+    """Left, top, right, bottom in px of the centred box of `want`'s aspect ratio that covers `crop` of what fits.
 
     If `crop` is 1, the box is the whole image.
     """

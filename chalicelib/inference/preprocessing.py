@@ -22,7 +22,7 @@ def quantize(real: NDArray[np.float64], dtype: np.dtype[Any], scale: float, zero
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float64]:
-    """real = scale * (q - zero_point), or the values themselves if the scale is 0.
+    """The inverse of `quantize`: real = scale * (q - zero_point), or the values themselves if the scale is 0.
 
     The values are widened before the subtraction, so that 8-bit values cannot wrap.
     """
