@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from chalicelib.batch.cli.progress import Progress
 from chalicelib.inference.answer import answer
 from tests.support.paths import ROOT, SEVEN
 
+needs_tqdm = pytest.mark.skipif(find_spec("tqdm") is None, reason="tqdm, which shows progress, is not installed")
 NAMES = ["a.png", "b c+%.PNG", "ünï/日本.png", "sub/deep/d.png", "sub/text.png", "empty.png"]
 
 
@@ -47,6 +49,7 @@ def rows_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@needs_tqdm
 def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, capfd):
     out = tmp_path / "out.jsonl"
     assert run(folder, "--out", out, "--processes", 2, "--top-k", 2) == 0
@@ -61,6 +64,7 @@ def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, ca
     assert not list(tmp_path.glob("*part*"))
 
 
+@needs_tqdm
 def test_csv(folder, tmp_path):
     out = tmp_path / "out.csv"
     assert run(folder, "--out", out, "--processes", 1) == 0
@@ -69,6 +73,7 @@ def test_csv(folder, tmp_path):
     assert (rows["sub/text.png"]["label"], rows["sub/text.png"]["error"]) == ("", "UnsupportedMediaTypeError")
 
 
+@needs_tqdm
 def test_a_journal_is_gone_on_with(folder, tmp_path, capsys):
     """What it holds is not asked for again; its last line, cut off, is."""
     out, whole = tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
@@ -85,6 +90,7 @@ def test_a_journal_is_gone_on_with(folder, tmp_path, capsys):
     assert out.read_bytes() == whole.read_bytes()
 
 
+@needs_tqdm
 def test_a_picture_larger_than_the_limit(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MAX_OBJECT_BYTES", "20")
     assert run(folder, "--out", tmp_path / "out.jsonl", "--processes", 1) == 0
@@ -124,6 +130,7 @@ def uninterrupted(tmp_path_factory) -> tuple[list[str], bytes]:
     return command, whole.read_bytes()
 
 
+@needs_tqdm
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_killed_and_started_again_it_ends_with_the_same_file(tmp_path, uninterrupted, how):
     """Ctrl-C reaches every process of the group; SIGKILL the command alone, whose processes then end themselves."""
@@ -164,6 +171,7 @@ def commands():
         yield path
 
 
+@needs_tqdm
 def test_progress():
     stream = io.StringIO()
     with Progress(stream) as progress:
@@ -175,6 +183,7 @@ def test_progress():
     assert "100%" in last and "60/60" in last and "failed=2" in last
 
 
+@needs_tqdm
 def test_a_line_beside_progress():
     stream = io.StringIO()
     with Progress(stream) as progress:
@@ -184,6 +193,7 @@ def test_a_line_beside_progress():
     assert "before\n" in stream.getvalue() and "during\n" in stream.getvalue()
 
 
+@needs_tqdm
 def test_progress_that_is_broken_off_ends_its_line():
     stream = io.StringIO()
     with pytest.raises(KeyboardInterrupt), Progress(stream) as progress:

@@ -212,6 +212,7 @@ def test_a_stage_that_is_not_deployed(aws, capsys):
     ],
 )
 def test_a_machine_that_is_not_set_up(tmp_path, environment, message):
+    pytest.importorskip("boto3", reason="only the runtime is installed")
     nothing = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": str(tmp_path / "no"), "HOME": str(tmp_path)}
     command = [sys.executable, "-m", "chalicelib.batch", "s3://pictures/in/"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
