@@ -29,7 +29,9 @@ def check(store: ModelStore, url: str | None) -> None:
     with spans.measure("total"):
         model, label = _ask(url) if url else _answer(store)
     if KNOWN.get(model, label) != label:
-        raise ModelError(f"model {model!r} takes the canary's {KNOWN[model]!r} for {label!r}")
+        raise ModelError(
+            f"model {model!r} labels the canary's picture {label!r}, expected {KNOWN[model]!r}: see GET /health"
+        )
     log("canary", model=model, label=label, spans_ms=spans)
 
 

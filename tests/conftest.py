@@ -46,7 +46,7 @@ def models_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
-    """Serve a folder of bundles through `app`, with a store of its own in place of the process's."""
+    """Serve a folder of bundles through `app`: a new store replaces the process's."""
 
     def start(models_dir: Path, **settings: Any) -> Client:
         given = Settings(model_dirs=(models_dir,), **settings)
