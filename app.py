@@ -8,13 +8,14 @@ from chalice import Chalice, Response
 from chalice.app import CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import runtime
-from chalicelib.api import bodies, views
+from chalicelib.api import views
 from chalicelib.batch.wiring import LISTINGS, PICTURES
+from chalicelib.inference.formats import BINARY_TYPES
 
 app = Chalice(app_name="slimception")
-app.api.binary_types = bodies.BINARY_TYPES
+app.api.binary_types = BINARY_TYPES
 CORS = views.cors(runtime.settings)
-ANY_TYPE = ["*/*"]  # `bodies` checks the content type itself, with a message that says what is accepted
+ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
 
 
 @app.route("/", methods=["GET"])

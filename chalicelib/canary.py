@@ -1,6 +1,7 @@
-"""The canary: classifies a known picture now and then, so that what is broken is known before a user tells.
+"""The canary: it classifies a known picture every few minutes, so that a fault is noticed before a user meets it.
 
-Given the API's URL it asks there, which also keeps one instance of the API warm; else its own process answers.
+With the API's URL it sends the picture there, which also keeps one instance of the API warm. Without a URL it
+classifies the picture in its own process.
 """
 
 import base64
@@ -15,17 +16,22 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import Spans, log
 
 KNOWN = {"digits": "7"}
-"""The right answer of models that this project ships; of others, any answer is right."""
+"""Model to the right label, for the models that this project ships. Any label is right for another model."""
 TIMEOUT_S = 25
 
 
 def check(store: ModelStore, url: str | None) -> None:
-    """Raises ModelError unless the picture is answered, and rightly so; Lambda counts it among the errors."""
+    """Raise ServiceError if the picture is not classified, or wrongly; Lambda counts that as an error of the function.
+
+    `url` is that of the API; None: classify with `store`.
+    """
     spans = Spans()
     with spans.measure("total"):
         model, label = _ask(url) if url else _answer(store)
     if KNOWN.get(model, label) != label:
-        raise ModelError(f"model {model!r} takes the canary's {KNOWN[model]!r} for {label!r}")
+        raise ModelError(
+            f"model {model!r} labels the canary's picture {label!r}, expected {KNOWN[model]!r}: see GET /health"
+        )
     log("canary", model=model, label=label, spans_ms=spans)
 
 
@@ -39,7 +45,7 @@ def _ask(url: str) -> tuple[str, str]:
     request = urllib.request.Request(f"{url.rstrip('/')}/predict", body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            told: dict[str, Any] = json.load(response)
-        return str(told["model"]["name"]), str(told["predictions"][0]["label"])
+            answer: dict[str, Any] = json.load(response)
+        return str(answer["model"]["name"]), str(answer["predictions"][0]["label"])
     except (OSError, ValueError, LookupError) as error:
         raise ModelError(f"{url} does not answer the canary ({type(error).__name__}: {error})") from error

@@ -1,4 +1,4 @@
-"""Settings: read from the environment once, typed, checked. No other module reads the environment."""
+"""Settings: read from the environment once, typed and checked. No other module reads the environment."""
 
 import math
 import os
@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from chalicelib.errors import ConfigError
 
 if TYPE_CHECKING:
     from chalicelib.split import Split
 
-ENGINES = ("auto", "litert", "tflite-runtime")
+Choice = TypeVar("Choice", bound=str)
+EngineName = Literal["auto", "litert", "tflite-runtime"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 MEMORY_MB_PER_VCPU = 1769
 """Lambda gives one vCPU per 1,769 MB of memory (AWS Lambda developer guide, "Configure function memory")."""
 
@@ -23,45 +25,48 @@ EMBEDDED_MODELS = Path(__file__).parent / "models"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment decides."""
+    """The settings, with their defaults."""
 
     model_dirs: tuple[Path, ...] = (PROJECT_DIR / "models", Path("/opt/models"), EMBEDDED_MODELS)
-    """Where bundles are looked for, in this order."""
+    """The directories that are searched for bundles, in this order."""
     model_name: str | None = None
     """The default model; None means the first bundle found. In an A/B test it is the first of the two."""
     ab_test: "Split | None" = None
-    """Two models that share the requests that name none."""
-    engine: str = "auto"
+    """Two models that share the requests which do not name a model; None: there is no test."""
+    engine: EngineName = "auto"
+    """The inference engine; "auto" takes the first that can be imported."""
     num_threads: int = 1
+    """Of the interpreter."""
     max_body_bytes: int = 6 * 1024 * 1024
-    """Lambda's own limit for one invocation, so that `chalice local` refuses what Lambda would refuse."""
+    """Lambda's limit for one invocation, so that `chalice local` refuses the same bodies as Lambda."""
     cors_allow_origin: str = "*"
     """The origin whose pages may call the API from a browser; "*" means any."""
     customers: tuple[str, ...] = ()
-    """Values of X-Customer-Id whose cost is a metric of its own."""
+    """Values of the header X-Customer-Id: the cost of each of these customers is a separate metric."""
     in_lambda: bool = False
     function_name: str | None = None
-    """Lambda's name of this function; None elsewhere, where nothing reads metrics."""
+    """Lambda's name of this function; None outside Lambda, where nothing reads metrics."""
     warm_in_init: bool = False
-    """Load the default model in Lambda's INIT phase; for SnapStart, whose snapshot then holds a warm model."""
+    """Load the default model in Lambda's INIT phase. It is for SnapStart: the snapshot then holds a warm model."""
     memory_mb: int | None = None
+    """The function's memory size; None outside Lambda."""
     batch_prefix: str | None = None
-    """What the names of the batch's queues and table begin with; None: there are none."""
+    """The beginning of the names of the batch's queues and table; None: this stage has no batches."""
     max_object_bytes: int = 32 * 1024 * 1024
-    """Larger S3 objects are refused unread; a worker holds up to five."""
+    """Larger S3 objects are refused unread. One invocation of the worker holds as many objects as its `batch_size`."""
     canary_minutes: int | None = None
-    """How often a known picture is classified; None: never. Read when deployed."""
+    """Minutes from one check by the canary to the next; None: no canary. Read only when the app is deployed."""
     canary_url: str | None = None
-    """The API that the canary asks, with a slash at the end; None: the canary's own process answers."""
+    """URL of the API that the canary calls; None: the canary's own process classifies the picture."""
 
     @property
     def takes_batches(self) -> bool:
-        """Only in Lambda: the queues feed functions, of which `chalice local` has none."""
+        """True only in Lambda: `chalice local` has no functions that read the queues."""
         return self.in_lambda and self.batch_prefix is not None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; raises ConfigError naming the variable that cannot be used."""
+        """Read the settings; raises ConfigError, which names the variable whose value cannot be used."""
         memory_mb = _positive_int(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         first = env.get("MODEL_DIR")
         ab_test = _ab_test(env, "AB_TEST")
@@ -86,7 +91,7 @@ class Settings:
 
 
 def default_threads(memory_mb: int | None) -> int:
-    """The machine's vCPUs; in Lambda no more than the share of them that the memory size buys."""
+    """The number of the machine's vCPUs; in Lambda at most as many as the memory size pays for, rounded up."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cpus if memory_mb is None else min(cpus, math.ceil(memory_mb / MEMORY_MB_PER_VCPU))
 
@@ -112,7 +117,7 @@ def _ab_test(env: Mapping[str, str], name: str) -> "Split | None":
     text = env.get(name, "")
     if not text:
         return None
-    from chalicelib.split import Split  # without a test nobody pays for it
+    from chalicelib.split import Split  # an installation without an A/B test does not pay for the import
 
     first, second, share, label = ([part.strip() for part in text.split(",")] + 3 * [""])[:4]
     is_share = re.fullmatch(r"0?\.[0-9]+|0|1|1\.0+", share)
@@ -139,8 +144,9 @@ def _origin(env: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+def _choice(env: Mapping[str, str], name: str, choices: tuple[Choice, ...]) -> Choice:
     value = env.get(name) or choices[0]
-    if value not in choices:
-        raise ConfigError(f"{name}={value!r}: expected one of {', '.join(choices)}")
-    return value
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise ConfigError(f"{name}={value!r}: expected one of {', '.join(choices)}")

@@ -13,7 +13,7 @@ class ClientError(SlimceptionError):
 
 
 class InvalidRequest(ClientError):
-    """The request's form is wrong: not JSON, a field missing, unknown or out of range."""
+    """The request is malformed: it is not JSON, or a field is missing, unknown or out of range."""
 
 
 class UnknownModel(ClientError):
@@ -25,19 +25,19 @@ class UnknownBatch(ClientError):
 
 
 class ObjectGone(ClientError):
-    """The bucket or the object is not there."""
+    """The bucket or the object does not exist."""
 
 
 class ObjectForbidden(ClientError):
-    """S3 does not let this installation read or write it."""
+    """The installation has no permission to read or write the object."""
 
 
 class PayloadTooLarge(ClientError):
-    """Too many bytes."""
+    """The body or the object has too many bytes."""
 
 
 class ImageTooLarge(ClientError):
-    """Too many pixels, too long a side or too many scans to decode within the memory and time limits."""
+    """The image has too many pixels, too long a side or too many scans for the limits of memory and time."""
 
 
 class UnsupportedMediaType(ClientError):
@@ -49,11 +49,11 @@ class UnsupportedImage(ClientError):
 
 
 class UndecodableImage(ClientError):
-    """The bytes start like a served image format, but the image cannot be decoded."""
+    """The bytes begin like a format that is served, but the image cannot be decoded."""
 
 
 class ServiceError(SlimceptionError):
-    """The installation is at fault; the request may succeed once it is mended."""
+    """The installation is at fault; the same request may succeed later."""
 
 
 class ConfigError(ServiceError):
@@ -61,11 +61,11 @@ class ConfigError(ServiceError):
 
 
 class ModelError(ServiceError):
-    """A model bundle is missing, damaged or inconsistent, or gives no usable answer."""
+    """A model bundle is missing, damaged or inconsistent, or its output cannot be used."""
 
 
 class SecondModelError(ServiceError):
-    """The second of two models that are compared fails; the first one can take its pictures."""
+    """The second of two compared models fails; the first one can classify its pictures."""
 
 
 class EngineError(ServiceError):
@@ -73,11 +73,11 @@ class EngineError(ServiceError):
 
 
 class StorageError(ServiceError):
-    """S3, SQS or DynamoDB gives no answer, or one that may be another later: throttled, cut off, timed out."""
+    """S3, SQS or DynamoDB does not respond, or fails in a way that a retry may mend: throttled, cut off, timed out."""
 
 
 def shown(value: Any) -> str:
-    """A value as a message may show it: what it is, and short."""
+    """A value as a message shows it: as JSON of at most 60 characters, or only its kind and size."""
     if isinstance(value, dict | list):
         return f"a JSON {'object' if isinstance(value, dict) else 'list'} of {len(value)}"
     try:

@@ -5,11 +5,11 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.errors import ServiceError
 from chalicelib.inference.store import ModelStore
-from chalicelib.telemetry import log
+from chalicelib.telemetry import cold_start, log
 from chalicelib.workflow.wiring import WorkflowServices
 
 settings = Settings.from_env()
-store = ModelStore(settings)
+store = ModelStore(settings, cold_start)
 batch = BatchServices(settings, store)
 workflow = WorkflowServices(settings, store)
 api = Api(settings, store, batch)

@@ -24,11 +24,11 @@ class Spans(dict[str, float]):
 
 
 class ColdStart:
-    """What this process spent until its first answer, each part measured once.
+    """The time that a process spends until its first response; each part is measured once.
 
-    The breakdown holds `python_ms` (process start to the first import of the app), `import_ms` (the app's
-    imports), `model_load_ms`, `first_inference_ms` and their sum, `total_ms`. Time in which the process
-    waits for its first request belongs to none of them.
+    The breakdown holds `python_ms` (process start to the first import of the app), `import_ms` (the app's imports),
+    `model_load_ms`, `first_inference_ms` and their sum, `total_ms`. The time in which the process waits for its first
+    request is in no part.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class ColdStart:
         self._unclaimed = True
 
     def record(self, name: str, duration_ms: float) -> None:
-        """Keep the first value reported for `name`, ignore later ones."""
+        """Keep the first value for `name`; ignore later ones."""
         with self._lock:
             self._parts.setdefault(name, round(duration_ms, 2))
 
     def imported(self) -> None:
-        """To be called when the app's imports have ended."""
+        """Record `python_ms` and `import_ms`. Call it when the app's imports have ended."""
         import_ms = milliseconds_since(IMPORT_BEGAN)
         age_ms = process_age_ms()
         if age_ms is not None:
@@ -56,12 +56,13 @@ class ColdStart:
             return first
 
     def breakdown(self) -> dict[str, float]:
-        """The parts known so far, and their sum."""
+        """The parts that are known so far, and their sum."""
         with self._lock:
             return {**self._parts, "total_ms": round(sum(self._parts.values()), 2)}
 
 
 cold_start = ColdStart()
+"""Of this process. `runtime` hands it to the models that serve requests."""
 
 
 def milliseconds_since(began: float) -> float:
@@ -70,7 +71,7 @@ def milliseconds_since(began: float) -> float:
 
 
 def process_age_ms() -> float | None:
-    """Milliseconds since the kernel started this process, to 10 ms; None where /proc does not tell.
+    """Milliseconds since the kernel started this process, to 10 ms; None if there is no /proc.
 
     Source: proc(5), field 22 of /proc/self/stat, in clock ticks after boot. The second field, the
     command's name in parentheses, may itself hold blanks and parentheses.
@@ -86,8 +87,8 @@ def process_age_ms() -> float | None:
 def log(event: str, **fields: object) -> None:
     """Write one JSON line to standard output, where both `chalice local` and CloudWatch show it.
 
-    Not through `app.log`, which is at ERROR, nor through the root logger, which Lambda's runtime
-    decorates. JSON escapes line ends, so that no field can forge a second line.
+    It uses neither `app.log`, whose level is ERROR, nor the root logger, whose lines Lambda's runtime prefixes.
+    JSON escapes line ends, so that no field can forge a second line.
     """
     line = json.dumps({"event": event, **fields}, default=str, separators=(",", ":"))
     sys.stdout.write(line + "\n")

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from chalicelib.errors import ClientError
 from chalicelib.inference import images
 from chalicelib.inference.card import InputSpec
+from chalicelib.inference.formats import SUFFIXES
 from chalicelib.inference.preprocessing import InputEncoder
 from convert.errors import ConvertError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 
 
 def find_pictures(folder: Path, purpose: str) -> list[Path]:
@@ -22,9 +21,7 @@ def find_pictures(folder: Path, purpose: str) -> list[Path]:
         raise ConvertError(f"--{purpose} {folder}: no such folder")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise ConvertError(
-            f"--{purpose} {folder} holds no picture ({', '.join(sorted(SUFFIXES))}): give a folder with some"
-        )
+        raise ConvertError(f"--{purpose} {folder} holds no picture ({', '.join(SUFFIXES)}): give a folder with some")
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.errors import ModelError
-from chalicelib.inference.card import InputSpec
+from chalicelib.inference.card import Color, InputSpec
 from chalicelib.inference.registry import parse_labels
 from convert.errors import ConvertError
 
@@ -22,7 +22,7 @@ IMAGENET_CROP = 0.875
 class Preprocess:
     """(value - mean) / std for each channel, value in 0..255, channels in `color` order."""
 
-    color: str
+    color: Color
     mean: tuple[float, ...]
     std: tuple[float, ...]
 

@@ -11,17 +11,17 @@ find_python() { # find_python 3.12: the interpreter's path, or nothing
 make_venv() { # make_venv DIR PYTHON PIP_ARGUMENTS...
   local venv=$1 python=$2
   shift 2
-  if [ ! -e "$venv/.ready" ]; then
+  if [ ! "$venv/.ready" -nt requirements-dev.txt ]; then
     "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-      $(grep -E '^(chalice|pytest|hypothesis)==' requirements-dev.txt)
+      $(grep -E '^(chalice|pytest|pytest-xdist|hypothesis)==' requirements-dev.txt)
     touch "$venv/.ready"
   fi
 }
 
 served_tests() { # served_tests VENV
-  "$1/bin/python" -m pytest -q tests/served
+  "$1/bin/python" -m pytest -q -n 2 --dist loadfile tests/served
 }
 
 for version in $(.venv/bin/python -c "from layers.pythons import LAMBDA_PYTHONS; print(*LAMBDA_PYTHONS)"); do

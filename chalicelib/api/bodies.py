@@ -3,18 +3,8 @@
 from typing import Any, Protocol
 
 from chalicelib.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
-from chalicelib.inference.images import ACCEPTED
+from chalicelib.inference.formats import ACCEPTED, BINARY_TYPES
 
-BINARY_TYPES = [
-    "image/jpeg",
-    "image/jpg",
-    "image/png",
-    "image/webp",
-    "image/gif",
-    "image/bmp",
-    "application/octet-stream",
-]
-"""Content types that API Gateway passes on as bytes. The bytes themselves decide the format."""
 SCALE_DOWN = "; scale the image down"
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.aws.urls import S3_PATTERN
 from chalicelib.inference.classifier import DEFAULT_TOP_K
+from chalicelib.inference.formats import listed
 
 Schema = dict[str, Any]
 
@@ -32,7 +33,7 @@ IMAGE = Field(
         "type": "string",
         "pattern": BASE64_PATTERN,
         "contentEncoding": "base64",
-        "description": "A JPEG, PNG, WebP, GIF or BMP image: base64, plain or URL-safe, or a data: URL.",
+        "description": f"A {listed('or')} image: base64, plain or URL-safe, or a data: URL.",
     },
     "a string of base64",
 )

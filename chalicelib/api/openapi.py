@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api import schemas
-from chalicelib.api.bodies import BINARY_TYPES
 from chalicelib.api.contract import BATCH, EXAMPLE_IMAGE, QUERY, SERVING, SINGLE, Schema, object_schema
 from chalicelib.api.exchange import Document
+from chalicelib.inference.formats import BINARY_TYPES
 from chalicelib.statuses import STATUS, UNEXPECTED
 
 API_VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""One picture to its answer: predictions, or the error that it will always have. On Lambda and on a laptop alike."""
+"""One picture to its answer: predictions, or the error that it will always get."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,13 @@ Answer = dict[str, Any]
 
 
 def answer(store: ModelStore, read: Callable[[], bytes], model: str | None = None, top_k: int | None = None) -> Answer:
-    """`{"model", "predictions"}` for the bytes that `read` gives, or `{"error": {"Code", "Message"}}`.
+    """`{"model", "predictions"}` for the bytes that `read` returns, or `{"error": {"Code", "Message"}}`.
 
-    Raises ServiceError, and whatever is unforeseen, for what may go well another time.
+    A ClientError becomes an answer, because the same picture will fail again. A ServiceError, or any error that
+    nobody foresaw, is raised: a retry may succeed.
     """
     try:
-        classifier = store.get(model)  # first: while it does not load, no picture is fetched
+        classifier = store.get(model)  # first, so that no picture is fetched while the model does not load
         data = read()
         best = classifier.classify(data, check_top_k(top_k, len(classifier.labels)), Spans())
     except ClientError as error:

@@ -1,27 +1,29 @@
-"""The model card, `model.json`: everything that a model needs besides its weights and its labels."""
+"""The model card, `model.json`: everything that a model needs apart from its weights and its labels."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from chalicelib.errors import ModelError
 
-COLORS = ("RGB", "BGR", "L")
-SCORES = ("probabilities", "logits")
+Color = Literal["RGB", "BGR", "L"]
+Scores = Literal["probabilities", "logits"]
+COLORS: tuple[Color, ...] = get_args(Color)
+SCORES: tuple[Scores, ...] = get_args(Scores)
 
 
 @dataclass(frozen=True)
 class InputSpec:
     """How a picture becomes the model's input.
 
-    The middle `crop` of the shorter side is kept (1 squeezes the whole picture), resized bilinearly to
-    `width` x `height` px, put into `color` order, and each channel becomes `(value - mean) / std`, where
-    `value` is in 0..255.
+    The centred box of the input's aspect ratio that covers `crop` of the picture is kept; a `crop` of 1 keeps the
+    whole picture and squeezes it. The box is resized bilinearly to `width` x `height` px and put into `color` order.
+    Each channel becomes `(value - mean) / std`, where `value` is in 0..255.
     """
 
     width: int
     height: int
-    color: str
+    color: Color
     crop: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -32,7 +34,7 @@ class InputSpec:
         return 1 if self.color == "L" else 3
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be served."""
+        """Raise ModelError for a value that cannot be served."""
         sides = f"input is {self.width!r}x{self.height!r}, expected whole numbers of at least 1"
         _require(_is_whole(self.width, 1) and _is_whole(self.height, 1), sides)
         _require(self.color in COLORS, f"input.color is {self.color!r}, expected one of {', '.join(COLORS)}")
@@ -48,17 +50,17 @@ class InputSpec:
 class OutputSpec:
     """How the model's output becomes scores.
 
-    `classes` counts the labels. `scores` says what the output holds: "probabilities" are served as they
-    are, "logits" go through a softmax. The first `label_offset` outputs have no label (1 for networks of
-    1,001 classes whose first is "background") and are never an answer.
+    `classes` is the number of labels. `scores` says what the output holds: "probabilities" are served as they are,
+    "logits" go through a softmax over all outputs. The first `label_offset` outputs have no label and are never
+    predicted: it is 1 for networks of 1,001 classes whose first is "background".
     """
 
     classes: int
-    scores: str = "probabilities"
+    scores: Scores = "probabilities"
     label_offset: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be served."""
+        """Raise ModelError for a value that cannot be served."""
         _require(_is_whole(self.classes, 1), f"output.classes is {self.classes}, expected at least 1")
         _require(self.scores in SCORES, f"output.scores is {self.scores!r}, expected one of {', '.join(SCORES)}")
         _require(_is_whole(self.label_offset, 0), f"output.label_offset is {self.label_offset}, expected at least 0")
@@ -66,7 +68,11 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The whole card. `version` is the start of the model file's SHA-256, so that it names the content."""
+    """The whole card. `version` is the start of the model file's SHA-256, so that it names the content.
+
+    `quantization` is what the conversion says of the weights ("dynamic", "int8", ...). It is only shown: what the
+    interpreter needs is in the model file.
+    """
 
     name: str
     sha256: str
@@ -84,12 +90,12 @@ class ModelCard:
         return self.sha256[:12]
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON, `version` included."""
+        """The card as JSON, including `version`."""
         fields = asdict(self)
         return {"name": fields.pop("name"), "version": self.version, **fields}
 
     def summary(self) -> dict[str, Any]:
-        """What every answer says of the model that gave it."""
+        """The part of the card that every response of the API repeats."""
         about: dict[str, Any] = {"name": self.name, "version": self.version, "quantization": self.quantization}
         if not self.trained:
             about["warning"] = "untrained: the weights are random, and so are the answers"
@@ -97,7 +103,7 @@ class ModelCard:
 
     @classmethod
     def from_dict(cls, fields: Any) -> "ModelCard":
-        """Read a card; raises ModelError naming what is missing or wrong."""
+        """Read a card; raises ModelError, which names the field that is missing or wrong."""
         try:
             given, wanted = dict(fields), dict(fields["input"])
             given.pop("version", None)

@@ -1,4 +1,4 @@
-"""A loaded model: image bytes in, ranked labels out."""
+"""A loaded model: a picture's bytes in, ranked labels out."""
 
 import threading
 import time
@@ -13,46 +13,50 @@ from chalicelib.inference import images
 from chalicelib.inference.engine import Engine
 from chalicelib.inference.preprocessing import InputEncoder, dequantize
 from chalicelib.inference.registry import Bundle
-from chalicelib.telemetry import Spans, cold_start, milliseconds_since
+from chalicelib.telemetry import ColdStart, Spans, milliseconds_since
 
 DEFAULT_TOP_K = 5
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer: `index` is the line of labels.txt, counted from 0; `score` lies in 0..1."""
+    """One label with its score: `index` is the line of labels.txt, counted from 0; `score` is in 0..1."""
 
     index: int
     label: str
     score: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As every answer and result has it."""
-        return {"index": self.index, "label": self.label, "score": rounded(self.score)}
+        """As the API's responses and the batch's results have it."""
+        return {"index": self.index, "label": self.label, "score": rounded_score(self.score)}
 
 
-def rounded(score: float) -> float:
-    """To what is worth telling of a score."""
+def rounded_score(score: float) -> float:
+    """A score as it is written everywhere: with six decimals."""
     return round(score, 6)
 
 
 def check_top_k(top_k: int | None, classes: int) -> int:
-    """The number of labels to answer with, for a model that has `classes`; raises InvalidRequest."""
+    """`top_k`, or the default for None; raises InvalidRequest if the model has fewer `classes`."""
     if top_k is not None and top_k > classes:
         raise InvalidRequest(f'"top_k" is {shown(top_k)}: this model has {classes} classes')
     return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
 
 
 class Classifier:
-    """One interpreter and what its card says. Safe to share between threads.
+    """One interpreter and its card. Safe to share between threads.
 
-    An interpreter is not thread-safe, so a lock guards set, invoke and get. One interpreter with all of
-    the machine's threads serves as fast as several with one each, in the memory of one.
+    An interpreter is not thread-safe, so a lock guards set, invoke and get. One interpreter with all of the
+    machine's threads is as fast as several with one thread each, and takes the memory of one.
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine, num_threads: int) -> None:
-        """Load the model and check it against its card; raises ModelError."""
+    def __init__(self, bundle: Bundle, engine: Engine, num_threads: int, cold_start: ColdStart | None = None) -> None:
+        """Load the model and check it against its card; raises ModelError.
+
+        `cold_start` records `first_inference_ms`; None: nobody reads it.
+        """
         self.card, self.labels, self.engine, self.num_threads = bundle.card, bundle.labels, engine, num_threads
+        self._cold_start = cold_start or ColdStart()
         self._lock = threading.Lock()
         try:
             self._interpreter = engine.load(bundle.model_path, num_threads)
@@ -64,7 +68,10 @@ class Classifier:
         self._encoder = InputEncoder(self.card.input, np.dtype(self._input["dtype"]), *self._input["quantization"])
 
     def classify(self, data: bytes, top_k: int, spans: Spans) -> list[Prediction]:
-        """The `top_k` best labels of the picture in `data`, best first; see `images` for the errors."""
+        """The `top_k` best labels of the picture in `data`, best first.
+
+        Raises the errors of `images.decode` and those of `scores`. The spans are decode, preprocess and inference.
+        """
         with spans.measure("decode"):
             picture = images.decode(data, self.card.input)
         with spans.measure("preprocess"):
@@ -74,18 +81,23 @@ class Classifier:
         return [Prediction(i, self.labels[i], float(scores[i])) for i in rank(scores, top_k)]
 
     def warm(self) -> None:
-        """Answer for a plain grey picture: proves that the model answers, and makes the next answer fast."""
+        """Classify a grey picture: raises ModelError if the model does not work, and makes the next inference fast."""
         self.scores(np.full(self._pixels_shape(), 127, np.uint8))
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """uint8 (height, width, channels) to one score for each label, (classes,), each in 0..1."""
+        """uint8 (height, width, channels) to one score for each label, float64 (classes,), each in 0..1.
+
+        Raises ModelError if the model gives NaN or infinity.
+        """
         began = time.perf_counter()
-        tensor = self._encoder.encode(pixels).reshape(self._input["shape"])  # some models have no batch dimension
+        tensor = self._encoder.encode(pixels).reshape(
+            self._input["shape"]
+        )  # some models have no dimension for the batch
         with self._lock:
             self._interpreter.set_tensor(self._input["index"], tensor)
             self._interpreter.invoke()
             raw = self._interpreter.get_tensor(self._output["index"])
-        cold_start.record("first_inference_ms", milliseconds_since(began))
+        self._cold_start.record("first_inference_ms", milliseconds_since(began))
         output = dequantize(raw.reshape(-1), *self._output["quantization"])
         if not np.isfinite(output).all():
             raise ModelError(f"model {self.card.name!r} answers with values that are not numbers")

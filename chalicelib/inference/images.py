@@ -1,7 +1,7 @@
-"""Bytes to a decoded picture, and a picture to RGB uint8 pixels. Hostile input is refused here.
+"""A picture's bytes to a decoded image, and the image to uint8 pixels. Hostile input is refused here.
 
-Guards, in order: byte signature, scans of a progressive JPEG, each side and the area before anything is
-decoded; then a strict `load()`; only then is the orientation read.
+The checks, in order: the signature; the scans of a progressive JPEG; area and sides. Only then the image is decoded,
+by a strict `load()`, and only after that its orientation is read.
 """
 
 import io
@@ -12,32 +12,30 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Imported one by one: `Image.open` with all five registered never imports Pillow's forty other formats.
+# Imported one by one: if all five are registered, `Image.open` does not import Pillow's forty other formats.
 from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
 from chalicelib.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
 from chalicelib.inference.card import InputSpec
+from chalicelib.inference.formats import ACCEPTED, FORMATS, MEGAPIXEL
 
-ACCEPTED = "JPEG, PNG, WebP, GIF and BMP are accepted"
-MEGAPIXEL = 1_000_000
-MAX_AREA_PX = dict.fromkeys(("PNG", "WEBP", "GIF", "BMP"), 25 * MEGAPIXEL)
-MAX_AREA_PX |= {"JPEG": 100 * MEGAPIXEL, "progressive JPEG": 51 * MEGAPIXEL}
-"""Per format, for 400 MB of memory: WebP takes up to 15.5 bytes a pixel. A JPEG at reduced scale takes little,
-but one of several scans up to 8: its decoder keeps 16 bits for each pixel of each component."""
+PROGRESSIVE_JPEG = "progressive JPEG"
+MAX_AREA_PX = {name: served.max_area_px for name, served in FORMATS.items()} | {PROGRESSIVE_JPEG: 51 * MEGAPIXEL}
+"""A JPEG of several scans takes up to 8 bytes a pixel at any scale: its decoder keeps 16 bits for each pixel of
+each component."""
 MAX_SIDE_PX = 16_384
 MAX_JPEG_SCANS = 100
-"""Each scan of a progressive JPEG costs a pass over the picture; real pictures have at most 59."""
+"""Each scan of a progressive JPEG takes one pass over the whole image; real pictures have at most 59."""
 BACKGROUND = (255, 255, 255)
-"""What shows through transparent pixels."""
+"""RGB of what shows through transparent pixels."""
 DRAFT_OVERSAMPLING = 2
-"""A JPEG is decoded at the smallest scale that leaves this many pixels for each one wanted."""
+"""A JPEG is decoded at the smallest scale that leaves this many pixels a side for each pixel of the model's input."""
 
-# Pillow's own check warns above this area and raises above twice as much; `decode` heeds both.
+# Pillow's own check warns above this area and raises above twice as much; `decode` handles both.
 Image.MAX_IMAGE_PIXELS = MAX_AREA_PX["JPEG"]
-warnings.filterwarnings("ignore", module=r"PIL\.")  # what a caller's picture is like is no news for the log
+warnings.filterwarnings("ignore", module=r"PIL\.")  # they describe the caller's picture, and do not belong in our log
 
 _SCAN = b"\xff\xda"
-_SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
 _OTHERS = {b"%PDF": "PDF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"8BPS": "PSD", b"<": "SVG, XML or HTML", b"%!": "EPS"}
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
@@ -52,26 +50,26 @@ _TRANSPOSE = {
 
 
 class Picture(NamedTuple):
-    """A decoded picture as stored, and the transposition (or None) that turns it upright."""
+    """A decoded image as it is stored, and the transposition that turns it upright, or None."""
 
     image: Image.Image
     transpose: Image.Transpose | None
 
 
 def decode(data: bytes, spec: InputSpec) -> Picture:
-    """Decode the first frame of `data`, a JPEG at the smallest scale that serves `spec`.
+    """Decode the first frame of `data`; a JPEG at the smallest scale that is enough for `spec`.
 
-    Raises UnsupportedImage, UndecodableImage or ImageTooLarge, each saying what was received.
+    Raises UnsupportedImage, UndecodableImage or ImageTooLarge; the message says what was received.
     """
     image_format = sniff(data)
     if image_format == "JPEG" and data.count(_SCAN) > MAX_JPEG_SCANS:
         raise ImageTooLarge(f"a progressive JPEG of more than {MAX_JPEG_SCANS} scans is not decoded")
     stream = io.BytesIO(data)
     try:
-        image = Image.open(stream, formats=[image_format])  # a JPEG is now read to its first scan
+        image = Image.open(stream, formats=[image_format])  # of a JPEG, this reads up to the first scan
         more_scans = image_format == "JPEG" and data.find(_SCAN, stream.tell()) >= 0
-        _check_size(image, "progressive JPEG" if more_scans else image_format)
-        image.draft(None, _draft_size(spec))  # only JPEG heeds it
+        _check_size(image, PROGRESSIVE_JPEG if more_scans else image_format)
+        image.draft(None, _draft_size(spec))  # changes only how a JPEG is decoded
         image.load()
     except (ImageTooLarge, MemoryError):
         raise
@@ -79,25 +77,23 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
         raise ImageTooLarge(
             f"a {image_format} image of more pixels than are decoded: {_limits(image_format)}"
         ) from error
-    except Exception as error:  # whatever a decoder raises on broken data, the picture is at fault
+    except Exception as error:  # a decoder may raise anything on broken data
         raise UndecodableImage(f"a {image_format} image of {len(data)} bytes that is broken or truncated") from error
     return Picture(image, _orientation(image))
 
 
 def sniff(data: bytes) -> str:
-    """The format that the first bytes announce, whatever name or type came along; raises UnsupportedImage."""
-    for signature, name in _SIGNATURES.items():
-        if data.startswith(signature):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
+    """The key in FORMATS that fits the first bytes; raises UnsupportedImage. File name and media type do not count."""
+    for image_format, served in FORMATS.items():
+        if all(data.startswith(part, offset) for offset, part in served.signature.items()):
+            return image_format
     kind = next((name for start, name in _OTHERS.items() if data.lstrip().startswith(start)), None)
     what = f"this looks like {kind}" if kind else "the bytes are no known image format"
     raise UnsupportedImage(f"{what} ({len(data)} bytes received): {ACCEPTED}")
 
 
 def to_pixels(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
-    """The upright, cropped, resized picture: uint8, (height, width, 3) RGB, or (height, width, 1) grey."""
+    """The upright, cropped, resized picture: uint8, (height, width, 3) in RGB order, or (height, width, 1) grey."""
     image, transpose = _to_rgb(picture.image), picture.transpose
     size = (spec.width, spec.height)
     if (
@@ -114,7 +110,10 @@ def to_pixels(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def _crop_box(have: tuple[int, int], want: tuple[int, int], crop: float) -> tuple[float, float, float, float]:
-    """The centred box of the wanted aspect ratio that keeps `crop` of what fits; all of it when `crop` is 1."""
+    """Left, top, right, bottom in px of the centred box of `want`'s aspect ratio that covers `crop` of what fits.
+
+    If `crop` is 1, the box is the whole image.
+    """
     if crop == 1:
         return (0.0, 0.0, float(have[0]), float(have[1]))
     scale = min(have[0] / want[0], have[1] / want[1]) * crop
@@ -140,7 +139,10 @@ def _limits(image_format: str) -> str:
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:
-    """Read after `load()`, and never a reason to fail: reading it first lets broken PNGs through."""
+    """The transposition that EXIF asks for, or None, also if EXIF is broken.
+
+    Call it after `load()`: if EXIF is read before, Pillow accepts broken PNGs.
+    """
     try:
         orientation: Any = image.getexif().get(_ORIENTATION_TAG)
         return _TRANSPOSE.get(orientation)
@@ -149,7 +151,7 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """RGB of any mode; 16-bit grey is scaled, not clipped; transparency shows BACKGROUND."""
+    """An image of any mode as RGB. 16-bit grey is scaled, not clipped; BACKGROUND shows through transparent pixels."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):

@@ -1,4 +1,4 @@
-"""Pixels to the model's input tensor. Conversion and serving run this very code, so they cannot drift."""
+"""Pixels to the model's input tensor. Conversion and serving run the same code, so that they cannot differ."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from chalicelib.inference.card import InputSpec
 
 
 def quantize(real: NDArray[np.float64], dtype: np.dtype[Any], scale: float, zero_point: int) -> NDArray[Any]:
-    """Real values as the tensor's dtype holds them: real = scale * (q - zero_point), rounded and clipped.
+    """Real values in the tensor's dtype: q = round(real / scale) + zero_point, clipped to the dtype's range.
 
-    A float dtype, or a scale of 0 (TensorFlow Lite's "not quantised"), is only cast.
+    If the dtype is a float, or the scale is 0 (TensorFlow Lite's "not quantised"), the values are only cast.
     Source: TensorFlow Lite 8-bit quantization specification.
     """
     if not np.issubdtype(dtype, np.integer) or scale == 0:
@@ -22,19 +22,23 @@ def quantize(real: NDArray[np.float64], dtype: np.dtype[Any], scale: float, zero
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float64]:
-    """The inverse of `quantize`, widened before the subtraction so that 8-bit values cannot wrap."""
+    """The inverse of `quantize`: real = scale * (q - zero_point), or the values themselves if the scale is 0.
+
+    The values are widened before the subtraction, so that 8-bit values cannot wrap.
+    """
     wide = values.astype(np.float64)
     return wide if scale == 0 else (wide - zero_point) * scale
 
 
 class InputEncoder:
-    """Encodes uint8 pixels as `spec` and the input tensor want them.
+    """Encodes uint8 pixels as `spec` and the input tensor require.
 
-    A channel has only 256 values, so that normalising and quantising is a table of 256 entries, computed
-    once for each channel: exact, and the same for float and integer models.
+    A channel has only 256 values. So normalising and quantising is a table of 256 entries, computed once for each
+    channel: exact, and the same code for float and integer models.
     """
 
     def __init__(self, spec: InputSpec, dtype: np.dtype[Any], scale: float = 0.0, zero_point: int = 0) -> None:
+        """`dtype`, `scale` and `zero_point` are those of the model's input tensor; a scale of 0: not quantised."""
         self._spec = spec
         values = np.arange(256, dtype=np.float64)
         tables = [(values - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)]

@@ -15,7 +15,7 @@ MODEL_FILE, LABELS_FILE, CARD_FILE = "model.tflite", "labels.txt", "model.json"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose parts were checked against one another."""
+    """A bundle whose card, labels and model file agree."""
 
     path: Path
     card: ModelCard
@@ -28,9 +28,9 @@ class Bundle:
 
 
 def find_bundles(directories: Iterable[Path]) -> dict[str, Path]:
-    """Name to folder of every bundle; of two with one name, the first directory's counts.
+    """Name to folder of every bundle. If two bundles have the same name, the one in the earlier directory counts.
 
-    A folder is a bundle when it holds a card. Hidden folders, where conversion writes aside, are not.
+    A folder is a bundle if it holds a card. Hidden folders are left out: conversion writes into one and renames it.
     """
     found: dict[str, Path] = {}
     for directory in directories:
@@ -44,8 +44,8 @@ def find_bundles(directories: Iterable[Path]) -> dict[str, Path]:
 def load_bundle(path: Path) -> Bundle:
     """Read a bundle and check its parts: card, labels, and the model file's SHA-256.
 
-    The checksum comes before any engine sees the file: a damaged one can end the process, and one that
-    is short at the end loads in silence. Raises ModelError, whose message names the bundle, not its place.
+    The checksum is compared before an engine reads the file: a damaged file can end the process, and a file that
+    lacks its end loads without an error. Raises ModelError; the message names the bundle, but not its folder.
     """
     try:
         card = load_card(path)
@@ -57,7 +57,7 @@ def load_bundle(path: Path) -> Bundle:
 
 
 def load_card(path: Path) -> ModelCard:
-    """Read the card of the bundle in `path`; the folder's name is the model's name."""
+    """Read the card of the bundle in `path`; raises ModelError. The folder's name is the model's name."""
     try:
         fields = json.loads((path / CARD_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -68,9 +68,9 @@ def load_card(path: Path) -> ModelCard:
 
 
 def parse_labels(data: bytes) -> tuple[str, ...]:
-    """One label a line, UTF-8, with or without a byte order mark, any line ends; raises ModelError.
+    """The labels of a UTF-8 file with one label a line, with or without a byte order mark; raises ModelError.
 
-    A line ends with LF, CRLF or CR alone: `str.splitlines` would also split labels that hold a U+2028.
+    A line ends with LF, CRLF or CR. `str.splitlines` would also split a label that holds a U+2028.
     """
     try:
         return tuple(line.strip() for line in io.StringIO(data.decode("utf-8-sig").rstrip(), newline=None))

@@ -1,4 +1,4 @@
-"""The models of this process: each loaded at first use, once, and kept."""
+"""The models of this process. Each is loaded once, when it is first needed, and then kept."""
 
 import threading
 import time
@@ -9,14 +9,15 @@ from chalicelib.errors import ModelError, UnknownModel
 from chalicelib.inference.classifier import Classifier
 from chalicelib.inference.engine import Engine, find_engine
 from chalicelib.inference.registry import find_bundles, load_bundle, load_card
-from chalicelib.telemetry import cold_start, milliseconds_since
+from chalicelib.telemetry import ColdStart, milliseconds_since
 
 
 class ModelStore:
     """Finds bundles and loads them on demand. Safe to share between threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, cold_start: ColdStart | None = None) -> None:
+        """`cold_start` records `model_load_ms` and `first_inference_ms`; None: nobody reads them."""
+        self._settings, self._cold_start = settings, cold_start or ColdStart()
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._loaded: dict[str, Classifier] = {}
@@ -25,8 +26,8 @@ class ModelStore:
     def get(self, name: str | None = None) -> Classifier:
         """The classifier called `name`, or the default one.
 
-        Raises UnknownModel for a name that is not installed, ModelError or EngineError for a model that
-        does not load. A failure is not remembered: the next call tries again.
+        Raises UnknownModel if no model of this name is installed, ModelError or EngineError if the model does not
+        load. A failure is not remembered: the next call tries again.
         """
         wanted = name or self.default_name()
         classifier = self._loaded.get(wanted)
@@ -36,7 +37,7 @@ class ModelStore:
         return classifier
 
     def default_name(self) -> str:
-        """MODEL_NAME, or the first bundle found; raises ModelError when there is none at all."""
+        """MODEL_NAME, or the name of the first bundle found; raises ModelError if no bundle is installed."""
         if self._default_name is None:
             self._default_name = next(iter(find_bundles(self._settings.model_dirs)), None)
         if self._default_name is None:
@@ -44,7 +45,7 @@ class ModelStore:
         return self._default_name
 
     def cards(self) -> list[dict[str, Any]]:
-        """Every installed bundle's card, or the reason why it cannot be read."""
+        """The card of every installed bundle as JSON, or its name and why the card cannot be read."""
         cards = []
         for name, path in find_bundles(self._settings.model_dirs).items():
             try:
@@ -63,7 +64,8 @@ class ModelStore:
                 raise UnknownModel(f"no model is called {name[:100]!r}; installed: {known}")
             raise ModelError(f"the default model {name!r} is not installed; installed: {known}")
         self._engine = self._engine or find_engine(self._settings.engine)
-        classifier = Classifier(load_bundle(bundles[name]), self._engine, self._settings.num_threads)
-        cold_start.record("model_load_ms", milliseconds_since(began))
+        bundle = load_bundle(bundles[name])
+        classifier = Classifier(bundle, self._engine, self._settings.num_threads, self._cold_start)
+        self._cold_start.record("model_load_ms", milliseconds_since(began))
         self._loaded[name] = classifier
         return classifier

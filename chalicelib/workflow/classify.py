@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.aws.s3 import Objects
 from chalicelib.errors import ClientError, ModelError, SecondModelError, ServiceError
-from chalicelib.inference.classifier import Classifier, Prediction, rounded
+from chalicelib.inference.classifier import Classifier, Prediction, rounded_score
 from chalicelib.inference.store import ModelStore
 from chalicelib.split import Arm
 from chalicelib.statuses import INTERNAL, UNEXPECTED, refusal
@@ -108,7 +108,7 @@ class GroupClassifier:
             arm=arm,
             model=run.split.model(answering),
             label=best.label,
-            score=rounded(best.score),
+            score=rounded_score(best.score),
             fallback=answering != arm,
             inference_ms=spans["inference"],
             total_ms=round(fetched.duration_ms + sum(spans.values()), 2),

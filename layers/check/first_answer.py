@@ -13,9 +13,6 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-"""Every format that is served: each has a codec that slimming could have taken away."""
-
 
 def main(task_root: Path, opt: Path, picture: Path | None) -> dict[str, Any]:
     """Import `app`, classify the picture in each format with each model, and say what was loaded from where."""
@@ -38,8 +35,10 @@ def main(task_root: Path, opt: Path, picture: Path | None) -> dict[str, Any]:
 
 
 def encoded(picture: Path | None) -> dict[str, bytes]:
-    """The picture's own bytes, or a grey ramp's, in every format that is served."""
+    """The picture, or a grey ramp, in every format that is served: slimming could have taken any codec away."""
     from PIL import Image
+
+    from chalicelib.inference.formats import FORMATS
 
     image = Image.open(picture) if picture else Image.linear_gradient("L")
     files = {kind: io.BytesIO() for kind in FORMATS}

@@ -47,7 +47,7 @@ def serve():
         server.server_close()
 
 
-def told(label: str, model: str = "digits") -> bytes:
+def body_of(label: str, model: str = "digits") -> bytes:
     return json.dumps({"model": {"name": model}, "predictions": [{"label": label}]}).encode()
 
 
@@ -58,15 +58,15 @@ def test_its_own_process_answers(store, log_lines):
 
 
 def test_the_api_answers(store, serve, log_lines):
-    canary.check(store, serve(200, told("7")))
-    canary.check(store, serve(200, told("daisy", "flowers")))
+    canary.check(store, serve(200, body_of("7")))
+    canary.check(store, serve(200, body_of("daisy", "flowers")))
     assert [line["label"] for line in log_lines()] == ["7", "daisy"]
 
 
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
-        (200, told("1"), "takes the canary's '7' for '1'"),
+        (200, body_of("1"), "model 'digits' labels the canary's picture '1', expected '7': see GET /health"),
         (503, b"{}", "HTTPError"),
         (200, b"no JSON", "does not answer the canary"),
         (200, b"{}", "KeyError"),

@@ -40,6 +40,7 @@ TINY_CARDS: dict[str, dict[str, Any]] = {
         "output": PROBABILITIES | {"label_offset": 1},
         "quantization": "float32",
     },
+    "background_logits": {"input": rgb_input(), "output": LOGITS | {"label_offset": 1}, "quantization": "float32"},
     "grey_wide": {"input": rgb_input(10, 4, "L"), "output": LOGITS, "quantization": "float32"},
     "not_a_number": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
     "two_outputs": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},

@@ -1,4 +1,4 @@
-"""`chalice local` in a process of its own, on a port of its own."""
+"""`chalice local` in a new process, on a free port."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ class Server(NamedTuple):
         return f"http://127.0.0.1:{self.port}/"
 
     def send(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None):
-        """Status and JSON of the answer, over a connection of its own."""
+        """Status and JSON of the response, over a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             return exchange(connection, method, path, body, content_type)

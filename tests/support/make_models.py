@@ -1,8 +1,8 @@
 """Writes the tiny models under tests/data/tiny: `python -m tests.support.make_models`. Needs LiteRT's schema module.
 
-Each is a real .tflite file of one to three operators, so small that one can say by hand what it answers.
-They are committed, so that every environment can test with them; a test proves that this script still
-gives the same bytes.
+Each is a real .tflite file of one to three operators, so small that its answers can be computed by hand.
+They are committed, so that every environment can test with them. A test proves that this script still
+writes the same bytes.
 """
 
 from collections.abc import Iterator
@@ -93,18 +93,30 @@ def channels_uint8() -> bytes:
     return graph.to_bytes([x], [_mean(graph, x, graph.tensor((1, 3), UINT8, 1 / 256))])
 
 
-def background_float() -> bytes:
-    """float32 (1, 8, 8, 3) to (1, 4) probabilities, of which the first, "background", is always the largest."""
-    graph = Graph()
-    x = graph.tensor((1, 8, 8, 3), FLOAT)
+def _with_background(graph: Graph, x: int) -> int:
+    """(1, 4): 5, and the mean of each channel."""
     means = _mean(graph, x, graph.tensor((1, 3), FLOAT))
     weights = graph.constant(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32))
     bias = graph.constant(np.array([5, 0, 0, 0], np.float32))
     dense = schema.FullyConnectedOptionsT()
-    logits = graph.operator(OP.FULLY_CONNECTED, [means, weights, bias], graph.tensor((1, 4), FLOAT), dense)
+    return graph.operator(OP.FULLY_CONNECTED, [means, weights, bias], graph.tensor((1, 4), FLOAT), dense)
+
+
+def background_float() -> bytes:
+    """float32 (1, 8, 8, 3) to (1, 4) probabilities, of which the first, "background", is always the largest."""
+    graph = Graph()
+    x = graph.tensor((1, 8, 8, 3), FLOAT)
+    logits = _with_background(graph, x)
     softmax = schema.SoftmaxOptionsT()
     softmax.beta = 1.0
     return graph.to_bytes([x], [graph.operator(OP.SOFTMAX, [logits], graph.tensor((1, 4), FLOAT), softmax)])
+
+
+def background_logits() -> bytes:
+    """`background_float` without its softmax: (1, 4) logits."""
+    graph = Graph()
+    x = graph.tensor((1, 8, 8, 3), FLOAT)
+    return graph.to_bytes([x], [_with_background(graph, x)])
 
 
 def grey_wide() -> bytes:
@@ -150,6 +162,7 @@ MODELS = (
     channels_int8,
     channels_uint8,
     background_float,
+    background_logits,
     grey_wide,
     not_a_number,
     two_outputs,

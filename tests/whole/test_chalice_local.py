@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chalicelib.api.bodies import BINARY_TYPES
+from chalicelib.inference.formats import BINARY_TYPES
 from tests.support.bundles import DATA_DIR
 from tests.support.local_server import Server, exchange, serving
 from tests.support.pictures import encode

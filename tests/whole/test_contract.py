@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from chalicelib.api.bodies import BINARY_TYPES
 from chalicelib.api.openapi import EXAMPLE_IMAGE, describe
 from chalicelib.config import EMBEDDED_MODELS, Settings
+from chalicelib.inference.formats import BINARY_TYPES
 from chalicelib.inference.store import ModelStore
 from tests.support.local_server import Server, serving
 from tests.support.pictures import RED, scan_bomb

@@ -16,8 +16,7 @@ from chalicelib.batch.cli.processes import Processes
 from chalicelib.batch.record import canonical
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+from chalicelib.inference.formats import SUFFIXES
 
 Show = Callable[[int, int, int], None]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib import errors
-from chalicelib.api.bodies import BINARY_TYPES
 from chalicelib.api.views import Api
 from chalicelib.config import Settings
+from chalicelib.inference.formats import BINARY_TYPES
 from chalicelib.inference.store import ModelStore
 from chalicelib.statuses import STATUS, error_answer
+from chalicelib.telemetry import cold_start
 from tests.support.bundles import DAMAGES, write_bundle
 from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming
 from tests.support.requests import FakeRequest, assert_is_error, b64, image_request, json_request, settled
@@ -30,7 +31,7 @@ def api(models_dir) -> Api:
 
 def api_over(models_dir: Path, **settings) -> Api:
     given = Settings(model_dirs=(models_dir,), **settings)
-    return Api(given, ModelStore(given))
+    return Api(given, ModelStore(given, cold_start))
 
 
 class BrokenStore:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,12 +18,22 @@ BUCKET = "pictures-of-mine"
 KEYS = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "sort", "KeyType": "RANGE"}]
 
 
+@cache
+def service_models() -> Any:
+    """botocore's descriptions of the services, read once: reading them takes longer than most tests."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """Makes clients of an empty account. Skips where only the runtime is installed."""
     boto3, moto = (
         pytest.importorskip(name, reason="moto is not installed: AWS is not tested") for name in ("boto3", "moto")
     )
+    from botocore.session import get_session
+
     from localaws.shims import tables
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -33,6 +44,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     with moto.mock_aws(), ExitStack() as stack:
         for patch in tables.patches():
             stack.enter_context(patch)
+        session = get_session()
+        session.register_component("data_loader", service_models())
+        boto3.setup_default_session(botocore_session=session)
         clients: dict[str, Any] = {}
         stack.callback(lambda: [client.close() for client in clients.values()])
         yield lambda service: clients.setdefault(service, boto3.client(service))

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from chalice.config import Config
 
 import app
 from chalicelib.batch import cost
@@ -12,8 +13,9 @@ from tests.support.paths import ROOT
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_memory_is_that_of_the_deployed_worker(stage):
-    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
-    assert config["stages"][stage]["lambda_functions"]["worker"]["lambda_memory_size"] == cost.MEMORY_GB * 1024
+    written = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    config = Config(chalice_stage=stage, function_name="worker", config_from_disk=written)
+    assert config.lambda_memory_size == cost.MEMORY_GB * 1024
 
 
 def test_an_invocation_has_as_many_pictures_as_the_handler_takes():

@@ -30,7 +30,8 @@ class TestClassify:
             ("channels_int8", odds(1, -1, -1), 0.01),
             ("channels_uint8", [1, 0, 0], 0.005),
             ("no_batch", odds(1, -1, -1), 1e-4),
-            ("background_float", list(np.array(odds(5, 1, -1, -1))[1:]), 1e-4),
+            ("background_float", odds(5, 1, -1, -1)[1:], 1e-4),
+            ("background_logits", odds(5, 1, -1, -1)[1:], 1e-4),
         ],
     )
     def test_every_kind_of_input_and_output(self, load, model, scores, tolerance):

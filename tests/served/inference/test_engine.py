@@ -1,16 +1,15 @@
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
+from chalicelib.config import ENGINES
 from chalicelib.errors import EngineError
-from chalicelib.inference.engine import Engine, find_engine
+from chalicelib.inference.engine import PACKAGES, Engine, find_engine
 from tests.support.bundles import TINY_DIR
 
-INSTALLED = {
-    name: importlib.util.find_spec(package) is not None
-    for name, package in {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}.items()
-}
+INSTALLED = {name: importlib.util.find_spec(package) is not None for name, package in PACKAGES.items()}
 
 
 class RecordingInterpreter:
@@ -39,6 +38,17 @@ class TestFindEngine:
             assert str(caught.value) == f"no inference engine can be imported (ENGINE={name})"
             assert isinstance(caught.value.__cause__, ExceptionGroup)
             assert len(caught.value.__cause__.exceptions) == 1
+
+    def test_a_wheel_that_raises_another_error_than_importerror(self, tmp_path, monkeypatch):
+        (tmp_path / "ai_edge_litert.py").write_text("raise OSError('wrong ELF class: ELFCLASS32')")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "ai_edge_litert", raising=False)
+        with pytest.raises(EngineError) as caught:
+            find_engine("litert")
+        assert [repr(e) for e in caught.value.__cause__.exceptions] == ["OSError('wrong ELF class: ELFCLASS32')"]
+
+    def test_the_setting_knows_every_engine(self):
+        assert ("auto", *PACKAGES) == ENGINES
 
 
 class TestLoad:

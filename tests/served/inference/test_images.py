@@ -8,11 +8,11 @@ from PIL import Image
 from chalicelib.errors import UndecodableImage, UnsupportedImage
 from chalicelib.inference import images
 from chalicelib.inference.card import InputSpec
+from chalicelib.inference.formats import FORMATS
 from chalicelib.inference.images import decode, sniff, to_pixels
 from tests.support.pictures import LOSSY, chunk, encode, exif, exif_entry, plain, quarters
 
 SPEC = InputSpec(32, 24, "RGB", 1.0, (0.0,) * 3, (1.0,) * 3)
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 def pixels_of(data: bytes, spec: InputSpec = SPEC) -> np.ndarray:
@@ -198,10 +198,11 @@ class TestDraft:
         full = to_pixels(images.Picture(Image.open(io.BytesIO(data)), None), spec)
         assert difference(to_pixels(picture, spec), full) < 1
 
-    @pytest.mark.parametrize("size", [(2000, 300), (300, 2000)])
-    def test_the_short_side_stays_large_enough(self, size):
-        picture = decode(encode(_smooth_noise(*size), "JPEG"), SPEC)
-        assert min(picture.image.size) >= max(SPEC.width, SPEC.height) * images.DRAFT_OVERSAMPLING
+    @pytest.mark.parametrize("crop", [1.0, 0.25])
+    @pytest.mark.parametrize("size", [(2000, 300), (300, 2000), (2000, 1500)])
+    def test_the_short_side_of_the_crop_stays_large_enough(self, size, crop):
+        picture = decode(encode(_smooth_noise(*size), "JPEG"), dataclasses.replace(SPEC, crop=crop))
+        assert min(picture.image.size) * crop >= max(SPEC.width, SPEC.height) * images.DRAFT_OVERSAMPLING
 
     def test_a_small_jpeg_is_decoded_in_full(self):
         assert decode(encode(quarters(), "JPEG"), SPEC).image.size == (64, 48)

@@ -1,13 +1,16 @@
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chalicelib.config import Settings
 from chalicelib.errors import EngineError, ModelError, UnknownModel
-from chalicelib.inference.registry import CARD_FILE
+from chalicelib.inference import store as store_module
+from chalicelib.inference.registry import CARD_FILE, load_bundle
 from chalicelib.inference.store import ModelStore
+from chalicelib.telemetry import ColdStart
 from tests.support.bundles import DAMAGES, write_bundle
 
 
@@ -95,15 +98,33 @@ class TestDamage:
 
 
 class TestThreads:
-    def test_eight_threads_at_once_load_it_once(self, models_dir):
-        store, barrier = store_of(models_dir), threading.Barrier(8)
+    def test_eight_threads_at_once_load_it_once(self, models_dir, monkeypatch):
+        store, barrier, go, loads = store_of(models_dir), threading.Barrier(9), threading.Event(), []
+
+        def load_slowly(path):
+            loads.append(path)
+            go.wait(10)
+            return load_bundle(path)
 
         def get(_):
             barrier.wait()
             return store.get()
 
+        monkeypatch.setattr(store_module, "load_bundle", load_slowly)
         with ThreadPoolExecutor(8) as pool:
-            assert len({id(classifier) for classifier in pool.map(get, range(8))}) == 1
+            found = pool.map(get, range(8))
+            barrier.wait()
+            time.sleep(0.2)  # time for all eight to see that the model is not there yet
+            go.set()
+            assert len({id(classifier) for classifier in found}) == 1
+        assert len(loads) == 1
+
+
+class TestColdStart:
+    def test_the_first_load_and_inference_are_recorded_where_the_store_says(self, models_dir):
+        cold_start = ColdStart()
+        ModelStore(Settings(model_dirs=(models_dir,)), cold_start).get().warm()
+        assert list(cold_start.breakdown()) == ["model_load_ms", "first_inference_ms", "total_ms"]
 
 
 class TestCards:

@@ -18,6 +18,7 @@ from localaws.processor.duty_cycle import DutyCycle
 from localaws.processor.share import MEMORY_MB_PER_VCPU, PERIOD_US, quota_us, vcpus_of
 from tests.support.toys import run, toy
 
+pytestmark = pytest.mark.alone
 SPIN = "import time\nwhile True: time.process_time()"
 
 

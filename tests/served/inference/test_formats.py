@@ -1,0 +1,44 @@
+"""The table of formats, and everything that must agree with it."""
+
+import re
+
+import pytest
+
+import app
+from chalicelib.api import contract
+from chalicelib.inference.formats import ACCEPTED, BINARY_TYPES, FORMATS, SUFFIXES
+from chalicelib.inference.images import sniff
+from tests.support.paths import ROOT
+from tests.support.pictures import encode, quarters
+
+
+def test_what_is_derived():
+    assert ACCEPTED == "JPEG, PNG, WebP, GIF and BMP are accepted"
+    assert SUFFIXES == (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+    assert [
+        *("image/jpeg", "image/jpg", "image/png", "image/webp", "image/gif", "image/bmp"),
+        "application/octet-stream",
+    ] == BINARY_TYPES
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_a_format_is_known_by_its_whole_signature(image_format):
+    data = encode(quarters(), image_format)
+    assert sniff(data) == image_format
+    for offset, part in FORMATS[image_format].signature.items():
+        assert data[offset : offset + len(part)] == part
+
+
+def test_api_gateway_hands_over_exactly_these_types_as_bytes():
+    assert app.app.api.binary_types == BINARY_TYPES
+
+
+def test_the_contract_names_the_formats():
+    assert contract.IMAGE.schema["description"].startswith("A JPEG, PNG, WebP, GIF or BMP image: ")
+
+
+def test_the_page_takes_the_first_media_type_of_each():
+    page = (ROOT / "chalicelib" / "api" / "index.html").read_text(encoding="utf-8")
+    (served,) = re.findall(r"const SERVED = \[(.*?)\];", page)
+    in_the_page = {text.strip().strip('"') for text in served.split(",")}
+    assert in_the_page == {known.media_types[0] for known in FORMATS.values()}
