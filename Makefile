@@ -87,10 +87,11 @@ lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; A
 	$(LOCK) convert/requirements.in -c requirements/dev.txt -o convert/requirements.txt
 	for name in tflite-runtime lock; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-release: check ## tag the version in pyproject.toml, which CHANGELOG.md must describe
+release: check ## tag the version in pyproject.toml, after a look at the contract and CHANGELOG.md
 	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
 	test -z "$$(git status --porcelain)" || { echo "the working copy has changes: commit them first"; exit 2; }; \
-	grep -q "^## $$version" CHANGELOG.md || { echo "CHANGELOG.md has no section for version $$version: write it first"; exit 2; }; \
+	grep -q "\"$$version\"" chalicelib/api/openapi.py && grep -q "^## $$version" CHANGELOG.md \
+	  || { echo "version $$version is missing in chalicelib/api/openapi.py or CHANGELOG.md: write it there first"; exit 2; }; \
 	git tag -a "v$$version" -m "Slimception $$version" && echo "tagged v$$version; publish it with: git push origin v$$version"
 
 clean: ## remove environments, builds and caches; models/ stays
