@@ -12,9 +12,13 @@ ARCH ?= x86_64
 STAGE ?= dev
 BUCKET ?=
 ARGS ?=
+TEST ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes
+FOR_TARGET = --python $(TARGET) --arch $(ARCH)
+LOCKED := serve unit check deploy
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config --python-version 3.11 $(ARGS)
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -22,16 +26,20 @@ help: ## list the commands
 run: $(VENV)/.serve ## serve the default model on PORT (default 8000) and try it with a sample picture
 	@$(BIN)/python -m localaws run --port $(PORT)
 
-test: check ## everything that CI runs: check, the served code under every Python and engine found, all tests
-	tests/matrix.sh
-	$(BIN)/python -m pytest
-
-check: $(VENV)/.dev ## format, lint, types
+check: $(VENV)/.check ## format, lint, types: half a minute, without TensorFlow
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(VENV)/.dev ## put the code into its format
+unit: $(VENV)/.unit ## the served code's tests, without TensorFlow: some minutes; `make unit TEST=tests/served/test_split.py` runs one file
+	$(IN_TWO) -q $(or $(TEST),tests/served)
+
+test: check $(VENV)/.dev ## everything that CI runs: check, the served code under every Python and engine found, all tests
+	tests/matrix.sh
+	$(IN_TWO) -m "not alone" --durations=10
+	$(BIN)/python -m pytest -m alone
+
+format: $(VENV)/.check ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -44,14 +52,14 @@ digits: $(VENV)/.convert ## train the embedded default anew
 convert-env: $(VENV)/.convert ## install what `python -m convert` needs (TensorFlow among it)
 
 layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.13) and ARCH (x86_64 or arm64)
-	$(BIN)/python -m layers build --python $(TARGET) --arch $(ARCH)
+	$(BIN)/python -m layers build $(FOR_TARGET)
 
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
-	$(BIN)/python -m layers package --python $(TARGET) --arch $(ARCH) --stage $(STAGE)
+	$(BIN)/python -m layers package $(FOR_TARGET) --stage $(STAGE)
 
 deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
-	.venv-deploy-$(TARGET)/bin/python -m layers build --python $(TARGET) --arch $(ARCH)
-	.venv-deploy-$(TARGET)/bin/python -m layers publish --python $(TARGET) --arch $(ARCH) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+	.venv-deploy-$(TARGET)/bin/python -m layers build $(FOR_TARGET)
+	.venv-deploy-$(TARGET)/bin/python -m layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
@@ -74,38 +82,61 @@ bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception.on_digits
 	$(BIN)/python -m benchmarks.cold_start.__main__
 
+lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; ARGS=--upgrade takes the newest versions
+	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt
+	for name in $(LOCKED); do $(LOCK) requirements/$$name.in -c requirements/dev.txt -o requirements/$$name.txt || exit 1; done
+	$(LOCK) convert/requirements.in -c requirements/dev.txt -o convert/requirements.txt
+	for name in tflite-runtime lock; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+release: check ## tag the version in pyproject.toml, after a look at the contract and CHANGELOG.md
+	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
+	test -z "$$(git status --porcelain)" || { echo "the working copy has changes: commit them first"; exit 2; }; \
+	grep -q "\"$$version\"" chalicelib/api/openapi.py && grep -q "^## $$version" CHANGELOG.md \
+	  || { echo "version $$version is missing in chalicelib/api/openapi.py or CHANGELOG.md: write it there first"; exit 2; }; \
+	git tag -a "v$$version" -m "Slimception $$version" && echo "tagged v$$version; publish it with: git push origin v$$version"
+
 clean: ## remove environments, builds and caches; models/ stays
 	rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# Each step of the environment adds to the one before it. Hashes are checked, so that nothing is resolved anew.
-$(VENV)/.serve: layers/requirements.txt requirements-dev.txt
+# Each step of the environment adds to the one before it. Every file is complete and has a hash for every package, so
+# that pip resolves nothing; LiteRT's further needs are left out of the serving environment on purpose.
+$(VENV)/.serve: layers/requirements.txt requirements/serve.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it: make run PYTHON=/path/to/python3"; exit 2; }
 	@echo "Installing the runtime into $(VENV) ($$($(PYTHON) --version)) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --no-deps --require-hashes -r layers/requirements.txt
-	@$(PIP) --no-warn-conflicts $$(grep -E '^(boto3|chalice|tqdm)==' requirements-dev.txt) # LiteRT's own needs are left out on purpose
+	@$(BIN)/$(INSTALL) -r layers/requirements.txt -r requirements/serve.txt
+	@touch $@
+
+$(VENV)/.lock: $(VENV)/.serve requirements/lock.txt
+	@$(BIN)/$(INSTALL) -r requirements/lock.txt
+	@touch $@
+
+$(VENV)/.unit: $(VENV)/.serve requirements/unit.txt
+	@$(BIN)/$(INSTALL) -r requirements/unit.txt
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.unit requirements/check.txt
+	@$(BIN)/$(INSTALL) -r requirements/check.txt
 	@touch $@
 
 $(VENV)/.convert: $(VENV)/.serve convert/requirements.txt
 	@echo "Installing TensorFlow and the converter's other needs into $(VENV) ..."
-	@$(PIP) -r convert/requirements.txt
+	@$(BIN)/$(INSTALL) -r convert/requirements.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.convert requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@echo "Installing the tests' needs into $(VENV) ..."
-	@$(PIP) -r requirements-dev.txt
+	@$(BIN)/$(INSTALL) -r requirements/dev.txt
 	@touch $@
 
 # Chalice imports the app, and so needs what the layer holds, for the Python that it deploys for.
-.venv-deploy-%/.ready: $(VENV)/.serve
+.venv-deploy-%/.ready: $(VENV)/.serve requirements/deploy.txt
 	@python=$$($(BIN)/python -m layers.pythons $*); \
 	test -n "$$python" || { echo "Chalice deploys for the Python that it runs on, and there is no Python $* here:" \
 	  "install one (uv python install $*, or pyenv install $*), or name another: make deploy TARGET=3.12"; exit 2; }; \
 	echo "Installing what deploys into .venv-deploy-$* ..."; \
 	"$$python" -m venv .venv-deploy-$*
-	@.venv-deploy-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r layers/requirements.txt
-	@.venv-deploy-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-conflicts \
-	  $$(grep -E '^(boto3|chalice|pyelftools|rich)==' requirements-dev.txt)
+	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run test check format model digits convert-env layers package deploy up batch-proof workflow tune bench clean
+.PHONY: help run check unit test format model digits convert-env layers package deploy up batch-proof workflow tune bench lock release clean

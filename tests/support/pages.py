@@ -7,7 +7,9 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = [*ROOT_PAGES, *sorted(DOCS.glob("*.md")), *DECISIONS]
 
 
 def text_of(path: Path) -> str:

@@ -11,7 +11,8 @@ import chalicelib.batch.cli.main
 import convert.__main__
 import layers.arguments
 import localaws.__main__
-from tests.support.pages import DOCS, PAGES, ROOT, commands, prose, section, text_of
+from tests.support.pages import DECISIONS, DOCS, PAGES, ROOT, commands, prose, section, text_of
+from tests.whole.test_architecture import GROUND, MAY_USE
 
 PARSERS = {
     "chalicelib.batch": chalicelib.batch.cli.main._parser(),
@@ -20,7 +21,8 @@ PARSERS = {
     "localaws": localaws.__main__._parser(),
 }
 
-OTHERS = {"SELECT_TF_OPS", "ROLLBACK_COMPLETE", "LC_ALL"}
+ARCHITECTURE = DOCS / "architecture.md"
+OTHERS = {"SELECT_TF_OPS", "FULLY_CONNECTED", "ROLLBACK_COMPLETE", "LC_ALL"}
 """TensorFlow's, CloudFormation's, the shell's."""
 
 
@@ -47,6 +49,37 @@ def test_every_relative_link_and_anchor_resolves(page: Path) -> None:
 def test_every_page_is_linked_from_the_readme() -> None:
     for page in DOCS.glob("*.md"):
         assert f"](docs/{page.name}" in text_of(ROOT / "README.md")
+    for name in ("CONTRIBUTING.md", "SECURITY.md"):
+        assert f"]({name})" in text_of(ROOT / "README.md")
+
+
+def test_every_decision_is_linked_from_the_architecture_by_its_heading() -> None:
+    assert DECISIONS
+    stated = re.findall(r"^\d+\. \[(.+)\]\(decisions/(.+)\)$", section(ARCHITECTURE, "Decisions"), re.M)
+    assert sorted((name, heading) for heading, name in stated) == [
+        (page.name, text_of(page).partition("\n")[0].removeprefix("# ")) for page in DECISIONS
+    ]
+
+
+def test_the_table_of_who_may_use_whom_is_the_one_that_is_held() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", section(ARCHITECTURE, "Who may use whom"), re.M)
+    assert {package: set(re.findall(r"`([\w.]+)`", used)) for package, used in rows} == MAY_USE
+
+
+def test_the_ground_is_described_module_by_module() -> None:
+    row = re.search(r"^\| the ground \| (.*) \|$", section(ARCHITECTURE, "The packages"), re.M)
+    assert row and set(re.findall(r"`(\w+)`", row[1])) == GROUND
+
+
+@pytest.mark.parametrize(
+    "page", [ARCHITECTURE, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DECISIONS], ids=lambda p: p.name
+)
+def test_every_file_and_test_named_exists(page: Path) -> None:
+    folders = "|".join(("chalicelib", "convert", "layers", "localaws", "benchmarks", "tests", "requirements", "docs"))
+    for name in re.findall(rf"`((?:{folders}|\.chalice|\.github)/[\w./-]*)`", prose(page)):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"`(test_\w+)`", prose(page)):
+        assert any(f"def {name}(" in text_of(path) for path in (ROOT / "tests").rglob("test_*.py")), name
 
 
 @each_page

@@ -1,0 +1,83 @@
+"""Everything that is installed is pinned, with the hash of every file that may be fetched."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.support.pages import ROOT, text_of
+
+INSTALLERS = (ROOT / "Makefile", ROOT / "tests" / "matrix.sh")
+INSTALLED = sorted(
+    {name for path in INSTALLERS for name in re.findall(r"[\w/-]*requirements[\w/-]*\.txt", text_of(path))}
+)
+SOURCES = sorted([*(ROOT / "requirements").glob("*.in"), ROOT / "convert" / "requirements.in"])
+OTHER_NUMPY = "requirements/tflite-runtime.txt"
+"""tflite-runtime takes NumPy below 2 only; its environment is used by nothing else."""
+
+
+def requirements(text: str) -> list[str]:
+    """Each requirement with its hashes, on one line; comments are gone."""
+    lines = re.sub(r"(?m)^\s*#.*$", "", text.replace("\\\n", " ")).splitlines()
+    return [line for line in lines if line.strip()]
+
+
+def pins(path: Path) -> dict[str, str]:
+    """What stands before the hashes: name and marker to version."""
+    found = [line.partition(" --hash")[0].strip() for line in requirements(text_of(path))]
+    return {
+        f"{name};{marker}".lower(): version
+        for name, version, marker in (
+            re.fullmatch(r"([\w.-]+)(?:\[.*\])?==([\w.]+)\s*(?:;\s*(.*))?", line).groups(default="") for line in found
+        )
+    }
+
+
+def test_the_installers_name_them() -> None:
+    assert {"layers/requirements.txt", "convert/requirements.txt", "requirements/dev.txt"} < set(INSTALLED)
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_every_requirement_has_a_version_and_a_hash(name: str) -> None:
+    for line in requirements(text_of(ROOT / name)):
+        assert re.match(r"[\w.-]+(\[[\w,]+\])?==\S+ ", line), line
+        assert re.search(r" --hash=sha256:[0-9a-f]{64}( |$)", line), line
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_no_file_names_a_host(name: str) -> None:
+    assert not re.search(r"://|--(?:extra-)?index|--find-links", text_of(ROOT / name))
+
+
+@pytest.mark.parametrize("path", INSTALLERS, ids=lambda path: path.name)
+def test_every_installation_requires_hashes(path: Path) -> None:
+    found = [shlex.split(line) for line in text_of(path).replace("\\\n", " ").splitlines() if "pip install" in line]
+    assert found
+    for words in found:
+        assert {"--require-hashes", "--no-deps"} <= set(words), words
+        assert not [word for word in words if "==" in word]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_source_names_is_locked_at_that_version(source: Path) -> None:
+    locked = pins(source.with_suffix(".txt"))
+    assert pins(source)
+    assert pins(source).items() <= locked.items()
+
+
+@pytest.mark.parametrize("name", sorted(set(INSTALLED) - {OTHER_NUMPY, "requirements/lock.txt"}))
+def test_the_files_agree(name: str) -> None:
+    everything = pins(ROOT / "requirements" / "dev.txt")
+    mine = {package.partition(";")[0]: version for package, version in pins(ROOT / name).items()}
+    assert set(mine.items()) <= {(package.partition(";")[0], version) for package, version in everything.items()}
+
+
+@pytest.mark.parametrize(
+    "line", ["six==1.17.0", "six==1.17.0 --hash=sha256:12", "six>=1.17.0 --hash=sha256:" + 64 * "0"]
+)
+def test_what_is_refused(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made.txt").write_text(line + "\n")
+    monkeypatch.setattr("tests.whole.test_requirements.ROOT", tmp_path)
+    with pytest.raises(AssertionError):
+        test_every_requirement_has_a_version_and_a_hash("made.txt")
