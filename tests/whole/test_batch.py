@@ -15,6 +15,7 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.store import ModelStore
 from localaws.errors import DeployFailed
+from tests.support import paths
 from tests.support.clients import clients_of
 from tests.tools.localaws.conftest import cloud, runtime_packages  # noqa: F401 - fixtures
 
@@ -42,6 +43,11 @@ def aws(cloud, deployed):  # noqa: F811
 def bucket(aws) -> str:
     name: str = aws("s3").list_buckets()["Buckets"][0]["Name"]
     return name
+
+
+@pytest.fixture
+def seven() -> bytes:
+    return paths.SEVEN.read_bytes()
 
 
 @pytest.fixture
