@@ -1,8 +1,8 @@
-"""Throughput of the local folder mode, one process against two, in one run.
+"""Measures the throughput of the local folder mode, with one process and with two, in the same run.
 
 python -m benchmarks.batch.folder [--pictures 16000] [--rounds 5]
 
-Of the whole command, so that its start, a third of a second, weighs little only where there is enough to do.
+The time is that of the whole command. Its start takes a third of a second, so use enough pictures.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from benchmarks.machine import processor
 from localaws.deploy.deployer import PROJECT
 
 DIFFERENT = 2_000
-"""Pictures that are made, which takes longer than classifying them."""
+"""Pictures that are made; the others are copies, because making one takes longer than classifying it."""
 
 
 def seconds(folder: Path, out: Path, processes: int) -> float:
-    """Of the whole command, the start of its processes included."""
+    """Duration of the whole command, including the start of its processes."""
     command = [sys.executable, "-m", "chalicelib.batch", str(folder), "--out", str(out), "--model", "digits"]
     began = time.monotonic()
     subprocess.run([*command, "--processes", str(processes)], cwd=PROJECT, check=True, capture_output=True)
@@ -34,7 +34,7 @@ def seconds(folder: Path, out: Path, processes: int) -> float:
 
 
 def enlarged(data: bytes) -> bytes:
-    """The picture as a photograph would come, 640x640 px as JPEG; what is none stays as it is."""
+    """The picture at the size of a photograph, 640x640 px, as JPEG; other bytes are returned unchanged."""
     try:
         image = Image.open(io.BytesIO(data)).resize((640, 640), Image.Resampling.BICUBIC).convert("RGB")
     except OSError:
@@ -45,14 +45,14 @@ def enlarged(data: bytes) -> bytes:
 
 
 def lay_out(folder: Path, count: int) -> None:
-    """Fill it; contents repeat, under other names."""
+    """Write `count` files; contents repeat under other names."""
     contents = [enlarged(data) for data in pictures(min(count, DIFFERENT), random.Random(1)).values()]
     for number in range(count):
         (folder / f"{number:06}.jpg").write_bytes(contents[number % len(contents)])
 
 
 def main() -> int:
-    """Print each round, the medians, and what the second process gains."""
+    """Print each round, the medians, and the gain of the second process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch.folder", description=__doc__)
     parser.add_argument("--pictures", type=int, default=16_000, metavar="N")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
@@ -64,7 +64,7 @@ def main() -> int:
         folder.mkdir()
         lay_out(folder, count)
         took: dict[int, list[float]] = {1: [], 2: []}
-        for turn in range(options.rounds):  # in turns, so that what else the machine does meets both
+        for turn in range(options.rounds):  # in turns, so that other work on the machine affects both
             for processes in (1, 2) if turn % 2 else (2, 1):
                 took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes))
             print(f"  1 process {took[1][-1]:.2f} s, 2 processes {took[2][-1]:.2f} s", flush=True)

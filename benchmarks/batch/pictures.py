@@ -1,4 +1,4 @@
-"""What the batch's proof and benchmark classify."""
+"""The files that the batch's proof and benchmark classify."""
 
 import random
 
@@ -9,7 +9,7 @@ BROKEN = (b"no picture at all", b"%PDF-1.7", b"", b"GIF89a")
 
 
 def pictures(count: int, seed: random.Random) -> dict[str, bytes]:
-    """Key to content: scans of digits, each of its own brightness and place, and one in a hundred that is none."""
+    """Key to content: scans of digits, each with another brightness and place; one in a hundred is not a picture."""
     scans = digit_scans.load().images
     made: dict[str, bytes] = {}
     for number in range(count):

@@ -1,10 +1,10 @@
-"""Proof of the batch on this machine's AWS: each picture exactly one result, whatever is killed or delivered twice.
+"""Proves that each picture of a batch gets exactly one result, on this machine's AWS, in spite of kills and repeats.
 
     python -m benchmarks.batch.proof [--pictures 10000] [--seed 1]
 
-Deploys the project into `localaws`, uploads digits of which 1% are no pictures, starts a batch by HTTP, delivers 10%
-of the messages twice and kills a worker every few seconds, and the lister twice; then compares every result with
-the serial answer. Exit code 0 when all of it held.
+Deploys the project into `localaws`, uploads files of which 99% are pictures of digits, starts a batch by HTTP, delivers
+10% of the messages twice, kills a worker every few seconds and the lister twice, and compares every result with the
+answer of one process. Exit code 0 if all checks pass.
 """
 
 import argparse
@@ -34,13 +34,13 @@ from localaws.host import interpreters
 from localaws.host.lambda_host import LambdaHost
 
 TIMEOUTS_S = {"worker": 12, "lister": 20}
-"""Shorter than deployed, and the queues' visibility still six times as long: what was killed comes again sooner."""
+"""Shorter than deployed, so that messages of killed functions come again sooner. Visibility stays six times as long."""
 KILL_EVERY_S = (4.0, 8.0)
 PICTURES_BETWEEN_KILLS = 350
-"""At least: on a machine that is slow, or busy with something else, as many invocations survive as on a fast one.
-After three receives a message is a dead letter, and it is a matter of chance alone how many are killed thrice."""
+"""Minimum, so that the share of killed invocations is the same on a slow or busy machine. After three receives a
+message is a dead letter, and only chance decides how many messages are killed three times."""
 KILL_LISTER_AT = (2, 7)
-"""Of the kills, those that hit the lister; the others hit workers."""
+"""Numbers of the kills that hit the lister; the others hit workers."""
 LIMIT_S = 1800.0
 
 Say = Callable[[str], None]
@@ -57,29 +57,29 @@ class Proof:
         self._done = 0
 
     def run(self, deployed: Deployment) -> list[str]:
-        """Everything, in order; returns what did not hold."""
+        """Run the whole proof; returns the checks that failed."""
         bucket = self._upload()
         expected = self._serial()
         began = time.monotonic()
-        told = _ask(f"{deployed.url}batches", {"source": f"s3://{bucket}/{PREFIX}"})
-        self._say(f"batch {told['id']}: {told['state']}")
+        status = _ask(f"{deployed.url}batches", {"source": f"s3://{bucket}/{PREFIX}"})
+        self._say(f"batch {status['id']}: {status['state']}")
         ended = threading.Event()
         helpers = [
             threading.Thread(target=self._kill, args=(ended,)),
-            threading.Thread(target=self._duplicate, args=(ended, bucket, told["id"])),
+            threading.Thread(target=self._duplicate, args=(ended, bucket, status["id"])),
         ]
         for helper in helpers:
             helper.start()
         try:
-            told = self._wait(deployed, told["id"])
+            status = self._wait(deployed, status["id"])
         finally:
             ended.set()
             for helper in helpers:
                 helper.join()
         wall_s = time.monotonic() - began
-        self._say(f"{told['state']} after {wall_s:.0f} s, {self.duplicates} delivered twice, {self.kills} killed")
+        self._say(f"{status['state']} after {wall_s:.0f} s, {self.duplicates} delivered twice, {self.kills} killed")
         self._drain()
-        return self._judge(told, _ask(f"{deployed.url}batches/{told['id']}"), bucket, expected)
+        return self._judge(status, _ask(f"{deployed.url}batches/{status['id']}"), bucket, expected)
 
     def _upload(self) -> str:
         s3 = self._cloud.client("s3")
@@ -94,7 +94,7 @@ class Proof:
         return {key: answer(store, lambda data=data: data) for key, data in self.pictures.items()}  # type: ignore[misc]
 
     def _kill(self, ended: threading.Event) -> None:
-        """Kill a worker now and then, and the lister twice, one at work if there is any."""
+        """Kill a worker every few seconds, and the lister twice; a busy instance if there is one."""
         killed_at = -PICTURES_BETWEEN_KILLS
         while not ended.wait(self._random.uniform(*KILL_EVERY_S)):
             if self._done < killed_at + PICTURES_BETWEEN_KILLS:
@@ -120,15 +120,17 @@ class Proof:
         deadline, shown = time.monotonic() + LIMIT_S, 0.0
         while time.monotonic() < deadline:
             try:
-                told = _ask(f"{deployed.url}batches/{batch_id}")
-            except OSError:  # the instance that was to tell was killed: a 502
+                status = _ask(f"{deployed.url}batches/{batch_id}")
+            except OSError:  # the instance that was to answer was killed: a 502
                 continue
-            self._done = told["done"]
-            if told["state"] in ("complete", "failed"):
-                return told
+            self._done = status["done"]
+            if status["state"] in ("complete", "failed"):
+                return status
             if time.monotonic() > shown + 10:
                 shown = time.monotonic()
-                self._say(f"  {told['state']}: {told['done']} of {told['total']}, {told['rate_per_s']} a second")
+                self._say(
+                    f"  {status['state']}: {status['done']} of {status['total']}, {status['rate_per_s']} a second"
+                )
             time.sleep(1)
         return {"id": batch_id, "state": "not complete in time"}
 
@@ -144,10 +146,10 @@ class Proof:
         sqs.close()
         return sum(int(counts[f"ApproximateNumberOfMessages{which}"]) for which in ("", "NotVisible", "Delayed"))
 
-    def _judge(self, told: Any, after: Any, bucket: str, expected: dict[str, Any]) -> list[str]:
-        if told["state"] != "complete":
-            return [f"the batch is {told['state']}: {told}"]
-        text = self._cloud.client("s3").get_object(Bucket=bucket, Key=told["results"].split("/", 3)[3])["Body"].read()
+    def _judge(self, status: Any, after: Any, bucket: str, expected: dict[str, Any]) -> list[str]:
+        if status["state"] != "complete":
+            return [f"the batch is {status['state']}: {status}"]
+        text = self._cloud.client("s3").get_object(Bucket=bucket, Key=status["results"].split("/", 3)[3])["Body"].read()
         rows = [json.loads(line) for line in text.splitlines()]
         found = {row.pop("key"): row for row in rows}
         codes = Counter(row["error"]["Code"] for row in found.values() if "error" in row)
@@ -171,7 +173,7 @@ class Proof:
 
 
 def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S) -> Deployment:
-    """Deploy the stage dev of this very tree, with shorter time-outs."""
+    """Deploy the stage dev of this source tree, with shorter time-outs."""
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         copied = project.copy(PROJECT, Path(scratch, "project"))
         config = json.loads((copied / ".chalice/config.json").read_text())
@@ -192,12 +194,12 @@ def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S
 
 
 def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """POST where there is a body, else GET."""
+    """POST if there is a body, otherwise GET."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as response:
-        told: dict[str, Any] = json.load(response)
-    return told
+        answered: dict[str, Any] = json.load(response)
+    return answered
 
 
 def _say(line: str) -> None:

@@ -15,6 +15,7 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.store import ModelStore
 from localaws.errors import DeployFailed
+from tests.support import paths
 from tests.support.clients import clients_of
 from tests.tools.localaws.conftest import cloud, runtime_packages  # noqa: F401 - fixtures
 
@@ -45,11 +46,14 @@ def bucket(aws) -> str:
 
 
 @pytest.fixture
-def parts(aws, monkeypatch) -> BatchServices:
+def seven() -> bytes:
+    return paths.SEVEN.read_bytes()
+
+
+@pytest.fixture
+def services(aws) -> BatchServices:
     settings = Settings(batch_prefix="slimception-dev")
-    made = BatchServices(settings, ModelStore(settings))
-    monkeypatch.setattr(made, "_client", aws)
-    return made
+    return BatchServices(settings, ModelStore(settings), aws)
 
 
 @pytest.fixture
@@ -98,19 +102,19 @@ def test_what_is_deployed(aws):
 
 
 @pytest.mark.parametrize("key", ["a b+c%.png", "ünï 日本 🐈.png", "%2B literally.png"])
-def test_a_picture_dropped_under_incoming(aws, bucket, parts, seven, key):
+def test_a_picture_dropped_under_incoming(aws, bucket, services, seven, key):
     aws("s3").put_object(Bucket=bucket, Key=f"incoming/{key}", Body=seven)
     day = time.strftime("incoming-%Y-%m-%d", time.gmtime())
 
     def found():
-        return [result for result in parts.table.results(day) if result.key == f"incoming/{key}"]
+        return [result for result in services.table.results(day) if result.key == f"incoming/{key}"]
 
     (result,) = wait_for(found)
     assert result.answer["predictions"][0]["label"] == "7"
-    assert parts.table.get(day).state == "open"
+    assert services.table.get(day).state == "open"
 
 
-def test_what_is_dropped_elsewhere_starts_nothing(aws, bucket, parts, seven):
+def test_what_is_dropped_elsewhere_starts_nothing(aws, bucket, services, seven):
     aws("s3").put_object(Bucket=bucket, Key="elsewhere/a.png", Body=seven)
     url = aws("sqs").get_queue_url(QueueName="slimception-dev-pictures")["QueueUrl"]
     counts = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -131,8 +135,8 @@ def test_what_is_dropped_elsewhere_starts_nothing(aws, bucket, parts, seven):
     ],
 )
 def test_a_refusal(ask, path, body, status, message):
-    found, told = ask(path, body)
-    assert (found, message in told["Message"]) == (status, True), told
+    found, refused = ask(path, body)
+    assert (found, message in refused["Message"]) == (status, True), refused
 
 
 @pytest.mark.parametrize(
@@ -140,15 +144,15 @@ def test_a_refusal(ask, path, body, status, message):
     [("s3://{bucket}/nothing here/", "no object is under"), ("s3://no-such-bucket/in/", "is not there (NoSuchBucket)")],
 )
 def test_a_source_without_pictures(ask, bucket, source, message):
-    status, told = ask("batches", {"source": source.format(bucket=bucket)})
-    assert (status, told["state"]) == (202, "listing")
-    ended = wait_for(lambda: (t := ask(f"batches/{told['id']}")[1])["state"] == "failed" and t)
+    code, status = ask("batches", {"source": source.format(bucket=bucket)})
+    assert (code, status["state"]) == (202, "listing")
+    ended = wait_for(lambda: (now := ask(f"batches/{status['id']}")[1])["state"] == "failed" and now)
     assert ended["error"]["Code"] == "NotFoundError" and message in ended["error"]["Message"]
 
 
-def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven, monkeypatch):
-    """Every message fails three times and waits in the dead-letter queue, as whoever watches is told; sent round again,
-    all are answered.
+def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, services, seven, monkeypatch):
+    """Every message fails three times and waits in the dead-letter queue, and `watch` says so; put back, all are
+    answered.
     """
     monkeypatch.setattr(remote, "QUIET_LOOKS", 1)
     for number in range(12):
@@ -158,9 +162,9 @@ def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven, 
     aws("lambda").update_function_configuration(FunctionName=WORKER, Environment=broken)
     visible_after(aws, "pictures", 1)
     try:
-        _, told = ask("batches", {"source": f"s3://{bucket}/while/"})
-        wait_for(lambda: parts.queue("dead-letters").length() == 12)
-        waiting = ask(f"batches/{told['id']}")[1]
+        _, status = ask("batches", {"source": f"s3://{bucket}/while/"})
+        wait_for(lambda: services.queue("dead-letters").length() == 12)
+        waiting = ask(f"batches/{status['id']}")[1]
         assert (waiting["state"], waiting["total"], waiting["done"]) == ("running", 12, 0)
         said, deadline = [], time.monotonic() + LIMIT_S
 
@@ -168,17 +172,17 @@ def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, parts, seven, 
             said.append(line)
             visible_after(aws, "pictures", 24)
             aws("lambda").update_function_configuration(FunctionName=WORKER, Environment={"Variables": variables})
-            assert remote.redrive(parts) == 12
+            assert remote.redrive(services) == 12
 
         def wait(_: float) -> None:
             assert time.monotonic() < deadline, "never completes"
             time.sleep(0.2)
 
-        ended = remote.watch(parts, told["id"], lambda *_: None, mend, wait)
+        ended = remote.watch(services, status["id"], lambda *_: None, mend, wait)
     finally:
         visible_after(aws, "pictures", 24)
     assert [line.partition(" ")[0] for line in said] == ["12"]
-    assert (ended["state"], ended["done"], ended["failed"]) == ("complete", 12, 0)
+    assert (ended.state, ended.done, ended.failed) == ("complete", 12, 0)
 
 
 def test_ten_times_twenty_pictures_with_duplicates_and_kills(cloud, deployed, monkeypatch):  # noqa: F811

@@ -50,7 +50,7 @@ def quiet(capsys):
 
 class TestPaging:
     def test_25000_keys_within_a_small_limit_of_time(self):
-        """Each invocation has time for three pages; the next one goes on where it ended."""
+        """Each invocation has time for three pages; the next one resumes there."""
         keys = [f"in/{n:05} ü+%.png" for n in range(25_000)]
         rig = Rig(keys, page=1000)
         clock = iter(range(10**6))
