@@ -15,6 +15,8 @@ ARGS ?=
 TEST ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes: while a test of one waits, the other has the processor.
+IN_TWO := $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALL := python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes
 FOR_TARGET = --python $(TARGET) --arch $(ARCH)
 LOCKED := serve unit check deploy
