@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.arguments import count
 from benchmarks.machine import processor
 from benchmarks.tune import bundles, deployment, measure, plan, tables
 from benchmarks.tune.outcome import BALANCE, Outcome, outcomes
@@ -121,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--memory", type=_memory_mb, nargs="+", default=plan.SIZES_MB, metavar="MB", help=f"default: {sizes}"
     )
     parser.add_argument(
-        "--repetitions", type=_positive, default=15, metavar="N", help="cold starts of each (default 15)"
+        "--repetitions", type=count, default=15, metavar="N", help="cold starts of each configuration (%(default)s)"
     )
     parser.add_argument("--python", metavar="VERSION", help="default: the first of Lambda's that is installed here")
     parser.add_argument("--out", type=Path, default=BUILD, metavar="DIR", help="default: build/tune")
@@ -131,12 +132,6 @@ def _parser() -> argparse.ArgumentParser:
 def _memory_mb(text: str) -> int:
     if not text.isdecimal() or not 128 <= int(text) <= 10240:
         raise argparse.ArgumentTypeError(f"{text!r}: Lambda takes 128 to 10240 MB")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least 1")
     return int(text)
 
 
