@@ -82,8 +82,12 @@ def _prepared(model: bytes, threads: int) -> Any:
 def main() -> int:
     """Build the models, measure them, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=count, default=1, metavar="N", help="threads of an inference (%(default)s)")
-    parser.add_argument("--rounds", type=count, default=40, metavar="N", help="inferences of each model (%(default)s)")
+    parser.add_argument(
+        "--threads", type=count, default=1, metavar="N", help="threads of an inference (default %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=count, default=40, metavar="N", help="inferences of each model (default %(default)s)"
+    )
     options = parser.parse_args()
     models = build_all()
     medians = measure(models, options.threads, options.rounds)
