@@ -22,7 +22,7 @@ from convert.sources import PREPROCESS, Source
 from convert.tensorflow_source import from_keras
 
 LEAST, MOST_LOST = 0.95, 0.01
-EPOCHS, BATCH = 8, 32
+EPOCHS, BATCH = 3, 48
 SIDE_PX = 24
 SPEC = InputSpec(SIDE_PX, SIDE_PX, "L", 1.0, (127.5,), (127.5,))
 
