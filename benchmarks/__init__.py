@@ -1,1 +1,4 @@
-"""Measurements behind the README's figures: everything that is compared runs side by side in one run."""
+"""Measurements behind the README's figures; `batch.proof` and `workflow` are proofs instead.
+
+Whatever is compared is measured in the same run.
+"""

@@ -1,4 +1,4 @@
-"""Pictures to try things on: scikit-learn's scans of handwritten digits, each in its own place on a canvas."""
+"""Pictures for benchmarks: scikit-learn's scans of handwritten digits, each at a random place on a canvas."""
 
 import io
 import random
@@ -15,7 +15,7 @@ def load() -> Any:
 
 
 def png(scan: Any, chance: random.Random, brightness: float = 1.0) -> bytes:
-    """A scan (8, 8) as a grey PNG of SIDE_PX, placed by `chance`."""
+    """A scan (8, 8), 0..16, as a grey PNG with sides of SIDE_PX; `chance` decides its place, `brightness` is 0..1."""
     from PIL import Image
 
     canvas = Image.new("L", (SIDE_PX, SIDE_PX))

@@ -1,5 +1,5 @@
-"""From a trained classifier to a bundle that the served code loads. Runs on a developer's machine.
+"""Turns a trained classifier into a bundle that the app serves. Runs on a developer's machine.
 
-sources -> rewrite -> quantize -> verify -> bundle; TensorFlow is imported only by `keras_source`,
-`saved_model_source` and `digits`.
+`opening` finds the source, `pipeline` takes it through `rewrite`, `quantize`, `bundle` and `verify`. Only
+`tensorflow_source`, `inception` and `digits` import TensorFlow.
 """

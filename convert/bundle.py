@@ -1,4 +1,4 @@
-"""Writing a bundle: aside first, then put in place whole, so that no reader sees half of one."""
+"""Writes a bundle into a temporary folder, then renames it, so that nobody reads half a bundle."""
 
 import hashlib
 import json
@@ -11,13 +11,14 @@ from pathlib import Path
 
 from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, MODEL_FILE
+from convert.modes import Found
 from convert.sources import Source
 from convert.verify import Verification
 
 
 @contextmanager
 def staged(out: Path, name: str) -> Iterator[Path]:
-    """A folder to fill, which becomes `out/name` when the block ends well and vanishes when it does not."""
+    """A folder to fill. It becomes `out/name` if the block succeeds, and is deleted if the block raises."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=out) as aside:
         folder = Path(aside) / name
@@ -27,20 +28,22 @@ def staged(out: Path, name: str) -> Iterator[Path]:
 
 
 def write(folder: Path, model: bytes, labels: tuple[str, ...], card: ModelCard) -> None:
-    """The three files."""
+    """Write the three files of a bundle; raises OSError."""
     (folder / MODEL_FILE).write_bytes(model)
     (folder / LABELS_FILE).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
     write_card(folder, card)
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
-    """`model.json`, one field a line for people to read."""
+    """Write `model.json` for people to read, one field on each line; raises OSError."""
     text = json.dumps(card.to_dict(), indent=2, ensure_ascii=False)
     (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def make_card(source: Source, model: bytes, quantization: str, spec: InputSpec, output: OutputSpec) -> ModelCard:
-    """The card of a model that is not verified yet."""
+def make_card(
+    source: Source, model: bytes, quantization: Found, moved: int, spec: InputSpec, output: OutputSpec
+) -> ModelCard:
+    """The card of a model that is not verified yet; `moved` is the number of convolutions moved before a pool."""
     return ModelCard(
         name=source.name,
         sha256=hashlib.sha256(model).hexdigest(),
@@ -49,19 +52,19 @@ def make_card(source: Source, model: bytes, quantization: str, spec: InputSpec, 
         trained=source.trained,
         input=spec,
         output=output,
-        source=source.origin,
+        source={**source.origin, "convolutions_moved_before_pools": moved},
     )
 
 
 def record(folder: Path, card: ModelCard, verification: Verification) -> ModelCard:
-    """The card with what verification measured, written to the bundle."""
+    """Add what verification measured to the card, and write the card again; raises OSError."""
     verified = replace(card, verification=verification.to_dict())
     write_card(folder, verified)
     return verified
 
 
 def _put_in_place(new: Path, target: Path, aside: Path) -> None:
-    """Rename twice; a failure between them puts the old bundle back."""
+    """Rename twice; if the second rename fails, put the old bundle back."""
     if target.exists():
         target.rename(aside)
     try:

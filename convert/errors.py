@@ -1,5 +1,9 @@
-"""The one exception of the converter that reaches the user, as one line."""
+"""The converter's exceptions. The command line prints their messages, each as one line."""
 
 
 class ConvertError(Exception):
-    """The conversion cannot go on; the message says why and what to do."""
+    """The conversion cannot continue; the message says why and what to do."""
+
+
+class LowAgreementError(ConvertError):
+    """The bundle and its source name different classes too often."""

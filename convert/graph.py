@@ -1,4 +1,4 @@
-"""A .tflite file as objects: the few questions and changes that conversion needs.
+"""A .tflite file as objects, with the few queries and changes that conversion needs.
 
 Source of the format: LiteRT's schema.fbs, as its package carries it (`schema_py_generated`).
 """
@@ -20,34 +20,37 @@ class Graph:
     """The first subgraph of a model: operators in order of execution, tensors by index."""
 
     def __init__(self, data: bytes) -> None:
-        """Parse a .tflite file; raises ConvertError when it is none."""
+        """Parse a .tflite file; raises ConvertError for anything else."""
         if data[4:8] != IDENTIFIER:
-            raise ConvertError(f"not a TensorFlow Lite model: {len(data)} bytes that begin with {data[:8]!r}")
+            raise ConvertError(
+                f"not a TensorFlow Lite model: {len(data)} bytes that begin with {data[:8]!r}; "
+                "download or export it again"
+            )
         try:
             self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
         except Exception as error:  # flatbuffers raises what a damaged offset happens to hit
-            raise ConvertError("the TensorFlow Lite model is damaged: copy or export it again") from error
+            raise ConvertError("the TensorFlow Lite model is damaged: download or export it again") from error
         if not self.model.subgraphs or not self.subgraph.operators:
-            raise ConvertError("the TensorFlow Lite model holds no graph")
+            raise ConvertError("the TensorFlow Lite model holds no graph: export it again")
 
     @property
     def subgraph(self) -> Any:
-        """The one that is served."""
+        """The first subgraph; only this one is served."""
         return self.model.subgraphs[0]
 
     @property
     def operators(self) -> list[Any]:
-        """In order of execution; the list itself, so that it can be changed."""
+        """The operators in order of execution. A change to this list changes the graph."""
         operators: list[Any] = self.subgraph.operators
         return operators
 
     def kind(self, operator: Any) -> int:
-        """The operator's code, from whichever of the two fields the file's age put it into."""
+        """The operator's code, a value of `Op`: older files hold it in `deprecatedBuiltinCode`."""
         code = self.model.operatorCodes[operator.opcodeIndex]
         return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
     def tensor(self, index: int) -> Any:
-        """The tensor with this index."""
+        """The tensor with this index, as `schema.TensorT`."""
         return self.subgraph.tensors[index]
 
     def consumers(self, index: int) -> list[Any]:
@@ -55,11 +58,11 @@ class Graph:
         return [operator for operator in self.operators if index in operator.inputs]
 
     def last_operator(self) -> Any:
-        """The last one that computes something: what only changes form or type is passed over."""
+        """The last operator that computes something, not only changes a shape or a type."""
         return next(op for op in reversed(self.operators) if self.kind(op) not in _MEANINGLESS)
 
     def replace_tensor(self, gone: int, by: int) -> None:
-        """Let whatever refers to tensor `gone` refer to `by`, and take `gone` out; indices after it move up."""
+        """Make all references to tensor `gone` refer to `by`, and delete `gone`; later indices fall by one."""
 
         def renumbered(index: int) -> int:
             kept = by if index == gone else index
@@ -73,8 +76,18 @@ class Graph:
                 mapping.tensorIndex = renumbered(mapping.tensorIndex)
         del self.subgraph.tensors[gone]
 
+    def signature_names(self) -> tuple[str, str]:
+        """The first signature's key, and the name that it gives the input."""
+        signature = self.model.signatureDefs[0]
+        return _text(signature.signatureKey), _text(signature.inputs[0].name)
+
     def serialize(self) -> bytes:
-        """The .tflite file, the same bytes for the same graph."""
+        """The .tflite file; the same graph gives the same bytes."""
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self.model.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
+
+
+def _text(name: Any) -> str:
+    """A name of the schema: bytes in a graph that was parsed, text in a part that was added since."""
+    return name.decode() if isinstance(name, bytes) else str(name)

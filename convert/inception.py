@@ -1,4 +1,4 @@
-"""Inception v3 from Keras applications: ImageNet's weights, weights from a file, or none."""
+"""Inception v3 from Keras applications, with ImageNet's weights, weights from a file, or random weights."""
 
 import json
 from dataclasses import replace
@@ -16,13 +16,13 @@ SEED = 0
 _CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 _CLASS_INDEX_MD5 = "c2c37ea517e94d9795004a39431a14cb"  # as keras.applications.imagenet_utils states it
 _NO_NETWORK = (
-    "Download {what} on a machine with a network and give it with {option} FILE; "
-    "or try the pipeline with --weights none, which is untrained"
+    "Download {what} on a machine with a network and give it with {option} FILE, "
+    "or use --weights none, which is untrained"
 )
 
 
 def open_inception(weights: str) -> Source:
-    """The network with `weights`: "imagenet", "none", or a file; raises ConvertError."""
+    """The network with `weights`: "imagenet", "none" for random ones, or a file; raises ConvertError."""
     if weights == "imagenet":
         return _source(_imagenet(), {"weights": "imagenet"})
     if weights == "none":
@@ -40,13 +40,13 @@ def open_inception(weights: str) -> Source:
 
 
 def imagenet_labels() -> tuple[str, ...] | None:
-    """The 1,000 labels as Keras publishes them, verified by their hash; None without a network."""
+    """The 1,000 labels as Keras publishes them, verified by their hash; None if they cannot be downloaded."""
     try:
         path = keras.utils.get_file(
             "imagenet_class_index.json", _CLASS_INDEX, cache_subdir="models", file_hash=_CLASS_INDEX_MD5
         )
         index = json.loads(Path(path).read_text(encoding="utf-8"))
-    except Exception:  # a convenience: without it the classes are numbered, and a note says so
+    except Exception:  # optional: without them the classes are numbered, and a note says so
         return None
     return tuple(index[str(i)][1].replace("_", " ") for i in range(IMAGENET_OUTPUTS[0]))
 
@@ -72,7 +72,10 @@ def _from_weights(path: Path) -> Any:
     except ConvertError:
         raise
     except Exception as error:
-        raise ConvertError(f"{path} does not hold weights of Inception v3 as Keras applications builds it") from error
+        raise ConvertError(
+            f"{path} does not hold weights of Inception v3 as Keras applications builds it: "
+            "give a whole model as SOURCE, without --weights"
+        ) from error
 
 
 def _classes(path: Path) -> int:
@@ -82,7 +85,8 @@ def _classes(path: Path) -> int:
         file.visititems(lambda _, item: widths.append(item.shape[1]) if len(getattr(item, "shape", ())) == 2 else None)
     if len(widths) != 1:
         raise ConvertError(
-            f"{path} does not hold weights of Inception v3: expected one dense layer, found {len(widths)}"
+            f"{path} does not hold weights of Inception v3: expected one dense layer, found {len(widths)}; "
+            "give a whole model as SOURCE, without --weights"
         )
     return int(widths[0])
 
@@ -92,7 +96,7 @@ def _holds_whole_model(path: Path) -> bool:
         with h5py.File(path, "r") as file:
             return "model_config" in file.attrs
     except OSError as error:
-        raise ConvertError(f"{path} is no HDF5 file: give a .weights.h5, .h5 or .keras file") from error
+        raise ConvertError(f"{path} is not an HDF5 file: give a .weights.h5, .h5 or .keras file") from error
 
 
 def _source(model: Any, origin: dict[str, Any], trained: bool = True) -> Source:
@@ -102,7 +106,7 @@ def _source(model: Any, origin: dict[str, Any], trained: bool = True) -> Source:
 
 
 def _known(source: Source, origin: dict[str, Any]) -> Source:
-    """What holds for every Inception v3 of Keras applications."""
+    """The source with what is true of every Inception v3 of Keras applications."""
     labels = imagenet_labels() if source.trained and source.outputs == IMAGENET_OUTPUTS[0] else None
     return replace(
         source,

@@ -1,29 +1,38 @@
 """Which source a command line means. TensorFlow is imported only for the sources that need it."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from convert.errors import ConvertError
+from convert.options import Options
 from convert.screen import quiet_libraries, working
 from convert.sources import Source, named
 
 
 @contextmanager
-def opened(options: Namespace) -> Iterator[Source]:
-    """The source that the command line names; raises ConvertError."""
-    if options.source == "digits":
-        _need_tensorflow()
-        with quiet_libraries():
-            from convert.digits.source import trained_digits
+def opened(options: Options) -> Iterator[Source]:
+    """The source that `options.source` names, under the bundle's name; raises ConvertError.
 
-        with trained_digits(options) as source:
+    The block's end deletes the pictures that the source may have written for its `defaults`.
+    """
+    if options.source == "digits":
+        with _digits() as source:
             yield named(source, options.name)
         return
     with working(f"Reading {options.source}"), quiet_libraries():
         source = _open(options.source, options.weights)
     yield named(source, options.name)
+
+
+@contextmanager
+def _digits() -> Iterator[Source]:
+    _need_tensorflow()
+    with quiet_libraries():
+        from convert.digits.source import trained_digits
+
+    with trained_digits() as source:
+        yield source
 
 
 def _open(text: str, weights: str) -> Source:
@@ -34,13 +43,13 @@ def _open(text: str, weights: str) -> Source:
 
         return open_inception(weights)
     if not path.exists():
-        raise ConvertError(f"{text}: no such file; known by name are inception_v3 and digits")
+        raise ConvertError(f"{text}: no such file or built-in source; give a file, a folder, inception_v3 or digits")
     if path.suffix == ".tflite":
         from convert.tflite_source import open_tflite
 
         return open_tflite(path)
     if not path.is_dir() and path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise ConvertError(f"{text}: expected a .keras, .h5 or .tflite file, or a SavedModel's folder")
+        raise ConvertError(f"{text}: expected a .keras, .h5 or .tflite file, or the folder of a SavedModel")
     _need_tensorflow()
     from convert.tensorflow_source import open_keras, open_saved_model
 

@@ -1,4 +1,4 @@
-"""Folders of pictures for calibration and validation, read by the served code's own decoder."""
+"""Folders of pictures for calibration and validation, decoded by the served code."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,39 +16,43 @@ from convert.errors import ConvertError
 
 
 def find_pictures(folder: Path, purpose: str) -> list[Path]:
-    """Every picture below `folder`, in the order of their paths; raises ConvertError when there is none."""
+    """Every picture below `folder`, in the order of their paths; raises ConvertError if there are none."""
     if not folder.is_dir():
         raise ConvertError(f"--{purpose} {folder}: no such folder")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise ConvertError(f"--{purpose} {folder} holds no picture ({', '.join(SUFFIXES)}): give a folder with some")
+        raise ConvertError(
+            f"--{purpose} {folder} holds no picture ({', '.join(SUFFIXES)}): give a folder that holds some"
+        )
     return found
 
 
 def spread(paths: list[Path], limit: int) -> list[Path]:
-    """At most `limit` of them, evenly spread, so that folders sorted by class are all seen."""
+    """At most `limit` of the paths, evenly spread, so that every class is seen if each has its folder."""
     if len(paths) <= limit:
         return paths
     return [paths[i * len(paths) // limit] for i in range(limit)]
 
 
 def read_pixels(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
-    """A picture as the served code sees it: uint8 (height, width, channels); raises ConvertError."""
+    """A picture as the served code sees it: uint8 (height, width, channels), 0..255; raises ConvertError."""
     try:
         return images.to_pixels(images.decode(path.read_bytes(), spec), spec)
     except ClientError as error:
-        raise ConvertError(f"{path}: {error}; repair it or take it out") from error
+        raise ConvertError(f"{path}: {error}; repair the picture or remove it") from error
 
 
 def tensors(paths: list[Path], spec: InputSpec) -> Iterator[NDArray[Any]]:
-    """Each picture as the float model's input: float32 (1, height, width, channels)."""
+    """Each picture as the float model's input, preprocessed: float32 (1, height, width, channels)."""
     encoder = InputEncoder(spec, np.dtype(np.float32))
     for path in paths:
         yield encoder.encode(read_pixels(path, spec))
 
 
 def class_of(path: Path, folder: Path, labels: tuple[str, ...]) -> int | None:
-    """The class that a picture's folder names, or None: the label, or its first synonym, in any case.
+    """The index of the label that a picture's folder names, or None if it names no label.
+
+    The folder is named after the whole label or its first synonym, in upper or lower case:
 
     "great_white_shark/1.jpg" and "Great white shark/1.jpg" both name "great white shark, white shark".
     """

@@ -1,6 +1,6 @@
 """A float .tflite model to 8 or 16 bits, by Google's AI Edge Quantizer.
 
-Its models use the operators' first versions, so that they load in tflite-runtime 2.14 as well as in LiteRT.
+The models use the first version of each operator, so that they load in tflite-runtime 2.14 as well as in LiteRT.
 """
 
 import contextlib
@@ -13,40 +13,37 @@ from numpy.typing import NDArray
 
 from convert.errors import ConvertError
 from convert.graph import Graph, Op, Type
+from convert.modes import Found, Mode
 
-MODES = ("dynamic", "int8", "float16", "float32")
 
+def quantize(graph: Graph, mode: Mode, calibration: Iterable[NDArray[Any]] = ()) -> bytes:
+    """The .tflite file of a float graph, which must have a signature, quantised to `mode` (see `modes`).
 
-def quantize(model: bytes, mode: str, calibration: Iterable[NDArray[Any]] = ()) -> bytes:
-    """Quantise a float .tflite model, which must have a signature.
-
-    dynamic: int8 weights for each channel, activations quantised while running. int8: weights and
-    activations, input and output too; `calibration` gives input tensors, float32 (1, H, W, C), whose
-    ranges decide, and can be walked more than once. float16: weights only. float32: as it is. Raises ConvertError.
+    For int8, `calibration` gives input tensors, float32 (1, H, W, C), on which the ranges are measured; it must be
+    possible to iterate over it more than once. 8-bit weights have one scale for each channel. Raises ConvertError.
     """
+    model = graph.serialize()
     if mode == "float32":
         return model
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return _quantize(model, mode, calibration)
+            job = quantizer.Quantizer(model, _RECIPES[mode]())
+            ranges = job.calibrate(_samples(graph, calibration)) if job.need_calibration else None
+            quantized = job.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+            return bytes(quantized.quantized_model)
     except (ValueError, RuntimeError) as error:
         raise ConvertError(
             f"cannot quantise to {mode}: {str(error).splitlines()[0]}; try another --quantize"
         ) from error
 
 
-def _quantize(model: bytes, mode: str, calibration: Iterable[NDArray[Any]]) -> bytes:
-    job = quantizer.Quantizer(model, _RECIPES[mode]())
-    ranges = None
-    if job.need_calibration:
-        signature = Graph(model).model.signatureDefs[0]
-        key, name = signature.signatureKey.decode(), signature.inputs[0].name.decode()
-        ranges = job.calibrate({key: _Samples(name, calibration)})
-    return bytes(job.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+def _samples(graph: Graph, tensors: Iterable[NDArray[Any]]) -> dict[str, "_Samples"]:
+    key, name = graph.signature_names()
+    return {key: _Samples(name, tensors)}
 
 
 class _Samples:
-    """Input tensors under the signature's name for the input; can be walked again, for the quantiser counts first."""
+    """Input tensors under the input's name in the signature. The quantiser iterates twice: it counts first."""
 
     def __init__(self, name: str, tensors: Iterable[NDArray[Any]]) -> None:
         self._name, self._tensors = name, tensors
@@ -69,8 +66,8 @@ def _float16() -> Any:
 _RECIPES = {"dynamic": recipe.dynamic_wi8_afp32, "int8": recipe.static_wi8_ai8, "float16": _float16}
 
 
-def detect(graph: Graph) -> str:
-    """How an existing .tflite model is quantised: one of MODES, or "uint8" for the older kind."""
+def detect(graph: Graph) -> Found:
+    """How an existing .tflite model is quantised."""
     input_type = graph.tensor(graph.subgraph.inputs[0]).type
     if input_type in (Type.INT8, Type.UINT8):
         return "int8" if input_type == Type.INT8 else "uint8"

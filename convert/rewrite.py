@@ -1,6 +1,6 @@
-"""Exact changes to a float graph, found by structure, that make it faster to run in 8 bits.
+"""Exact changes to a float graph that make it faster in 8 bits. They look at the structure, not at names.
 
-Batch norm is not here: TensorFlow's converter folds it into the convolution before it.
+Batch norm needs no change here: TensorFlow's converter folds it into the convolution before it.
 """
 
 from typing import Any
@@ -14,13 +14,13 @@ NO_ACTIVATION = schema.ActivationFunctionType.NONE
 SIGNATURE = "serving_default"
 
 
-def pools_after_convolutions(graph: Graph) -> int:
+def move_convolutions_before_pools(graph: Graph) -> int:
     """Move each 1x1 convolution that follows an average pool ahead of it; returns how many moved.
 
-    Both are linear, and the pool's count at the border is the same for every channel, so that
+    Both are linear, and at the border the pool divides by the same count for every channel. So
     conv(pool(x)) = pool(conv(x)), bias included, for the mean of a constant is the constant. The
     activation stays last: it moves from the convolution to the pool. In 8 bits the pool has no fast
-    kernel, and afterwards it sees the convolution's few channels instead of the concatenation's many.
+    kernel; after the move it reads the convolution's few channels instead of the concatenation's many.
     """
     pairs = [(pool, conv) for pool in graph.operators if (conv := _following_1x1(graph, pool)) is not None]
     for pool, conv in pairs:
@@ -28,22 +28,21 @@ def pools_after_convolutions(graph: Graph) -> int:
     return len(pairs)
 
 
-def softmax_left_to_serving(graph: Graph) -> bool:
-    """Drop a final softmax, so that the model answers with logits; returns whether there was one.
+def drop_final_softmax(graph: Graph) -> None:
+    """Remove a final softmax, so that the model returns logits; changes nothing if the graph has none.
 
-    An 8-bit softmax can only answer in steps of 1/256, which ties all but the best few of 1,000
-    classes; the served code computes it from the logits in float.
+    An 8-bit softmax has steps of 1/256, so that all but the best few of 1,000 classes are tied. The
+    served code computes the softmax from the logits in float instead.
     """
     last = graph.operators[-1]
     if graph.kind(last) != Op.SOFTMAX or last.builtinOptions.beta != 1.0:
-        return False
+        return
     graph.operators.pop()
     graph.replace_tensor(last.outputs[0], by=last.inputs[0])
-    return True
 
 
-def signature_added(graph: Graph) -> None:
-    """Give the graph a signature, by which the quantiser feeds it, where it has none."""
+def add_signature(graph: Graph) -> None:
+    """Give the graph a signature if it has none: the quantiser addresses the input by its name there."""
     if graph.model.signatureDefs:
         return
     signature = schema.SignatureDefT()
@@ -54,7 +53,7 @@ def signature_added(graph: Graph) -> None:
 
 
 def _following_1x1(graph: Graph, pool: Any) -> Any:
-    """The 1x1 convolution that alone reads this 3x3 average pool, both with stride 1; else None."""
+    """The 1x1 convolution that is the only reader of this 3x3 average pool, both with stride 1; else None."""
     options = pool.builtinOptions
     if graph.kind(pool) != Op.AVERAGE_POOL_2D or options.fusedActivationFunction != NO_ACTIVATION:
         return None

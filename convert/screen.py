@@ -1,10 +1,11 @@
-"""What the converter shows: progress on standard error, the result as a table."""
+"""What the converter prints: progress on standard error, the result as a table on standard output."""
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from chalicelib.inference.card import ModelCard
 
 
 class _Screen:
-    """Standard error; while `quiet_libraries` has turned that away, the descriptor that it was."""
+    """Standard error. While `quiet_libraries` redirects it, a copy of the original descriptor."""
 
     aside: TextIO | None = None
 
@@ -29,7 +30,7 @@ console = Console(file=cast(TextIO, _screen))
 
 @contextmanager
 def working(what: str | None) -> Iterator[None]:
-    """Show that something goes on whose end cannot be foreseen."""
+    """Show that work of unknown length is running; shows nothing if `what` is None."""
     if what is None:
         yield
         return
@@ -39,20 +40,20 @@ def working(what: str | None) -> Iterator[None]:
 
 
 class ShownList(list[Any]):
-    """A list that shows how far each walk over it has come: the quantiser walks twice, first to count."""
+    """A list that shows a progress bar for each iteration over it: the quantiser iterates twice, first to count."""
 
     def __init__(self, items: list[Any], description: str) -> None:
         super().__init__(items)
         self._description = description
 
     def __iter__(self) -> Iterator[Any]:
-        """Every item, with a bar that vanishes at the end."""
+        """Every item, with a bar that is removed at the end."""
         return iter(track(list.__iter__(self), self._description, len(self), console=console, transient=True))
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep TensorFlow's C++ chatter off the screen: it writes to the file descriptor, past Python."""
+    """Hide what TensorFlow's C++ code prints: it writes to the file descriptor, not to `sys.stderr`."""
     sys.stderr.flush()
     before = _screen.aside
     with tempfile.TemporaryFile() as chatter, os.fdopen(os.dup(2), "w", buffering=1) as screen:
@@ -66,9 +67,9 @@ def quiet_libraries() -> Iterator[None]:
             _screen.aside = before
 
 
-def result(card: ModelCard, folder: str, notes: list[str]) -> None:
-    """The bundle in a table."""
-    table = Table(title=f"{folder}", show_header=False, title_justify="left")
+def result(card: ModelCard, folder: Path, notes: Iterable[str]) -> None:
+    """Print the bundle as a table, and the notes below it."""
+    table = Table(title=str(folder), show_header=False, title_justify="left")
     for name, value in _rows(card):
         table.add_row(name, value)
     Console(width=100 if not sys.stdout.isatty() else None).print(table)

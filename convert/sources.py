@@ -1,10 +1,10 @@
-"""Where a model comes from: a float graph with what is known of its labels and its preprocessing."""
+"""A model before conversion, with what is known of its labels and its preprocessing."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from chalicelib.errors import ModelError
 from chalicelib.inference.card import Color, InputSpec
 from chalicelib.inference.registry import parse_labels
 from convert.errors import ConvertError
+from convert.options import NO_DEFAULTS, Defaults
 
 IMAGENET_OUTPUTS = (1000, 1001)
 IMAGENET_CROP = 0.875
@@ -20,7 +21,7 @@ IMAGENET_CROP = 0.875
 
 @dataclass(frozen=True)
 class Preprocess:
-    """(value - mean) / std for each channel, value in 0..255, channels in `color` order."""
+    """(value - mean) / std for each channel: value in 0..255, channels in the order of `color` (RGB, BGR or L)."""
 
     color: Color
     mean: tuple[float, ...]
@@ -38,67 +39,78 @@ PREPROCESS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A model before conversion.
-
-    `scores` is the reference for verification: the source's own framework, float32 input (1, H, W, C)
-    to the raw output (outputs,).
-    """
+    """A model before conversion."""
 
     name: str
     tflite: bytes
+    """The .tflite file, float or quantised already."""
     input_shape: tuple[int, int, int]
+    """Height and width in pixels, channels."""
     outputs: int
+    """Number of scores in the output."""
     scores: Callable[[NDArray[np.float32]], NDArray[Any]]
+    """The reference for verification, computed by the source's framework.
+
+    Takes the preprocessed input, float32 (1, H, W, C), and returns the raw output, float (outputs,): logits or
+    probabilities, as the model has them.
+    """
     origin: dict[str, Any]
+    """What the card says of the source: kind, file, SHA-256, versions."""
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] | None = None
     crop: float | None = None
     trained: bool = True
-    notes: list[str] = field(default_factory=list)
-    """What the user should know: assumptions made, things missing."""
+    defaults: Defaults = NO_DEFAULTS
 
 
-def input_spec(source: Source, preprocess: str | None, crop: float | None) -> InputSpec:
-    """The card's input: what the user says, else what the source says, else the convention, noted."""
+class Labels(NamedTuple):
+    """The labels, and the number of the model's first outputs that have none."""
+
+    names: tuple[str, ...]
+    offset: int
+
+
+def input_spec(source: Source, preprocess: str | None, crop: float | None) -> tuple[InputSpec, tuple[str, ...]]:
+    """The card's input, and notes for the user; raises ConvertError.
+
+    The user's choice goes before the source's. If neither says anything, the convention is used and noted.
+    """
     height, width, channels = source.input_shape
+    notes: tuple[str, ...] = ()
     if preprocess is not None:
         chosen = PREPROCESS[preprocess]
     elif source.preprocess is not None:
         chosen = source.preprocess
     else:
         chosen = PREPROCESS["tf"]
-        source.notes.append(
-            "assumed --preprocess tf (pixels scaled to -1..1); say --preprocess if it was trained otherwise"
-        )
+        notes = ("assumed --preprocess tf (pixels scaled to -1..1); give --preprocess if it was trained otherwise",)
     if crop is None:
         crop = source.crop or (IMAGENET_CROP if source.outputs in IMAGENET_OUTPUTS else 1.0)
     chosen = _fitted(chosen, channels)
     try:
-        return InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std)
+        return InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std), notes
     except ModelError as error:
         raise ConvertError(str(error)) from error
 
 
-def labelled(source: Source, labels_file: Path | None) -> tuple[tuple[str, ...], int]:
-    """Labels, and how many of the model's first outputs have none; raises ConvertError when they do not fit."""
+def labelled(source: Source, labels_file: Path | None) -> tuple[Labels, tuple[str, ...]]:
+    """The labels, and notes for the user; raises ConvertError if the labels do not fit the outputs."""
     labels = read_labels(labels_file) if labels_file else source.labels
     if labels is None:
-        source.notes.append(
-            "no labels given: they are called 'class 0', 'class 1', ...; give --labels FILE to name them"
-        )
-        labels = tuple(f"class {i}" for i in range(source.outputs))
+        note = "no labels given: the classes are called 'class 0', 'class 1', ...; give --labels FILE to name them"
+        return Labels(tuple(f"class {i}" for i in range(source.outputs)), 0), (note,)
     if len(labels) == source.outputs:
-        return labels, 0
-    if (len(labels), source.outputs) == IMAGENET_OUTPUTS:
-        return labels, 1
+        return Labels(labels, 0), ()
+    if (len(labels), source.outputs) == IMAGENET_OUTPUTS:  # the first output is "background"
+        return Labels(labels, 1), ()
     raise ConvertError(
         f"{len(labels)} labels{f' in {labels_file}' if labels_file else ''} for a model of {source.outputs} outputs: "
-        "give --labels FILE with one label a line for each output"
+        "give --labels FILE with one line for each output"
     )
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in a file, one a line; raises ConvertError."""
+    """The labels in a file, one on each line; raises ConvertError."""
     try:
         return parse_labels(path.read_bytes())
     except OSError as error:
@@ -108,7 +120,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's files in the order of their names."""
+    """SHA-256, in hexadecimal, of a file, or of a folder's files in the order of their names; raises OSError."""
     digest = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
         digest.update(file.read_bytes())
@@ -116,16 +128,18 @@ def sha256_of(path: Path) -> str:
 
 
 def named(source: Source, name: str | None) -> Source:
-    """The source under the name that the user wants for its bundle."""
+    """The source with the name that the user chose for the bundle, if any."""
     return replace(source, name=name) if name else source
 
 
 def _fitted(preprocess: Preprocess, channels: int) -> Preprocess:
-    """The same for a grey model: one channel, which takes the first's numbers. One value stands for all three."""
+    """The preprocessing with one value for each channel; a grey model takes the values of the first channel."""
     if channels == 1:
         return Preprocess("L", preprocess.mean[:1], preprocess.std[:1])
     if channels != 3:
-        raise ConvertError(f"the model wants {channels} channels: only 1 (grey) and 3 (colour) are served")
+        raise ConvertError(
+            f"the model's input has {channels} channels: only 1 (grey) and 3 (colour) are served, channels last"
+        )
     if len(preprocess.mean) == 1:
         return Preprocess(preprocess.color, preprocess.mean * 3, preprocess.std * 3)
     return preprocess

@@ -1,4 +1,4 @@
-"""Keras files and SavedModels as sources. The only module, with `inception` and `digits`, that needs TensorFlow."""
+"""Keras files and SavedModels as sources."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,14 +22,14 @@ def open_keras(path: Path) -> Source:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises a dozen kinds, each with a page of text
         raise ConvertError(
-            f"Keras cannot load {path}: {_first_line(error)}. A model with layers of its own: "
+            f"Keras cannot load {path}: {_first_line(error)}. If it has custom layers, "
             "call model.export('DIR') where they are defined and convert DIR"
         ) from error
     return from_keras(model, path.stem, {"kind": "keras", "file": path.name, "sha256": sha256_of(path)})
 
 
 def from_keras(model: Any, name: str, origin: dict[str, Any], **known: Any) -> Source:
-    """A Keras model in memory; `known` are further fields of Source."""
+    """A Keras model in memory as a source; `known` are further fields of Source. Raises ConvertError."""
     known.setdefault("preprocess", _own_preprocessing(model))
     return _source(lambda x: model(x, training=False), _shape(model.inputs), name, {**origin, **_versions()}, known)
 
@@ -40,7 +40,10 @@ def open_saved_model(path: Path) -> Source:
         loaded = tf.saved_model.load(str(path))
         signature = loaded.signatures[_SERVING]
     except Exception as error:
-        raise ConvertError(f"{path} is no SavedModel with a signature {_SERVING!r}: {_first_line(error)}") from error
+        raise ConvertError(
+            f"{path} is not a SavedModel with the signature {_SERVING!r}: {_first_line(error)}. "
+            "Write one with model.export('DIR')"
+        ) from error
     specs = list(signature.structured_input_signature[1].items())
 
     def call(x: Any) -> Any:
@@ -59,10 +62,15 @@ def _source(call: Callable[[Any], Any], shape: list[Any], name: str, origin: dic
         frozen = convert_variables_to_constants_v2(function)
         tflite = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
     except Exception as error:
-        raise ConvertError(f"TensorFlow cannot convert {name}: {_first_line(error)}") from error
+        raise ConvertError(
+            f"TensorFlow cannot convert {name}: {_first_line(error)}. Replace the layer that it names"
+        ) from error
     outputs = [tensor.shape for tensor in frozen.outputs]
     if len(outputs) != 1 or outputs[0].num_elements() != outputs[0][-1]:
-        raise ConvertError(f"{name} gives {[str(shape) for shape in outputs]}: a classifier gives one row of scores")
+        raise ConvertError(
+            f"{name} has outputs {[str(shape) for shape in outputs]}: a classifier has one, a row of scores; "
+            "convert a model with that output alone"
+        )
 
     def scores(tensor: NDArray[np.float32]) -> NDArray[Any]:
         return np.asarray(frozen(tf.constant(tensor))[0]).reshape(-1)
@@ -72,18 +80,23 @@ def _source(call: Callable[[Any], Any], shape: list[Any], name: str, origin: dic
 
 def _shape(inputs: list[Any]) -> list[Any]:
     if len(inputs) != 1:
-        raise ConvertError(f"the model takes {len(inputs)} inputs: an image classifier takes one")
+        raise ConvertError(
+            f"the model takes {len(inputs)} inputs: an image classifier takes one; make the others constants"
+        )
     return list(inputs[0].shape)
 
 
 def _checked(shape: list[Any]) -> tuple[int, int, int]:
     if len(shape) != 4 or None in shape[1:]:
-        raise ConvertError(f"the model's input is {tuple(shape)}: a fixed (batch, height, width, channels) is needed")
+        raise ConvertError(
+            f"the model's input is {tuple(shape)}: expected (batch, height, width, channels) with a fixed size; "
+            "build the network with that keras.Input"
+        )
     return int(shape[1]), int(shape[2]), int(shape[3])
 
 
 def _own_preprocessing(model: Any) -> Preprocess | None:
-    """The preprocessing called "none" for a model that scales its pixels itself, as its first layers show."""
+    """The preprocessing "none" if one of the first layers scales the pixels, else None."""
     layers = list(getattr(model, "layers", []))[:4]
     own = any(type(layer).__name__ in ("Rescaling", "Normalization") for layer in layers)
     return PREPROCESS["none"] if own else None

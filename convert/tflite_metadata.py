@@ -1,8 +1,8 @@
-"""What a .tflite file says of itself: labels and normalisation, from TensorFlow Lite's metadata.
+"""Reads labels and normalisation from the metadata of a .tflite file.
 
 Source of the format: TensorFlow Lite's metadata_schema.fbs; the field numbers below are its order of
-fields. The labels are a file in a zip archive at the model's end. No Python package that reads this
-installs on current Pythons, and of its many tables only these few are wanted.
+fields. The labels are a file in a zip archive at the model's end. The Python package that reads this
+(tflite-support) does not install on current Pythons, and only these few tables are needed.
 """
 
 import io
@@ -27,7 +27,7 @@ _FILE_NAME, _FILE_TYPE, _AXIS_LABELS = 0, 2, 2
 
 @dataclass(frozen=True)
 class TfliteMetadata:
-    """What was found; None for what was not."""
+    """What was found; None for what was not: labels, and mean and deviation of a channel or of each (0..255)."""
 
     labels: tuple[str, ...] | None = None
     mean: tuple[float, ...] | None = None
@@ -35,7 +35,7 @@ class TfliteMetadata:
 
 
 def read_metadata(data: bytes, graph: Graph) -> TfliteMetadata:
-    """The metadata of a .tflite file; all None where it carries none or it cannot be read."""
+    """The metadata of a .tflite file; all fields are None if it has none or they are damaged."""
     buffer = next((entry.buffer for entry in graph.model.metadata or [] if entry.name == _BUFFER_NAME), None)
     if buffer is None:
         return TfliteMetadata()
@@ -44,7 +44,7 @@ def read_metadata(data: bytes, graph: Graph) -> TfliteMetadata:
         root = Table(raw, int.from_bytes(raw[:4], "little"))
         mean, std = _normalization(root)
         return TfliteMetadata(_labels(root, data), mean, std)
-    except Exception:  # metadata is a convenience: damaged, it counts as absent
+    except Exception:  # metadata are optional: damaged ones count as absent
         return TfliteMetadata()
 
 
@@ -75,7 +75,7 @@ def _labels(root: Table, data: bytes) -> tuple[str, ...] | None:
 
 
 def _offset(table: Table, field: int) -> int:
-    """Where a field lies in its table; 0 when it is absent. The first field's entry is the fifth byte."""
+    """Offset of a field in its table, in bytes; 0 if it is absent. The first field's entry is the fifth byte."""
     return int(table.Offset(4 + 2 * field))
 
 

@@ -1,4 +1,4 @@
-"""A .tflite file as source: float ones can be quantised, others are served as they are."""
+"""A .tflite file as a source. A float model can be quantised; a quantised one is served as it is."""
 
 from pathlib import Path
 from typing import Any
@@ -38,32 +38,35 @@ def open_tflite(path: Path) -> Source:
 
 
 class Reference:
-    """The source model itself, run with float input and output whatever its own types are."""
+    """The source model, run with float input and output whatever types its tensors have."""
 
     def __init__(self, data: bytes) -> None:
-        """Load and check: one picture in, one row of scores out; raises ConvertError."""
+        """Load the .tflite file and check that it is an image classifier; raises ConvertError."""
         try:
             self._interpreter = Interpreter(model_content=data)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ConvertError(
-                "LiteRT cannot load the model; it may be damaged, or need operators of TensorFlow"
+                "LiteRT cannot load the model: it is damaged or uses operators of TensorFlow; "
+                "download it again, or convert it without SELECT_TF_OPS"
             ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][0] != 1:
             raise ConvertError(
-                f"input {[t['shape'].tolist() for t in inputs]}: an image classifier takes one of (1, H, W, C)"
+                f"the inputs are {[t['shape'].tolist() for t in inputs]}: "
+                "an image classifier has one of shape (1, H, W, C); convert such a model"
             )
         if len(outputs) != 1 or outputs[0]["shape"].prod() != outputs[0]["shape"].max():
             raise ConvertError(
-                f"output {[t['shape'].tolist() for t in outputs]}: a classifier gives one of (1, classes)"
+                f"the outputs are {[t['shape'].tolist() for t in outputs]}: "
+                "a classifier has one of shape (1, classes); convert such a model"
             )
         self._input, self._output = inputs[0], outputs[0]
         height, width, channels = (int(n) for n in self._input["shape"][1:])
         self.input_shape, self.outputs = (height, width, channels), int(self._output["shape"].max())
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
-        """float32 (1, H, W, C) to the raw output (outputs,)."""
+        """Preprocessed input, float32 (1, H, W, C), to the raw output, float (outputs,)."""
         encoded = quantize(tensor.astype(np.float64), np.dtype(self._input["dtype"]), *self._input["quantization"])
         self._interpreter.set_tensor(self._input["index"], encoded)
         self._interpreter.invoke()
@@ -72,7 +75,7 @@ class Reference:
         )
 
     def preprocess_from_range(self) -> Preprocess | None:
-        """What an integer input says of its scaling: the real values that its 256 steps span."""
+        """The preprocessing that an integer input implies by the range that its 256 steps span; None if unclear."""
         scale, zero_point = self._input["quantization"]
         if not scale:
             return None

@@ -1,4 +1,4 @@
-"""A bundle against its source: run by the served code, picture by picture."""
+"""Compares a bundle with its source on pictures. The bundle is run by the served code."""
 
 import statistics
 import time
@@ -22,26 +22,32 @@ LATENCY_REPEATS = 15
 
 @dataclass(frozen=True)
 class Verification:
-    """What was measured; None where there was nothing to measure it on."""
+    """What was measured. A figure is None if there were no pictures, or none of a known class, to measure it on."""
 
     pictures: int
     top1_agreement: float | None
     top5_agreement: float | None
     """Mean share of the source's five best classes that are among the bundle's five best."""
     max_score_difference: float | None
+    """Largest difference of one score, 0..1, over all pictures and classes."""
     accuracy: float | None
+    """Share of pictures on which the bundle names the class of the picture's folder."""
     source_accuracy: float | None
+    """The same for the source."""
     latency_ms: float
     """Median of one inference on one thread, on the machine of the conversion."""
     engine: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As the card holds it."""
+        """The form in which the card holds it."""
         return asdict(self)
 
 
 def verify(bundle: Path, source: Source, pictures: Iterable[Path], folder: Path | None) -> Verification:
-    """Compare the bundle's scores with the source's on each picture; raises ConvertError or ModelError."""
+    """Compare the bundle's scores with the source's on each picture.
+
+    A picture's class is the name of its folder below `folder`. Raises ConvertError or ModelError.
+    """
     classifier = Classifier(load_bundle(bundle), find_engine("litert"), num_threads=1)
     spec, offset = classifier.card.input, classifier.card.output.label_offset
     encoder = InputEncoder(spec, np.dtype(np.float32))
@@ -67,7 +73,7 @@ def verify(bundle: Path, source: Source, pictures: Iterable[Path], folder: Path 
 
 
 def _probabilities(output: NDArray[Any]) -> NDArray[np.float64]:
-    """The source's raw output as scores: what is no probability distribution is taken for logits."""
+    """The source's raw output (outputs,) as probabilities; values outside 0..1 are taken for logits."""
     values = output.astype(np.float64)
     is_distribution = values.min() >= 0 and values.max() <= 1.001
     return values if is_distribution else softmax(values)

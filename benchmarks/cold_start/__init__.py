@@ -1,1 +1,1 @@
-"""A new process to its first answer: the packaged function against heavier ways."""
+"""Time from a new process to its first answer: the packaged function compared with heavier ways."""

@@ -1,11 +1,11 @@
-"""New process to first answer, Inception v3: the packaged function, and the same job in TensorFlow and Keras.
+"""Time from a new process to its first answer: the packaged function, and the same job in TensorFlow and Keras.
 
-The function's zip, the runtime layer and the model layer are unpacked as Lambda lays them out, and a process
-that sees nothing else answers one API Gateway event. Variants take turns; the first round, which fills the
-disk cache, does not count. No bytecode means that Python compiles at every start, as it would on Lambda's
+The function's zip, the runtime layer and the model layer with Inception v3 are unpacked as Lambda lays them out.
+A process that sees nothing else answers one API Gateway event. The variants take turns; the first round fills
+the disk cache and does not count. Without bytecode, Python compiles at every start, as it would on Lambda's
 read-only file system.
 
-    python -m benchmarks.cold_start.__main__ [--rounds 9]
+    python -m benchmarks.cold_start [--rounds 9]
 """
 
 import argparse
@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.arguments import count
 from benchmarks.machine import processor
 from convert.__main__ import main as convert
 from convert.screen import console, quiet_libraries
@@ -35,14 +36,15 @@ from layers.build.wheels import REQUIREMENTS, download, unpack
 from layers.targets import local_target
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parents[1]
 PARTS = ("python_ms", "import_ms", "model_load_ms", "first_inference_ms")
 KERAS = "TensorFlow and Keras"
 CLEAN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-AS_DEPLOYED = json.loads((HERE.parent / ".chalice" / "config.json").read_text())["environment_variables"]
+AS_DEPLOYED = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
 
 
 def prepare(folder: Path) -> dict[str, list[str]]:
-    """Lay everything out below `folder`; the command line of each variant."""
+    """Write everything below `folder`; returns the command line of each variant."""
     event, picture = write_event(folder)
     bundles = folder / "bundles"
     given = ["inception_v3", "--weights", "none", "--out", str(bundles)]
@@ -81,7 +83,7 @@ def write_event(folder: Path) -> tuple[Path, Path]:
 def lay_out(root: Path, wheels: list[Path], bundles: Path, slimmed: bool, bytecode: bool) -> tuple[Path, Path]:
     """Unpack function and layers: (/var/task, /opt)."""
     task, opt = root / "task", root / "opt"
-    function_contents(HERE.parent).extract(task)
+    function_contents(PROJECT).extract(task)
     if slimmed:
         unpack(wheels, opt / "python")
     else:
@@ -95,7 +97,7 @@ def lay_out(root: Path, wheels: list[Path], bundles: Path, slimmed: bool, byteco
 
 
 def keras_command(folder: Path, picture: Path) -> list[str]:
-    """Save the whole network, 96 MB, as its user would, and load that."""
+    """Save the whole network, 96 MB; returns the command line that loads it and answers."""
     with quiet_libraries():
         import keras
 
@@ -104,7 +106,7 @@ def keras_command(folder: Path, picture: Path) -> list[str]:
 
 
 def answer_once(command: list[str]) -> dict[str, float]:
-    """Start a process and wait for its first answer: the whole in ms, and the parts that its log states."""
+    """Start a process and wait for its first answer: the whole time, and the parts that its log states, in ms."""
     env = CLEAN if command[1].endswith(".py") else {**CLEAN, **AS_DEPLOYED}
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env) as process:
@@ -122,7 +124,7 @@ def answer_once(command: list[str]) -> dict[str, float]:
 
 
 def measure(commands: dict[str, list[str]], rounds: int) -> dict[str, dict[str, float]]:
-    """Medians of each part, the variants taking turns."""
+    """Median of each part of each variant, in ms; the variants take turns."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for number in track(range(rounds + 1), "Starting processes", console=console):
         for name, command in commands.items():
@@ -133,7 +135,7 @@ def measure(commands: dict[str, list[str]], rounds: int) -> dict[str, dict[str, 
 
 
 def show(medians: dict[str, dict[str, float]], rounds: int) -> None:
-    """The table, and the ratio that matters."""
+    """Print the table, with each variant's share of the time of Keras."""
     title = f"New process to first answer, Inception v3, ms, medians of {rounds}, {processor()}"
     table = Table(title=title)
     for column in ("", "start", "import", "load", "first inference", "first answer", "of Keras"):
@@ -148,7 +150,7 @@ def show(medians: dict[str, dict[str, float]], rounds: int) -> None:
 def main() -> int:
     """Prepare, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=count, default=9, metavar="N", help="starts of each (default %(default)s)")
     rounds = parser.parse_args().rounds
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:

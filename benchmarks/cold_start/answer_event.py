@@ -1,4 +1,4 @@
-"""Run in a new process: the packaged function answers one API Gateway event, as Lambda would ask it.
+"""Run in a new process: the packaged function answers one API Gateway event, as on Lambda.
 
 python -I -S -B answer_event.py TASK_ROOT OPT EVENT_FILE
 """

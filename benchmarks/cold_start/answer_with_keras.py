@@ -1,4 +1,4 @@
-"""Run in a new process: the same job as it is written plainly, with TensorFlow and Keras.
+"""Run in a new process: the same job in plain TensorFlow and Keras.
 
 python answer_with_keras.py MODEL.keras PICTURE
 """

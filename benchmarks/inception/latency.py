@@ -1,7 +1,7 @@
-"""Inception v3, one inference: every mode, rewritten and as exported, side by side in one run.
+"""Measures one inference of Inception v3 in every mode, rewritten and as exported, in one run.
 
-Latency does not depend on the weights' values, so that random ones serve; models take turns, so that
-whatever else the machine does hits all of them alike.
+Latency does not depend on the values of the weights, so the weights are random. The models take turns, so
+that the machine's other work slows all of them alike.
 
     python -m benchmarks.inception.latency [--threads 1] [--rounds 40]
 """
@@ -22,40 +22,43 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.arguments import count
 from benchmarks.machine import processor
 from convert import rewrite
 from convert.graph import Graph
 from convert.inception import open_inception
+from convert.modes import MODES, Mode
 from convert.quantize import quantize
 from convert.screen import console, quiet_libraries, working
 
-MODES = ("float32", "float16", "dynamic", "int8")
+Variant = tuple[Mode, bool]
+"""The mode, and whether the graph is rewritten."""
 
 
-def build(tflite: bytes, mode: str, rewritten: bool) -> bytes:
-    """The model in one mode, as `python -m convert` makes it, with or without `--no-rewrite`."""
+def build(tflite: bytes, mode: Mode, rewritten: bool) -> bytes:
+    """The model in one mode, as `python -m convert` makes it with or without `--no-rewrite`."""
     graph = Graph(tflite)
     if rewritten:
-        rewrite.pools_after_convolutions(graph)
-        rewrite.softmax_left_to_serving(graph)
-    rewrite.signature_added(graph)
+        rewrite.move_convolutions_before_pools(graph)
+        rewrite.drop_final_softmax(graph)
+    rewrite.add_signature(graph)
     rng = np.random.default_rng(0)
     calibration = [rng.uniform(-1, 1, (1, 299, 299, 3)).astype(np.float32) for _ in range(4)]
-    return quantize(graph.serialize(), mode, calibration)
+    return quantize(graph, mode, calibration)
 
 
-def build_all() -> dict[tuple[str, bool], bytes]:
-    """Every mode, as exported and rewritten."""
+def build_all() -> dict[Variant, bytes]:
+    """The .tflite file of every mode, as exported and rewritten."""
     with working("Reading Inception v3"), quiet_libraries():
         source = open_inception("none")
     pairs = [(mode, rewritten) for mode in MODES for rewritten in (False, True)]
     return {pair: build(source.tflite, *pair) for pair in track(pairs, "Converting", console=console)}
 
 
-def measure(models: dict[tuple[str, bool], bytes], threads: int, rounds: int) -> dict[tuple[str, bool], float]:
-    """Median ms of one inference each, the models taking turns."""
+def measure(models: dict[Variant, bytes], threads: int, rounds: int) -> dict[Variant, float]:
+    """Median of one inference of each model, in ms; the models take turns."""
     runners = {key: _prepared(model, threads) for key, model in models.items()}
-    durations: dict[tuple[str, bool], list[float]] = {key: [] for key in models}
+    durations: dict[Variant, list[float]] = {key: [] for key in models}
     for _ in track(range(rounds), "Measuring", console=console):
         for key, interpreter in runners.items():
             began = time.perf_counter()
@@ -77,10 +80,14 @@ def _prepared(model: bytes, threads: int) -> Any:
 
 
 def main() -> int:
-    """Build, measure, print the table."""
+    """Build the models, measure them, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument(
+        "--threads", type=count, default=1, metavar="N", help="threads of an inference (default %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=count, default=40, metavar="N", help="inferences of each model (default %(default)s)"
+    )
     options = parser.parse_args()
     models = build_all()
     medians = measure(models, options.threads, options.rounds)

@@ -1,7 +1,7 @@
-"""The real Inception v3 graph, trained on handwritten digits, converted in every mode: accuracy, size, latency.
+"""Trains Inception v3 on handwritten digits and converts it in every mode: accuracy, size, latency.
 
-Random weights make a bad test of quantisation, and ImageNet's cannot be had without a network; so the whole
-network is trained here, at Keras's smallest input, on the digits that scikit-learn brings along.
+Random weights make a bad test of quantisation, and ImageNet's need a network connection. So the whole network is
+trained here, with the smallest input that Keras allows, on scikit-learn's digits.
 
     python -m benchmarks.inception.on_digits [--epochs 6]
 """
@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +24,52 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.arguments import count
 from chalicelib.inference.card import ModelCard
-from chalicelib.inference.registry import load_card
-from convert.__main__ import main as convert
+from convert.digits.source import LABELS
 from convert.digits.training import as_picture, load_split
+from convert.errors import ConvertError
+from convert.modes import MODES, Mode
+from convert.options import Options
+from convert.pipeline import convert
+from convert.screen import quiet_libraries
+from convert.sources import PREPROCESS, Source
+from convert.tensorflow_source import from_keras
 
 SIDE_PX = 75
 BATCH = 32
-MODES = ("float32", "float16", "dynamic", "int8")
+CALIBRATION_PICTURES = 200
 
 
 def enlarged(scan: NDArray[Any]) -> NDArray[np.uint8]:
-    """A scan as an RGB picture, uint8 (75, 75, 3)."""
+    """A scan (8, 8), 0..16, as an RGB picture, uint8 (75, 75, 3)."""
     picture = Image.fromarray(as_picture(scan)).resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
     return np.asarray(picture.convert("RGB"))
 
 
-def train(epochs: int) -> Any:
-    """Inception v3 of Keras applications, trained from scratch; the same seed gives the same training."""
+def network_input(scans: NDArray[Any]) -> NDArray[np.float32]:
+    """Scans (N, 8, 8), 0..16, as the network's input, float32 (N, 75, 75, 3) in -1..1."""
+    return np.stack([enlarged(scan) for scan in scans]).astype(np.float32) / 127.5 - 1
+
+
+def untrained(momentum: float) -> Any:
+    """Inception v3 of Keras applications, (N, 75, 75, 3) to ten probabilities; the same seed gives the same weights.
+
+    `momentum` is that of its batch norms: with 0 they keep the statistics of the last training batch.
+    """
     keras.utils.set_random_seed(1)
-    network = keras.applications.InceptionV3(weights=None, input_shape=(SIDE_PX, SIDE_PX, 3), classes=10)
-    for layer in network.layers:  # 0.99, Keras's default, would need more steps than there are here
+    network = keras.applications.InceptionV3(weights=None, input_shape=(SIDE_PX, SIDE_PX, 3), classes=len(LABELS))
+    for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.9
+            layer.momentum = momentum
+    return network
+
+
+def train(epochs: int) -> Any:
+    """Inception v3, trained from scratch on the training scans; the same seed gives the same training."""
+    network = untrained(momentum=0.9)  # 0.99, Keras's default, would need more steps than there are here
     scans, _, digits, _ = load_split()
-    pixels = np.stack([enlarged(scan) for scan in scans]).astype(np.float32) / 127.5 - 1
+    pixels = network_input(scans)
     steps = epochs * (len(scans) // BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(1e-4, steps, warmup_target=1e-3, warmup_steps=steps // 8)
     network.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
@@ -62,9 +83,9 @@ def train(epochs: int) -> Any:
 
 
 def write_pictures(folder: Path) -> tuple[Path, Path]:
-    """Calibration (training scans) and validation (held-out scans, a folder for each class)."""
+    """Write the folders for calibration (training scans) and validation (held-out scans, a folder for each class)."""
     scans, held_out, _, answers = load_split()
-    for i, scan in enumerate(scans[:200]):
+    for i, scan in enumerate(scans[:CALIBRATION_PICTURES]):
         _save(scan, folder / "calibration" / f"{i:04}.png")
     for i, (scan, answer) in enumerate(zip(held_out, answers, strict=True)):
         _save(scan, folder / "validation" / str(answer) / f"{i:04}.png")
@@ -76,24 +97,20 @@ def _save(scan: NDArray[Any], path: Path) -> None:
     Image.fromarray(enlarged(scan)).save(path)
 
 
-def convert_all(network: Any, folder: Path, extra: Sequence[str] = ()) -> dict[str, ModelCard]:
-    """Convert in every mode through the command line; the cards, with what verification measured."""
-    calibration, validation = write_pictures(folder)
-    (folder / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)))
-    network.save(folder / "inception_digits.keras")
-    cards = {}
-    for mode in MODES:
-        arguments = [str(folder / "inception_digits.keras"), "--quantize", mode, "--name", mode, *extra]
-        arguments += ["--out", str(folder / "models"), "--labels", str(folder / "labels.txt"), "--preprocess", "tf"]
-        code = convert([*arguments, "--calibration", str(calibration), "--validation", str(validation)])
-        if code != 0:
-            raise SystemExit(f"conversion to {mode} failed with exit code {code}")
-        cards[mode] = load_card(folder / "models" / mode)
-    return cards
+def source_of(network: Any) -> Source:
+    """The trained network as a source; raises ConvertError."""
+    with quiet_libraries():
+        known = {"preprocess": PREPROCESS["tf"], "labels": LABELS, "crop": 1.0}
+        return from_keras(network, "inception_digits", {"kind": "digits"}, **known)
 
 
-def table(cards: dict[str, ModelCard]) -> Table:
-    """One line for each mode."""
+def convert_all(source: Source, options: Options) -> dict[Mode, ModelCard]:
+    """Convert in every mode; the cards, with what verification measured. Raises ConvertError."""
+    return {mode: convert(replace(source, name=mode), replace(options, quantize=mode)).card for mode in MODES}
+
+
+def table(cards: dict[Mode, ModelCard]) -> Table:
+    """Size, accuracy and latency, one line for each mode."""
     shown = Table(title="Inception v3 trained on digits, 360 held-out pictures")
     for column in ("mode", "MB", "accuracy", "source", "same best class", "largest difference", "ms, 1 thread"):
         shown.add_column(column, justify="left" if column == "mode" else "right")
@@ -106,12 +123,18 @@ def table(cards: dict[str, ModelCard]) -> Table:
 
 
 def main() -> int:
-    """Train, convert, print the table."""
+    """Train, convert, print the table; exit code 2 if a conversion fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=count, default=6, metavar="N", help="epochs of training (default %(default)s)")
     network = train(parser.parse_args().epochs)
-    with tempfile.TemporaryDirectory() as folder:
-        cards = convert_all(network, Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        calibration, validation = write_pictures(Path(name))
+        options = Options("digits", calibration=calibration, validation=validation, out=Path(name) / "models")
+        try:
+            cards = convert_all(source_of(network), options)
+        except ConvertError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     Console(width=100).print(table(cards))
     return 0
 

@@ -1,1 +1,1 @@
-"""Power tuning without an account: the function as deployed, with the processor that each memory size buys."""
+"""Power tuning without an account: runs the deployed function with the processor share of each memory size."""

@@ -1,10 +1,10 @@
-"""Power tuning without an account: the packaged function with the processor that each memory size buys on Lambda.
+"""Power tuning without an account: runs the packaged function with the processor share of each memory size.
 
     python -m benchmarks.tune [--model NAME]... [--memory MB ...] [--repetitions N]
 
-Deploys the project into `localaws`, then runs the function with each bundle, memory size and number of threads in
-turn: a cold start and some warm requests each time. Writes tune.json and a picture for each bundle to --out. The
-processor is this machine's, not Lambda's: sizes compare with one another; milliseconds differ on Lambda.
+Deploys the project into `localaws`. Then runs the function with each bundle, memory size and number of threads in
+turn: one cold start and some warm requests each time. Writes tune.json and a picture for each bundle to --out. The
+processor is this machine's, not Lambda's: compare the sizes, for the milliseconds differ on Lambda.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.arguments import count
 from benchmarks.machine import processor
 from benchmarks.tune import bundles, deployment, measure, plan, tables
 from benchmarks.tune.outcome import BALANCE, Outcome, outcomes
@@ -55,7 +56,7 @@ def tune(options: argparse.Namespace) -> list[Outcome]:
 
 
 def show(found: list[Outcome], machine: str, how: str) -> None:
-    """Tables and remarks."""
+    """Print the tables and the remarks."""
     CONSOLE.print(f"This machine's processor, not Lambda's: {machine}. Shares by {how}; INIT has at least one vCPU.")
     for outcome in found:
         CONSOLE.print(tables.table(outcome, machine))
@@ -64,7 +65,7 @@ def show(found: list[Outcome], machine: str, how: str) -> None:
 
 
 def write(found: list[Outcome], facts: dict[str, Any], out: Path) -> None:
-    """tune.json and the pictures."""
+    """Write tune.json and the pictures; raises OSError."""
     from benchmarks.tune.plot import draw  # Matplotlib takes a second to import
 
     out.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ def write(found: list[Outcome], facts: dict[str, Any], out: Path) -> None:
 
 
 def find_processor() -> Processor:
-    """Cgroups where they can be made, else a duty cycle."""
+    """Cgroups if they can be created, else a duty cycle."""
     try:
         return cgroup.find()
     except CgroupMissing:
@@ -84,7 +85,7 @@ def find_processor() -> Processor:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Tune once; exit code 2 for what cannot be tuned."""
+    """Tune once; returns 2 if a bundle is unknown or cannot be deployed."""
     options = _parser().parse_args(arguments)
     try:
         options.python = interpreters.find(options.python) if options.python else interpreters.preferred()
@@ -115,28 +116,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="a bundle (default: all)")
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="NAME", help="a bundle, may be repeated (default: all)"
+    )
     sizes = " ".join(map(str, plan.SIZES_MB))
     parser.add_argument(
         "--memory", type=_memory_mb, nargs="+", default=plan.SIZES_MB, metavar="MB", help=f"default: {sizes}"
     )
     parser.add_argument(
-        "--repetitions", type=_positive, default=15, metavar="N", help="cold starts of each (default 15)"
+        "--repetitions", type=count, default=15, metavar="N", help="cold starts of each configuration (%(default)s)"
     )
-    parser.add_argument("--python", metavar="VERSION", help="default: the first of Lambda's that is installed here")
+    parser.add_argument("--python", metavar="VERSION", help="default: the first of Lambda's versions that is installed")
     parser.add_argument("--out", type=Path, default=BUILD, metavar="DIR", help="default: build/tune")
     return parser
 
 
 def _memory_mb(text: str) -> int:
     if not text.isdecimal() or not 128 <= int(text) <= 10240:
-        raise argparse.ArgumentTypeError(f"{text!r}: Lambda takes 128 to 10240 MB")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected Lambda's 128 to 10240 MB")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""The bundles that are tuned, each with a picture to send: installed ones, the embedded one, Inception v3 made here."""
+"""The bundles to tune, and a picture for each: installed bundles, the embedded one, and Inception v3 made here."""
 
 import io
 import tempfile
@@ -8,27 +8,28 @@ import numpy as np
 from PIL import Image
 
 from chalicelib.config import EMBEDDED_MODELS
+from convert.modes import Mode
 from localaws.deploy.deployer import PROJECT
 
 EMBEDDED = "digits"
-MADE = {"inception_v3": "dynamic", "inception_v3_int8": "int8"}
-"""Bundles that are converted when they are asked for and not installed; how fast a network is does not depend
-on its weights, so that it gets none."""
+MADE: dict[str, Mode] = {"inception_v3": "dynamic", "inception_v3_int8": "int8"}
+"""Bundles that are converted if they are requested and not installed. Their weights are random: the speed does not
+depend on the weights."""
 PHOTOGRAPH_PX = (500, 375)
-"""Of most of ImageNet's pictures, which have 110 kB on average."""
+"""Width and height of most of ImageNet's pictures, which have 110 kB on average."""
 DETAIL = 0.3
 _DIGIT = PROJECT / "tests" / "data" / "seven.png"
 _LINKED = (".chalice", "app.py", "chalicelib", "requirements.txt")
 
 
 class UnknownBundle(Exception):
-    """No bundle of this name is installed, and none is made."""
+    """The bundle is neither installed nor one of `MADE`, or it cannot be made."""
 
 
 def lay_out(names: list[str], folder: Path, project: Path = PROJECT) -> list[str]:
-    """Make `folder` a project to deploy, with these bundles; gives their names. Raises UnknownBundle.
+    """Make `folder` a project to deploy, with these bundles; returns their names. Raises UnknownBundle.
 
-    Without names: the embedded bundle, and all that are installed or else those that are made.
+    Without names: the embedded bundle, and all installed bundles; if none are installed, those of `MADE`.
     """
     installed = sorted(card.parent.name for card in (project / "models").glob("[!.]*/model.json"))
     names = names or [EMBEDDED, *(installed or MADE)]
@@ -46,17 +47,17 @@ def lay_out(names: list[str], folder: Path, project: Path = PROJECT) -> list[str
             _link(models / name, _made(name, folder / "made"))
         elif not (EMBEDDED_MODELS / name / "model.json").is_file():
             known = ", ".join(sorted({EMBEDDED, *installed, *MADE}))
-            raise UnknownBundle(f"--model {name}: no such bundle; there are {known}")
+            raise UnknownBundle(f"--model {name}: no such bundle; choose one of {known}")
     return names
 
 
 def picture_for(name: str) -> bytes:
-    """What a client of this bundle would send."""
+    """The bytes of a picture that a client of this bundle would send."""
     return _DIGIT.read_bytes() if name == EMBEDDED else photograph()
 
 
 def photograph(seed: int = 0) -> bytes:
-    """A JPEG of about 100 kB with detail at every scale, as photographs have; takes as long to decode as one."""
+    """A JPEG of about 100 kB with detail at every scale, as in a photograph; it takes as long to decode as one."""
     rng = np.random.default_rng(seed)
     width, height = PHOTOGRAPH_PX
     total = np.zeros((height, width, 3))
@@ -71,7 +72,7 @@ def photograph(seed: int = 0) -> bytes:
 
 
 def _made(name: str, folder: Path) -> Path:
-    """Convert once; the bundle is kept."""
+    """The bundle's folder; converts it at the first call."""
     if not (folder / name / "model.json").is_file():
         from convert.__main__ import main as convert  # TensorFlow takes seconds to import
 
@@ -81,7 +82,7 @@ def _made(name: str, folder: Path) -> Path:
             given = ["inception_v3", "--weights", "none", "--quantize", MADE[name], "--name", name]
             calibration = ["--calibration", pictures] if MADE[name] == "int8" else []
             if convert([*given, *calibration, "--out", str(folder)]) != 0:
-                raise UnknownBundle(f"{name} cannot be made here; install it: make model")
+                raise UnknownBundle(f"{name} cannot be converted on this machine; install it with make model")
     return folder / name
 
 

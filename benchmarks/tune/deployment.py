@@ -1,4 +1,4 @@
-"""The function as it is deployed: the same zip and layers, by the same commands, and the event that it gets."""
+"""The function as it is deployed, with the same zip and layers by the same commands, and the event to send."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ ROUTE = rest_event.Route("tuned", "api", "/predict", "/predict", {}, "1234567890
 
 
 def deploy(project: Path, python: Interpreter, say: Callable[[str], None]) -> Function:
-    """The API's function, code and layers included, as Lambda would have it; raises LocalAwsError."""
+    """The API's function, code and layers included, as on Lambda; raises LocalAwsError."""
     with LocalAws(host=LambdaHost(max_instances=1)) as cloud:
         deployed = Deployer(cloud, python, project, say=say).deploy()
         backend = get_backend(Function.account_id, cloud.region)
@@ -37,7 +37,7 @@ def configured(function: Function, configuration: Configuration) -> Function:
 
 
 def event_with(picture: bytes) -> bytes:
-    """What API Gateway makes of `POST /predict` with this picture."""
+    """The event that API Gateway makes of `POST /predict` with this picture, as JSON."""
     body = json.dumps({"image": base64.b64encode(picture).decode(), "top_k": 5})
     headers = [("User-Agent", "tune"), ("Accept", "application/json")]
     builder = EnvironBuilder("/predict", method="POST", data=body, content_type="application/json", headers=headers)

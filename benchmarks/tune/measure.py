@@ -1,8 +1,8 @@
-"""Measures configurations: a cold start and some warm requests of each in turn, again and again.
+"""Measures configurations: in each turn, one cold start and some warm requests of every configuration.
 
-The requests follow one another at once. A small function that was idle begins with a whole period's quota
-and answers sooner, by an amount that hangs on the length of the period, which AWS does not state; where the
-bill matters, functions are busy, and get their share and no more.
+The requests follow one another without a pause. A small function that was idle starts with the quota of a whole
+period and answers sooner. How much sooner depends on the length of the period, which AWS does not publish. If
+the bill matters, functions are busy, and then they get only their share.
 """
 
 import json
@@ -23,27 +23,27 @@ WARM_PER_TURN = 8
 
 @dataclass
 class Samples:
-    """Of one configuration, in ms, one item for each request or cold start."""
+    """The samples of one configuration, in ms: one item for each request or cold start."""
 
     init_ms: list[float] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     """The first request after INIT, which loads the model."""
     warm_ms: list[float] = field(default_factory=list)
     inference_ms: list[float] = field(default_factory=list)
-    """Of the warm requests: the part that the model takes, as the answer states it."""
+    """Inference of each warm request, as the response states it."""
     disturbed_ms: list[float] = field(default_factory=list)
-    """Of the warm requests: how long they waited for a processor that other programs had, and were on their way
-    to and from the app, which a busy machine draws out, too."""
+    """Disturbance of each warm request: its wait for a processor that other programs used, and its way to the app and
+    back, which also takes longer on a busy machine."""
     memory_mb: int = 0
     unfit: str | None = None
-    """Why it cannot run so."""
+    """Why the configuration cannot run, or None."""
 
     @property
     def quiet(self) -> list[int]:
-        """Indices of the warm requests that count: those of the quarter of turns that other programs disturbed least.
+        """Indices of the warm requests that count: the quarter of the turns that other programs disturbed least.
 
-        Of whole turns, for within one a request that is stopped spares the next one: to choose single requests
-        would be to choose those that found more of their quota.
+        Whole turns are chosen, not single requests: a request that is stopped leaves more quota to the next one, so
+        that the least disturbed single requests would be those that had more quota.
         """
         turns = [range(at, at + WARM_PER_TURN) for at in range(0, len(self.warm_ms), WARM_PER_TURN)]
         turns.sort(key=lambda turn: sum(self.disturbed_ms[index] for index in turn))
@@ -62,7 +62,7 @@ class Measurement:
         self.samples: dict[Configuration, Samples] = {}
 
     def turn(self, configuration: Configuration, event: bytes) -> None:
-        """One cold start and `WARM_PER_TURN` warm requests; a configuration that did not fit is passed over."""
+        """One cold start and `WARM_PER_TURN` warm requests; a configuration that did not fit is skipped."""
         samples = self.samples.setdefault(configuration, Samples())
         if samples.unfit is not None:
             return
@@ -77,7 +77,7 @@ class Measurement:
             _keep(samples, result, first=number == 0)
 
     def run(self, events: Mapping[Configuration, bytes], turns: Iterable[int]) -> dict[Configuration, Samples]:
-        """Every configuration once in each turn, in an order of chance."""
+        """Measure every configuration once in each turn, in random order."""
         for _ in turns:
             order = list(events)
             self._random.shuffle(order)
@@ -87,8 +87,9 @@ class Measurement:
 
 
 def go_first() -> None:
-    """Have this process, and none that it starts, served before all others: what stands between the function and
-    the clock must not wait for whatever else the machine does. Does nothing where that is not allowed.
+    """Give this process, but not its children, priority over all others, if that is allowed.
+
+    It stands between the function and the clock, so it must not wait for other programs.
     """
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))

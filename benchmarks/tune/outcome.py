@@ -1,4 +1,4 @@
-"""What a tuning found: a row for each configuration, and the best of them for speed, cost and both."""
+"""The result of a tuning: a row for each configuration, and the best rows for speed, for cost, and for both."""
 
 import math
 import statistics
@@ -12,9 +12,8 @@ from benchmarks.tune.prices import Cost
 
 NOISE = 0.05
 BALANCE = f"the smallest product of duration and cost, and the cheapest of those within {NOISE:.0%} of it"
-"""Half the time is worth twice the money, and differences that small are the measurement's own. Which sizes were
-tried besides changes nothing, unlike with a weighted mean of shares of the largest, as AWS Lambda Power Tuning's
-strategy `balanced` has it."""
+"""Half the time is worth twice the money, and smaller differences are noise. The other sizes that were tried do not
+matter. They do in AWS Lambda Power Tuning's strategy `balanced`, a weighted mean of shares of the largest."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Row:
     compute_usd_per_million: float
     """Memory times time."""
     usd_per_million: float
-    """With the fee for each request."""
+    """Compute and the fee for each request."""
 
     @property
     def per_dollar(self) -> int:
@@ -52,12 +51,12 @@ class Row:
 
     @property
     def product(self) -> float:
-        """Of duration and cost."""
+        """Duration times cost."""
         return self.warm_ms * self.usd_per_million
 
     @classmethod
     def of(cls, chosen: Configuration, samples: Samples, architecture: str = "x86_64") -> "Row":
-        """From at least one cold start and two warm requests."""
+        """The medians of at least one cold start and two warm requests."""
         cold_ms = [init + first for init, first in zip(samples.init_ms, samples.first_ms, strict=True)]
         warm_ms = [samples.warm_ms[index] for index in samples.quiet]
         inference_ms = [samples.inference_ms[index] for index in samples.quiet]
@@ -83,7 +82,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one bundle."""
+    """The result for one bundle."""
 
     bundle: str
     rows: tuple[Row, ...]
@@ -102,13 +101,13 @@ class Outcome:
 
     @property
     def balanced(self) -> Row:
-        """See `BALANCE`; what is recommended."""
+        """The recommended row; see `BALANCE`."""
         smallest = min(row.product for row in self.rows)
         near = [row for row in self.rows if row.product <= smallest * (1 + NOISE)]
         return min(near, key=lambda row: (row.usd_per_million, row.warm_ms))
 
     def as_json(self) -> dict[str, Any]:
-        """For `tune.json`."""
+        """The bundle's part of `tune.json`."""
         best = {"speed": self.fastest, "cost": self.cheapest, "balance": self.balanced}
         return {
             "best": {name: {"memory_mb": row.memory_mb, "threads": row.threads} for name, row in best.items()},
@@ -118,7 +117,7 @@ class Outcome:
 
 
 def outcomes(samples: Mapping[Configuration, Samples], left_out: Mapping[int, str]) -> list[Outcome]:
-    """By bundle, in the order of their names; a bundle that fits nowhere has none."""
+    """The outcomes in the order of the bundles' names, without bundles that fit into no memory size."""
     bundles = sorted({chosen.bundle for chosen in samples})
     return [made for bundle in bundles if (made := _outcome(bundle, samples, left_out)).rows]
 

@@ -15,7 +15,7 @@ GREY = "#666666"
 
 
 def draw(outcome: Outcome, machine: str, path: Path) -> None:
-    """Write a PNG."""
+    """Write a PNG to `path`; raises OSError."""
     figure = Figure(figsize=(8, 6.4), dpi=100, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     figure.suptitle(
@@ -33,7 +33,9 @@ def draw(outcome: Outcome, machine: str, path: Path) -> None:
     below.legend(frameon=False, loc="lower left")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize(64).save(path, optimize=True)  # a third of the size, and no difference
+    Image.open(drawn).convert("RGB").quantize(64).save(
+        path, optimize=True
+    )  # a third of the size, and it looks the same
 
 
 def _curves(axes: Axes, outcome: Outcome, value: str) -> None:

@@ -1,4 +1,4 @@
-"""What a prediction costs on AWS, in US dollars: Lambda's prices are `chalicelib.pricing`'s, the others stand here."""
+"""The price of a prediction on AWS, in US dollars. Lambda's prices are in `chalicelib.pricing`, the others here."""
 
 from dataclasses import dataclass
 
@@ -6,29 +6,29 @@ from chalicelib.pricing import PRICES_OF, USD_PER_REQUEST, compute_usd
 
 SOURCE = f"list prices of us-east-1, on demand, first tier, without the free tier, {PRICES_OF}"
 USD_PER_CALL = {"REST API": 3.50 / 1_000_000, "HTTP API": 1.00 / 1_000_000, "function URL": 0.0}
-"""What the way to the function costs for each call, beside Lambda's own price: API Gateway's two kinds (an HTTP
-API counts 512 kB each), and Lambda's own URL. Source: Amazon API Gateway pricing, AWS Lambda pricing."""
+"""Price of one call through API Gateway (an HTTP API counts each 512 kB as a call) or Lambda's function URL, added to
+Lambda's price. Source: Amazon API Gateway pricing, AWS Lambda pricing."""
 PER_DOLLAR_STATED = (20_000, 30_000)
 """Predictions of Inception for a dollar of Lambda, as the literature states."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one prediction."""
+    """The cost of one prediction."""
 
     compute_usd: float
     """Memory times time."""
 
     @classmethod
     def of(cls, billed_ms: float, memory_mb: int, architecture: str = "x86_64") -> "Cost":
-        """Of a request billed so many ms, on average."""
+        """The cost of a request whose billed duration is `billed_ms`."""
         return cls(compute_usd(billed_ms, memory_mb, architecture))
 
     @property
     def lambda_usd(self) -> float:
-        """With the fee for each request."""
+        """Compute and the fee for each request."""
         return self.compute_usd + USD_PER_REQUEST
 
     def with_way_usd(self, way: str) -> float:
-        """With one of `USD_PER_CALL` on top."""
+        """Lambda's cost plus one of `USD_PER_CALL`."""
         return self.lambda_usd + USD_PER_CALL[way]

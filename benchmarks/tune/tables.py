@@ -1,4 +1,4 @@
-"""What a tuning shows: a table for each bundle, and what the way to the function adds to the bill."""
+"""What a tuning prints: a table for each bundle, and remarks on costs."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ COLUMNS = ("MB", "vCPU", "threads", "INIT", "first", "billed", "warm", "p90", "m
 
 
 def table(outcome: Outcome, machine: str) -> Table:
-    """Medians; durations in ms: a cold start's, then a warm request's."""
+    """A bundle's medians: durations in ms, first of a cold start, then of a warm request."""
     made = Table(title=f"{outcome.bundle}, ms, medians, {machine}")
     for column in COLUMNS:
         made.add_column(column, justify="right", no_wrap=True)
@@ -22,7 +22,7 @@ def table(outcome: Outcome, machine: str) -> Table:
 
 
 def remarks(outcome: Outcome) -> Iterator[str]:
-    """In sentences: what was left out, what is recommended, and what that costs all in all."""
+    """Sentences: what was left out, what is recommended, and what that costs."""
     for size_mb, why in sorted(outcome.left_out.items()):
         yield f"{size_mb} MB left out: {why}"
     best = outcome.balanced
@@ -31,7 +31,7 @@ def remarks(outcome: Outcome) -> Iterator[str]:
     yield f"{alone} for each request{_beside_the_literature(best)}."
     cost = Cost.of(best.billed_ms, best.memory_mb)
     ways = (f"{way} ${cost.with_way_usd(way) * 1e6:.2f}" for way in USD_PER_CALL)
-    yield f"A million predictions with the way to them: {', '.join(ways)}."
+    yield f"A million predictions with the call included: {', '.join(ways)}."
     arm_usd = Cost.of(best.billed_ms, best.memory_mb, "aarch64").lambda_usd * 1e6
     yield f"On arm64 the same milliseconds would cost ${arm_usd:.2f} a million, not ${best.usd_per_million:.2f}."
     yield "Warm figures are of the quarter of the turns that other programs on this machine disturbed least."

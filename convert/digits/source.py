@@ -1,9 +1,9 @@
-"""`python -m convert digits`: the trained network as a source, with its held-out scans as pictures."""
+"""The source of `python -m convert digits`: a network trained now, with pictures to calibrate and verify it."""
 
 import tempfile
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from PIL import Image
 from rich.progress import Progress
 
 from convert.digits import training
+from convert.options import Defaults
 from convert.screen import console, quiet_libraries, working
 from convert.sources import PREPROCESS, Source
 from convert.tensorflow_source import from_keras
@@ -22,8 +23,19 @@ LABELS = tuple(str(digit) for digit in range(10))
 
 
 @contextmanager
-def trained_digits(options: Namespace) -> Iterator[Source]:
-    """Train; where the command line is silent: int8, calibrated on training pictures, verified on held-out ones."""
+def trained_digits() -> Iterator[Source]:
+    """Train the network. Its defaults: int8, calibrated on training pictures, verified on held-out ones.
+
+    The pictures lie in a temporary folder, which the block's end deletes.
+    """
+    source = _trained()
+    with tempfile.TemporaryDirectory() as folder:
+        calibration, validation = Path(folder) / "calibration", Path(folder) / "validation"
+        _write_pictures(calibration, validation)
+        yield replace(source, defaults=Defaults("int8", calibration, validation))
+
+
+def _trained() -> Source:
     with Progress(console=console) as progress, quiet_libraries():
         task = progress.add_task("Training on digits", total=training.EPOCHS)
         network = training.train(
@@ -36,14 +48,7 @@ def trained_digits(options: Namespace) -> Iterator[Source]:
         "seed": training.SEED,
     }
     with working("Reading the network"), quiet_libraries():
-        source = from_keras(network, "digits", origin, preprocess=PREPROCESS["tf"], labels=LABELS, crop=1.0)
-    with tempfile.TemporaryDirectory() as folder:
-        calibration, validation = Path(folder) / "calibration", Path(folder) / "validation"
-        _write_pictures(calibration, validation)
-        options.quantize = options.quantize or "int8"
-        options.calibration = options.calibration or calibration
-        options.validation = options.validation or validation
-        yield source
+        return from_keras(network, "digits", origin, preprocess=PREPROCESS["tf"], labels=LABELS, crop=1.0)
 
 
 def _write_pictures(calibration: Path, validation: Path) -> None:

@@ -1,9 +1,12 @@
 """The rules of the design, held by reading the source."""
 
 import ast
+import keyword
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +29,7 @@ MAY_USE = {
     "api": {"ground", "inference", "aws", "batch"},
     "runtime": {"ground", "inference", "batch", "workflow", "api"},
     "app": {"ground", "inference", "batch", "api", "runtime"},
-    "convert.digits": {"ground", "inference", "convert"},
+    "convert.digits": {"convert"},
     "convert": {"ground", "inference", "convert.digits"},
     "layers": set(),
     "layers.build": {"ground", "inference", "layers"},
@@ -88,6 +91,23 @@ def breaks(module: str, used: set[str]) -> set[str]:
     return {other for other in used if package_of(other) not in MAY_USE[own] | {own}}
 
 
+def is_module(name: str, folder: Path) -> bool:
+    """Whether a dotted name, or what it is taken from, is a module or a package below a folder."""
+    paths = [folder.joinpath(*part.split(".")) for part in (name, name.rpartition(".")[0]) if part]
+    return any(path.with_suffix(".py").is_file() or (path / "__init__.py").is_file() for path in paths)
+
+
+def is_file_name(name: str) -> bool:
+    return name.rpartition(".")[2] in {"json", "jsonl", "html", "txt", "tflite", "py"}
+
+
+def is_of_others(name: str) -> bool:
+    """Whether it is a word of Python or a package of others: one that is imported, or started as a command."""
+    first = name.split(".")[0]
+    imported = first not in TREES and any(first in outside(module) for module in MODULES)
+    return imported or keyword.iskeyword(name) or first == "awslambdaric"
+
+
 class TestPackages:
     def test_every_module_has_a_row(self):
         rows = {package_of(name) for name in MODULES if not name.startswith("benchmarks.")}
@@ -113,6 +133,8 @@ class TestPackages:
             ("localaws.host.pool", "localaws.cloud.endpoint"),
             ("convert.graph", "layers.targets"),
             ("chalicelib.api.page", "convert.graph"),
+            ("convert.digits.source", "chalicelib.config"),
+            ("convert.verify", "chalicelib.aws.s3"),
         ],
     )
     def test_the_rule_refuses(self, module, used):
@@ -159,6 +181,13 @@ class TestTools:
         assert "moto" not in outside(module) or package_of(module) in ("localaws.shims", "localaws.cloud")
         assert not outside(module) & {"chalicelib", "app", "convert", "tests"}
 
+    @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("convert.")))
+    def test_only_opening_knows_the_digits_and_only_these_tensorflow(self, module):
+        digits = {used for used in uses(module) if package_of(used) == "convert.digits"}
+        assert not digits or module == "convert.opening" or package_of(module) == "convert.digits"
+        with_tensorflow = {"convert.opening", "convert.tensorflow_source", "convert.inception"}
+        assert not outside(module) & {"tensorflow", "keras"} or module in with_tensorflow or ".digits." in module
+
     def test_what_the_target_python_runs_imports_nothing_of_layers(self):
         for module in ("layers.build.compile_script", "layers.check.first_answer"):
             assert "layers" not in outside(module)
@@ -175,6 +204,20 @@ class TestShape:
     @pytest.mark.parametrize("module", sorted(MODULES))
     def test_files_stay_small(self, module):
         assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 225
+
+    def test_every_module_that_a_package_names_exists(self):
+        """In backticks: a lower-case name, with dots or not, of this package or from the project's root.
+
+        Not a file (`model.json`), and not a package of others that the product imports (`moto`).
+        """
+        missing = []
+        for package in (path.parent for tree in TREES for path in (ROOT / tree).rglob("__init__.py")):
+            text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+            for name in re.findall(r"`([a-z]\w*(?:\.\w+)*)`", text):
+                exists = is_module(name, package) or is_module(name, ROOT)
+                if not (exists or is_file_name(name) or is_of_others(name)):
+                    missing.append(f"{package.relative_to(ROOT)}: {name}")
+        assert not missing, ", ".join(missing)
 
     def test_every_package_says_what_it_is(self):
         for tree in TREES:

@@ -103,7 +103,7 @@ class TestBundles:
         assert not list((tmp_path / "laid" / "models").iterdir())
 
     def test_an_unknown_name(self, project, tmp_path):
-        known = "there are digits, inception_v3, inception_v3_int8, mine"
+        known = "choose one of digits, inception_v3, inception_v3_int8, mine"
         with pytest.raises(UnknownBundle, match=f"--model other: no such bundle; {known}"):
             lay_out(["other"], tmp_path / "laid", project)
 
@@ -117,4 +117,4 @@ class TestCommandLine:
 
     def test_an_unknown_bundle_is_one_line(self, capsys):
         assert tune.main(["--model", "nothing"]) == 2
-        assert capsys.readouterr().err.startswith("error: --model nothing: no such bundle; there are ")
+        assert capsys.readouterr().err.startswith("error: --model nothing: no such bundle; choose one of ")

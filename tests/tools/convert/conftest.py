@@ -16,6 +16,7 @@ from PIL import Image  # noqa: E402
 
 from convert.__main__ import main  # noqa: E402
 from convert.digits import network  # noqa: E402
+from convert.sources import PREPROCESS, Source  # noqa: E402
 
 SIDE_PX, CLASSES = 64, 12
 
@@ -76,6 +77,15 @@ def float_tflite(keras_file: Path) -> bytes:
     from convert.tensorflow_source import open_keras
 
     return open_keras(keras_file).tflite
+
+
+@pytest.fixture(scope="session")
+def inception_v3() -> Source:
+    """The whole Inception v3 of Keras applications, (1, 299, 299, 3) to 1,000 classes."""
+    from convert.tensorflow_source import from_keras
+
+    model = like_trained(keras.applications.InceptionV3(weights=None))
+    return from_keras(model, "inception_v3", {"kind": "keras.applications"}, preprocess=PREPROCESS["tf"], trained=False)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from chalicelib.inference.engine import find_engine
 from chalicelib.inference.registry import load_bundle
 from chalicelib.telemetry import Spans
 from convert import bundle
+from convert.graph import Graph
+from convert.options import Options
 from tests.tools.convert.conftest import CLASSES, SIDE_PX, Run
 
 Cli = Callable[..., Run]
@@ -157,10 +159,10 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], object], str]] = {
     "not hdf5": (lambda d: write(d / "a.h5", "x"), "Keras cannot load"),
     "not tflite": (lambda d: write(d / "a.tflite", "hello world"), "not a TensorFlow Lite model"),
     "damaged tflite": (lambda d: write(d / "a.tflite", b"\x20\0\0\0TFL3" + b"\xff" * 64), "a.tflite"),
-    "empty folder": (lambda d: d, "no SavedModel"),
-    "own layer": (own_layer, "with layers of its own"),
+    "empty folder": (lambda d: d, "is not a SavedModel"),
+    "own layer": (own_layer, "custom layers"),
     "two inputs": (two_inputs, "2 inputs"),
-    "no fixed size": (any_size, "a fixed"),
+    "no fixed size": (any_size, "with a fixed size"),
 }
 
 
@@ -204,7 +206,10 @@ BAD_OPTIONS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
     "validation missing": (lambda d: ("--validation", d / "none"), "no such folder"),
     "crop of zero": (lambda _: ("--crop", "0"), "crop"),
     "crop of two": (lambda _: ("--crop", "2"), "between 0 and 1"),
-    "a path for a name": (lambda _: ("--name", "../x"), "make a name"),
+    "a path for a name": (lambda _: ("--name", "../x"), "expected a name of at most 64 letters"),
+    "no picture to compare": (lambda _: ("--validation-limit", "0"), "'0': expected a whole number of at least 1"),
+    "less than none": (lambda _: ("--validation-limit", "-1"), "'-1': expected a whole number of at least 1"),
+    "a word for a number": (lambda _: ("--validation-limit", "all"), "'all': expected a whole number of at least 1"),
     "unknown mode": (lambda _: ("--quantize", "int4"), "invalid choice"),
 }
 
@@ -219,6 +224,17 @@ def test_bad_options_get_one_clear_line(
     assert "Traceback" not in result.err
 
 
+def test_the_least_limit_compares_one_picture(run: Cli, keras_file: Path, pictures: Path, tmp_path: Path) -> None:
+    given = ("--validation", pictures, "--validation-limit", 1, "--quantize", "float32")
+    assert run(keras_file, "--out", tmp_path, *given).code == 0
+    assert served(tmp_path / "narrow").card.verification["pictures"] == 1
+
+
+def test_options_refuse_a_limit_that_would_compare_nothing() -> None:
+    with pytest.raises(ValueError, match="validation_limit is 0: expected at least 1"):
+        Options("model.keras", validation_limit=0)
+
+
 class TestOldBundle:
     @pytest.fixture
     def models(self, run: Cli, keras_file: Path, tmp_path: Path) -> Path:
@@ -229,7 +245,7 @@ class TestOldBundle:
         self, run: Cli, models: Path, keras_file: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = served(models / "narrow").card
-        monkeypatch.setattr("convert.pipeline.quantize", lambda model, *_: damaged(model))
+        monkeypatch.setattr("convert.pipeline.quantize", lambda graph, *_: damaged(graph))
         result = run(keras_file, "--out", models, "--quantize", "float16", "--validation", pictures)
         assert result.code == 1
         assert "--min-agreement" in result.err
@@ -258,11 +274,8 @@ class TestOldBundle:
         assert listing(models) == ["narrow"]
 
 
-def damaged(model: bytes) -> bytes:
+def damaged(graph: Graph) -> bytes:
     """The model with its class weights negated, so that it loads and is wrong."""
-    from convert.graph import Graph
-
-    graph = Graph(model)
     dense = next(op for op in reversed(graph.operators) if len(op.inputs) > 1)
     buffer = graph.model.buffers[graph.tensor(dense.inputs[1]).buffer]
     buffer.data = np.frombuffer(-np.frombuffer(bytes(buffer.data), np.float32), np.uint8)

@@ -1,0 +1,12 @@
+"""The quantisations that the converter can make. Command lines import this module, so it imports nothing heavy."""
+
+from typing import Literal, get_args
+
+Mode = Literal["float32", "float16", "dynamic", "int8"]
+"""float32: the weights stay as they are. float16: the weights have 16 bits.
+dynamic: the weights have 8 bits, and each activation is quantised while the model runs.
+int8: weights, activations, input and output have 8 bits; pictures decide the ranges of the activations."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+DEFAULT_MODE: Mode = "dynamic"
+Found = Literal[Mode, "uint8"]
+"""How an existing model is quantised: uint8 is the older form of int8, which the converter reads but does not make."""
