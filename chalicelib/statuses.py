@@ -22,7 +22,7 @@ STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
     errors.StorageError: (503, "ServiceUnavailableError"),
 }
 UNEXPECTED = (500, "InternalServerError")
-"""Status and code of every exception that is none of these."""
+"""Status and code of every other exception."""
 INTERNAL = "An internal server error occurred."
 UNAVAILABLE = "The model cannot be served at the moment; GET /health tells why."
 BUSY = "S3, SQS or DynamoDB cannot be used at the moment; try again."

@@ -31,7 +31,7 @@ class RequestRecord:
     batch: str | None = None
 
     def line(self) -> dict[str, Any]:
-        """The fields of the log line, in the order in which they are declared here, without those that are None."""
+        """The fields of the log line, in the order in which they are declared here, without those that do not apply."""
         known = {name: value for name, value in vars(self).items() if value is not None and name != "status"}
         line: dict[str, Any] = {}
         for name, value in known.items():

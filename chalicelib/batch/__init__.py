@@ -5,5 +5,5 @@ and queues them, `worker` classifies, `table` keeps results and counts, and `res
 `summary.json` with the `cost`. `record` holds the types, `items` their form in DynamoDB, `messages` that of the
 listing queue's messages, and `wiring` makes all of these for one stage.
 
-`batch.cli` is the command line `python -m chalicelib.batch`; Lambda never imports it.
+`cli` is the command line `python -m chalicelib.batch`; Lambda never imports it.
 """

@@ -32,7 +32,7 @@ class Row:
     """The name of the error that caused a fallback; None: no fallback."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without the fields that are None."""
+        """The JSON object, without the fields that do not apply."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
