@@ -21,7 +21,9 @@ def top1(client: Client, picture: Path) -> int:
     return int(response.json_body["predictions"][0]["index"])
 
 
-@pytest.mark.parametrize(("labels", "offset"), [("labels.txt", 0), (None, 1)], ids=["1,000 labels", "1,001 of its own"])
+@pytest.mark.parametrize(
+    ("labels", "offset"), [("labels.txt", 0), (None, 1)], ids=["1,000 labels", "1,001 from the metadata"]
+)
 def test_88_of_100_pictures_are_named_rightly(
     labels: str | None,
     offset: int,
