@@ -28,7 +28,8 @@ def notes(figures: Figures) -> list[str]:
         _FALLBACKS,
         _INTERVALS,
         f"Cost is AWS Lambda's list price ({assumed['prices_of']}; {assumed['memory_mb']:,} MB, "
-        f"{assumed['architecture']}) of each image's milliseconds, rounded up, as if each were one request. {_NOT_PRICED}",
+        f"{assumed['architecture']}) of each image's milliseconds, rounded up, as if each were one request. "
+        f"{_NOT_PRICED}",
     ]
     if split["misplaced"]:
         notes.insert(
