@@ -17,6 +17,8 @@ TEST ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # Two processes: while a test of one waits, the other has the processor.
+# Tests of rules and documents that need no more than the served code does.
+RULES := $(patsubst %,tests/whole/test_%.py,architecture docs golden readme requirements troubleshooting words)
 IN_TWO := $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALL := python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes
 FOR_TARGET = --python $(TARGET) --arch $(ARCH)
@@ -34,8 +36,8 @@ check: $(VENV)/.check ## format, lint, types: half a minute, without TensorFlow
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-unit: $(VENV)/.unit ## the served code's tests, without TensorFlow: some minutes; `make unit TEST=tests/served/test_split.py` runs one file
-	$(IN_TWO) -q $(or $(TEST),tests/served)
+unit: $(VENV)/.unit ## tests of the served code, the rules and the docs, without TensorFlow; TEST=tests/served/test_split.py runs one file
+	$(IN_TWO) -q $(or $(TEST),tests/served $(RULES))
 
 test: check $(VENV)/.dev ## everything that CI runs: check, the served code under every Python and engine found, all tests
 	tests/matrix.sh
