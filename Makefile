@@ -85,7 +85,7 @@ workflow: $(VENV)/.dev ## two models compared by the state machine on this machi
 bench: $(VENV)/.dev ## the README's figures, measured on this machine
 	$(BIN)/python -m benchmarks.inception.latency
 	$(BIN)/python -m benchmarks.inception.on_digits
-	$(BIN)/python -m benchmarks.cold_start.__main__
+	$(BIN)/python -m benchmarks.cold_start
 
 lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; ARGS=--upgrade takes the newest versions
 	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt

@@ -1,1 +1,1 @@
-"""The served code: everything here runs on Lambda, so every import must earn its milliseconds."""
+"""The served code. All but `batch.cli` runs on Lambda, so every import must earn its milliseconds."""

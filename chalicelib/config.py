@@ -6,12 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 from chalicelib.errors import ConfigError
-
-if TYPE_CHECKING:
-    from chalicelib.split import Split
+from chalicelib.split import Split
 
 Choice = TypeVar("Choice", bound=str)
 EngineName = Literal["auto", "litert", "tflite-runtime"]
@@ -31,7 +29,7 @@ class Settings:
     """The directories that are searched for bundles, in this order."""
     model_name: str | None = None
     """The default model; None means the first bundle found. In an A/B test it is the first of the two."""
-    ab_test: "Split | None" = None
+    ab_test: Split | None = None
     """Two models that share the requests which do not name a model; None: there is no test."""
     engine: EngineName = "auto"
     """The inference engine; "auto" takes the first that can be imported."""
@@ -113,12 +111,10 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _ab_test(env: Mapping[str, str], name: str) -> "Split | None":
+def _ab_test(env: Mapping[str, str], name: str) -> Split | None:
     text = env.get(name, "")
     if not text:
         return None
-    from chalicelib.split import Split  # an installation without an A/B test does not pay for the import
-
     first, second, share, label = ([part.strip() for part in text.split(",")] + 3 * [""])[:4]
     is_share = re.fullmatch(r"0?\.[0-9]+|0|1|1\.0+", share)
     if not (first and second and is_share and text.isprintable()) or first == second or text.count(",") > 3:
@@ -129,7 +125,7 @@ def _ab_test(env: Mapping[str, str], name: str) -> "Split | None":
     return Split(label or f"{first}-vs-{second}", first, second, float(share))
 
 
-def _default_model(env: Mapping[str, str], name: str, ab_test: "Split | None") -> str | None:
+def _default_model(env: Mapping[str, str], name: str, ab_test: Split | None) -> str | None:
     value = env.get(name) or None
     if ab_test and value not in (None, ab_test.first):
         raise ConfigError(f"{name}={value!r}: expected {ab_test.first!r}, the first model of AB_TEST, or none")

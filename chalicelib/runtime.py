@@ -28,7 +28,7 @@ def check_canary() -> None:
 
 
 def warm() -> None:
-    """Load the default model in Lambda's INIT phase, where WARM_IN_INIT asks for it.
+    """Load the default model in Lambda's INIT phase, if WARM_IN_INIT is true.
 
     A failure is only logged, so that `/health` can still report what is wrong.
     """

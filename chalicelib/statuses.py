@@ -40,5 +40,5 @@ def error_answer(error: Exception) -> tuple[int, ErrorBody]:
 
 
 def refusal(error: errors.ClientError) -> dict[str, Any]:
-    """The answer of a batch's or a workflow's picture that has an error: `{"error": {"Code", "Message"}}`."""
+    """The answer for a picture that cannot be classified, for batch and workflow: `{"error": {"Code", "Message"}}`."""
     return {"error": error_answer(error)[1]}

@@ -9,7 +9,7 @@ from chalicelib.api.bodies import Request
 CUSTOMER_HEADER = "x-customer-id"
 CUSTOMER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OTHERS = "others"
-"""The metric that customers without their own share."""
+"""The one metric for all customers that are not known by name."""
 
 
 class Customer(NamedTuple):

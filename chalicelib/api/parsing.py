@@ -22,6 +22,7 @@ from chalicelib.api.contract import (
     Field,
     fits,
 )
+from chalicelib.aws.urls import parse_s3_url
 from chalicelib.errors import InvalidRequest, shown
 
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
@@ -68,10 +69,12 @@ def parse_batch(body: bytes) -> BatchRequest:
     _refuse_unknown(fields, BATCH)
     if "source" not in fields:
         raise InvalidRequest('the field "source" is missing: send {"source": "s3://bucket/prefix"}')
+    source = str(_check('"source"', fields["source"], SOURCE))
     output = str(_check('"output"', fields["output"], OUTPUT)) if "output" in fields else None
-    return BatchRequest(
-        str(_check('"source"', fields["source"], SOURCE)), parse_top_k(fields), parse_model(fields), output
-    )
+    parse_s3_url(source, "source")  # `_check` does not look at patterns
+    if output is not None:
+        parse_s3_url(output, "output")
+    return BatchRequest(source, parse_top_k(fields), parse_model(fields), output)
 
 
 def parse_image_query(query: dict[str, str]) -> tuple[int | None, str | None]:

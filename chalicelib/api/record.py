@@ -8,7 +8,7 @@ from chalicelib.split import Arm
 
 @dataclass
 class RequestRecord:
-    """None: does not apply to this request, or was not reached."""
+    """The facts of one request. A field is None if it does not apply, or if the request ended before it was known."""
 
     status: int = 200
     payload_bytes: int | None = None

@@ -46,7 +46,7 @@ class Queue:
                 MaxNumberOfMessages=10,
                 VisibilityTimeout=visibility_s,
                 WaitTimeSeconds=1,
-                AttributeNames=["DeadLetterQueueSourceArn"],
+                MessageSystemAttributeNames=["DeadLetterQueueSourceArn"],
             )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages

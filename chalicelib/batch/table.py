@@ -30,7 +30,7 @@ _IF_NEW = {"ConditionExpression": "attribute_not_exists(#id)", "ExpressionAttrib
 
 
 class Table:
-    """The table called `name`. Every method raises StorageError where DynamoDB does not answer.
+    """The table called `name`. Every method raises StorageError if DynamoDB does not answer.
 
     `wait` pauses for a number of seconds before a transaction is tried again.
     """

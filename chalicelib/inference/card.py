@@ -43,7 +43,7 @@ class InputSpec:
             _require(
                 len(values) == self.channels, f"input.{name} has {len(values)} values for {self.channels} channels"
             )
-        _require(0 not in self.std, "input.std holds a 0")
+        _require(0 not in self.std, "input.std has a 0: expected other numbers")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class ModelCard:
             given.update(input=InputSpec(**wanted), output=OutputSpec(**given["output"]))
             return cls(**given)
         except KeyError as error:
-            raise ModelError(f"the model card lacks {error}") from error
+            raise ModelError(f"the model card lacks {error}: convert the model again") from error
         except (TypeError, ValueError) as error:
             raise ModelError(f"the model card is malformed: {error}") from error
 

@@ -63,7 +63,7 @@ def load_card(path: Path) -> ModelCard:
     except FileNotFoundError as error:
         raise ModelError(f"{CARD_FILE} is missing") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{CARD_FILE} cannot be read as JSON") from error
+        raise ModelError(f"{CARD_FILE} cannot be read as JSON: copy the bundle again") from error
     return replace(ModelCard.from_dict(fields), name=path.name)
 
 

@@ -16,7 +16,10 @@ class ModelStore:
     """Finds bundles and loads them on demand. Safe to share between threads."""
 
     def __init__(self, settings: Settings, cold_start: ColdStart | None = None) -> None:
-        """`cold_start` records `model_load_ms` and `first_inference_ms`; None: nobody reads them."""
+        """`cold_start` records `model_load_ms` and `first_inference_ms`; None: nobody reads them.
+
+        The API reports `telemetry.cold_start`, so `runtime` passes that one.
+        """
         self._settings, self._cold_start = settings, cold_start or ColdStart()
         self._lock = threading.Lock()
         self._engine: Engine | None = None

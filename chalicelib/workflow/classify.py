@@ -45,7 +45,7 @@ class GroupClassifier:
         """Write the rows of the group and return their counts. `event` is a GroupTask; a retry writes the same file.
 
         Raises SecondModelError if model B does not load or answers nothing at all, ModelError if that is model A, and
-        what `aws.translated` raises, such as StorageError, which a retry may help.
+        what `clients.translated` raises, such as StorageError, which a retry may help.
         """
         task = GroupTask.from_event(event)
         files = RunFiles(self._objects, task.run)

@@ -26,7 +26,7 @@ class ReportUrls(NamedTuple):
 
 
 class RunFiles:
-    """Reads and writes the files of one run. Every method raises what `aws.translated` raises.
+    """Reads and writes the files of one run. Every method raises what `clients.translated` raises.
 
     Under `run.output_prefix`: `groups/000000.jsonl` and `rows/000000.jsonl` for each group, `groups.json` if there are
     many groups, `map...` (the Distributed Map's own), `report.json`, `report.html`.

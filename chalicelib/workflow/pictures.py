@@ -36,7 +36,7 @@ def read_labels(objects: Objects, where: str | None) -> Labels | None:
     """The labels in the file at the S3 URL `where`: CSV with the header `key,label`, or JSON Lines with these fields.
 
     None if there is no such file: labels are not known, or are the folders' names. Raises InvalidRequest if the file
-    has another form, and what `aws.translated` raises.
+    has another form, and what `clients.translated` raises.
     """
     if where is None or where == FOLDERS:
         return None

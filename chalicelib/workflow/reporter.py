@@ -30,7 +30,7 @@ class Reporter:
         """Write both files and return their URLs and the counts. A retry writes them again.
 
         `event["state"]` is what *plan* returned and, if the Map over the groups ended early, its Failure as `failure`.
-        Raises what `aws.translated` raises, and NothingAnswered after both files are written.
+        Raises what `clients.translated` raises, and NothingAnswered after both files are written.
         """
         from chalicelib.workflow.report import build, html
 

@@ -101,7 +101,13 @@ def test_a_malformed_body_is_refused_before_a_client_of_aws_is_made(models_dir):
 
     settings = Settings((models_dir,), in_lambda=True, batch_prefix="slimception-dev")
     api = Api(settings, ModelStore(settings), NoServices())
-    for body in (b"", b"[1]", b'{"source": 5}', json.dumps({"source": SOURCE, "top_k": 9}).encode()):
+    malformed = [
+        {"source": 5},
+        {"source": "nonsense"},
+        {"source": SOURCE, "output": "s3://UPPER/x"},
+        {"source": SOURCE, "top_k": 9},
+    ]
+    for body in (b"", b"[1]", *(json.dumps(fields).encode() for fields in malformed)):
         response = api.start_batch(FakeRequest(body, {"content-type": "application/json"}, path="/batches"))
         assert response.status_code == 400
 

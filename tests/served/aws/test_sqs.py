@@ -76,8 +76,8 @@ class TestSqs:
         asked: list[str] = []
 
         class Recording(Refusing):
-            def receive_message(self, AttributeNames, **_):  # noqa: N803
-                asked.extend(AttributeNames)
+            def receive_message(self, MessageSystemAttributeNames, **_):  # noqa: N803
+                asked.extend(MessageSystemAttributeNames)
                 return {}
 
         assert Queue(Recording(0), "dead-letters").receive(60) == []

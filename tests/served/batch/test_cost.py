@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 def test_the_memory_is_that_of_the_deployed_worker(stage):
     written = json.loads((ROOT / ".chalice" / "config.json").read_text())
     config = Config(chalice_stage=stage, function_name="worker", config_from_disk=written)
-    assert config.lambda_memory_size == cost.MEMORY_GB * 1024
+    assert config.lambda_memory_size == cost.MEMORY_MB
 
 
 def test_an_invocation_has_as_many_pictures_as_the_handler_takes():

@@ -73,7 +73,7 @@ class TestInputSpec:
             ({"crop": float("nan")}, "input.crop is nan"),
             ({"mean": (0.0,)}, "input.mean has 1 values for 3 channels"),
             ({"std": (1.0,) * 4}, "input.std has 4 values for 3 channels"),
-            ({"std": (1.0, 0.0, 1.0)}, "input.std holds a 0"),
+            ({"std": (1.0, 0.0, 1.0)}, "input.std has a 0"),
             ({"color": "L"}, "input.mean has 3 values for 1 channels"),
         ],
         ids=str,
