@@ -5,7 +5,7 @@ A process that sees nothing else answers one API Gateway event. The variants tak
 the disk cache and does not count. Without bytecode, Python compiles at every start, as it would on Lambda's
 read-only file system.
 
-    python -m benchmarks.cold_start [--rounds 9]
+    python -m benchmarks.cold_start [--rounds 9] [--against ANOTHER_CHECKOUT]
 """
 
 import argparse
@@ -43,8 +43,8 @@ CLEAN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "3"
 AS_DEPLOYED = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
 
 
-def prepare(folder: Path) -> dict[str, list[str]]:
-    """Write everything below `folder`; returns the command line of each variant."""
+def prepare(folder: Path, other: Path | None) -> dict[str, list[str]]:
+    """Write everything below `folder`; returns the command line of each variant. `other` is a second checkout."""
     event, picture = write_event(folder)
     bundles = folder / "bundles"
     given = ["inception_v3", "--weights", "none", "--out", str(bundles)]
@@ -52,13 +52,22 @@ def prepare(folder: Path) -> dict[str, list[str]]:
         raise SystemExit("Inception v3 cannot be converted")
     wheels = download(local_target(), REQUIREMENTS, folder / "wheels")
     commands = {}
-    for slimmed in (True, False):
-        for bytecode in (True, False):
-            name = f"{'slimmed' if slimmed else 'whole wheels'}, {'bytecode' if bytecode else 'no bytecode'}"
-            task, opt = lay_out(folder / name, wheels, bundles, slimmed, bytecode)
-            script = str(HERE / "answer_event.py")
-            commands[name] = [sys.executable, "-I", "-S", "-B", script, str(task), str(opt), str(event)]
+    for name, (project, slimmed, bytecode) in variants(other).items():
+        task, opt = lay_out(folder / name, project, wheels, bundles, slimmed, bytecode)
+        script = str(HERE / "answer_event.py")
+        commands[name] = [sys.executable, "-I", "-S", "-B", script, str(task), str(opt), str(event)]
     return {**commands, KERAS: keras_command(folder, picture)}
+
+
+def variants(other: Path | None) -> dict[str, tuple[Path, bool, bool]]:
+    """Name to project, whether its layer is slimmed, and whether it has bytecode."""
+    layers, modules = {True: "slimmed", False: "whole wheels"}, {True: "bytecode", False: "no bytecode"}
+    own = {
+        f"{layers[slimmed]}, {modules[bytecode]}": (PROJECT, slimmed, bytecode)
+        for slimmed in layers
+        for bytecode in modules
+    }
+    return own | ({f"slimmed, bytecode, {other.resolve().name}": (other, True, True)} if other else {})
 
 
 def write_event(folder: Path) -> tuple[Path, Path]:
@@ -80,10 +89,12 @@ def write_event(folder: Path) -> tuple[Path, Path]:
     return folder / "event.json", picture
 
 
-def lay_out(root: Path, wheels: list[Path], bundles: Path, slimmed: bool, bytecode: bool) -> tuple[Path, Path]:
-    """Unpack function and layers: (/var/task, /opt)."""
+def lay_out(
+    root: Path, project: Path, wheels: list[Path], bundles: Path, slimmed: bool, bytecode: bool
+) -> tuple[Path, Path]:
+    """Unpack the project's function and the layers: (/var/task, /opt)."""
     task, opt = root / "task", root / "opt"
-    function_contents(PROJECT).extract(task)
+    function_contents(project).extract(task)
     if slimmed:
         unpack(wheels, opt / "python")
     else:
@@ -151,11 +162,12 @@ def main() -> int:
     """Prepare, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=count, default=9, metavar="N", help="starts of each (default %(default)s)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, to compare its function")
+    options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:
-        commands = prepare(Path(folder))
-        show(measure(commands, rounds), rounds)
+        commands = prepare(Path(folder), options.against)
+        show(measure(commands, options.rounds), options.rounds)
     return 0
 
 
