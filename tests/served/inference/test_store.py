@@ -139,7 +139,11 @@ class TestCards:
     def test_a_card_that_cannot_be_read_is_listed_with_the_reason(self, models_dir):
         (models_dir / "channels_float" / CARD_FILE).write_text("{")
         assert store_of(models_dir).cards() == [
-            {"name": "channels_float", "error": "model.json cannot be read as JSON", "default": True}
+            {
+                "name": "channels_float",
+                "error": "model.json cannot be read as JSON: copy the bundle again",
+                "default": True,
+            }
         ]
 
     def test_none(self, tmp_path):
