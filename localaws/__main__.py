@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
+from layers.arguments import at_least
 from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
 from localaws.host import interpreters, packages
@@ -142,7 +143,9 @@ def _parser() -> argparse.ArgumentParser:
         "up", parents=[port, python], help="start AWS, deploy the project, serve until Ctrl-C"
     )
     up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
-    up_parser.add_argument("--instances", type=int, metavar="N", help="function processes at once (default: 2 per CPU)")
+    up_parser.add_argument(
+        "--instances", type=at_least(1), metavar="N", help="function processes at once (default: 2 per CPU)"
+    )
     up_parser.set_defaults(command=up)
 
     invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")

@@ -63,6 +63,13 @@ def test_a_python_that_is_not_there(command, capsys):
     assert capsys.readouterr().err.startswith("error: no Python 3.99 is installed here")
 
 
+def test_no_instance_at_all(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "--instances", "0"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("argument --instances: '0': expected a whole number of at least 1\n")
+
+
 def test_an_event_with_nobody_to_answer_it(free_port, capsys, tmp_path):
     assert main(["invoke", str(tmp_path / "missing.json"), "--port", str(free_port)]) == 2
     (tmp_path / "event.json").write_text("{}")
