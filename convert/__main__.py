@@ -6,13 +6,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from chalicelib.errors import SlimceptionError
+from convert.arguments import count, name, share
 from convert.errors import ConvertError, LowAgreementError
 from convert.modes import DEFAULT_MODE, MODES
 from convert.options import Options
@@ -47,11 +47,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--calibration", type=Path, metavar="DIR", help="pictures on which int8 measures ranges")
     p.add_argument("--validation", type=Path, metavar="DIR", help="pictures on which bundle and source are compared")
     p.add_argument(
-        "--validation-limit", type=_count, metavar="N", help="compare at most N pictures (default %(default)s)"
+        "--validation-limit", type=count, metavar="N", help="compare at most N pictures (default %(default)s)"
     )
     p.add_argument(
         "--min-agreement",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="fail if bundle and source agree on a smaller share of the pictures (default %(default)s)",
     )
@@ -62,9 +62,12 @@ def parser() -> argparse.ArgumentParser:
         "--preprocess", choices=("tf", "torch", "caffe", "none"), help="how the pixels were scaled in training"
     )
     p.add_argument(
-        "--crop", type=_share, metavar="SHARE", help="share of the shorter side to keep; 1 squeezes the whole picture"
+        "--crop",
+        type=share,
+        metavar="SHARE",
+        help="share of the shorter side to keep; 1 squeezes the whole picture",
     )
-    p.add_argument("--name", type=_name, help="the bundle's name (default: the source's)")
+    p.add_argument("--name", type=name, help="the bundle's name (default: the source's)")
     p.add_argument("--out", type=Path, metavar="DIR", help="write the bundle to DIR/NAME (default %(default)s)")
     p.add_argument("--no-rewrite", dest="rewrite", action="store_false", help="keep the graph as it was exported")
     p.set_defaults(**{field.name: field.default for field in fields(Options) if field.default is not MISSING})
@@ -99,30 +102,6 @@ def _run(options: Options) -> None:
     with opening.opened(options) as source:
         converted = pipeline.convert(source, options)
         screen.result(converted.card, options.out / source.name, converted.notes)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least 1")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a share between 0 and 1")
-    return value
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected a name of at most 64 letters, digits, '.', '_' and '-', the first a letter or a digit"
-        )
-    return text
 
 
 if __name__ == "__main__":

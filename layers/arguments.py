@@ -1,7 +1,7 @@
 """What the command line takes: the commands and their options."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,17 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "workflow", [_stage()], "make a stage's state machine")
     _add(commands, "alarms", [_stage()], "make a stage's alarms and dashboard")
     return whole
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A kind of argument: a whole number in ASCII digits, not below `least`."""
+
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least {least}")
+        return int(text)
+
+    return number
 
 
 def _add(commands: Any, name: str, shared: Sequence[argparse.ArgumentParser], text: str) -> argparse.ArgumentParser:
@@ -62,7 +73,7 @@ def _add_package(commands: Any) -> None:
 
 def _add_mappings(commands: Any) -> None:
     added = _add(commands, "mappings", [_stage()], "complete the mapping that feeds a stage's worker")
-    added.add_argument("--concurrency", type=int, metavar="N", help="workers at once, at least 2")
+    added.add_argument("--concurrency", type=at_least(2), metavar="N", help="workers at once, at least 2")
 
 
 def _target() -> argparse.ArgumentParser:

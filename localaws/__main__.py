@@ -1,4 +1,7 @@
-"""Command line: `python -m localaws run|up|invoke|prepare`. Exit code 0 good, 1 the function failed, 2 error."""
+"""Command line: `python -m localaws run|up|invoke|prepare`.
+
+Exit code 0 good, 1 the function failed, 2 error, 130 stopped with Ctrl-C; `run` and `up` end with it, which is good.
+"""
 
 import argparse
 import os
@@ -8,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
+from layers.arguments import at_least
 from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
 from localaws.host import interpreters, packages
@@ -15,10 +19,12 @@ from localaws.host.environment import CREDENTIALS, without_account
 from localaws.run import serve
 
 PORT = 4566
+INTERRUPTED = 130
+"""What a shell gives for a program that Ctrl-C ended."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the app alone, without AWS."""
+    """Serve the app alone, without AWS, in the user's environment: the app's memory size is an AWS_ variable."""
     return serve(options.port)
 
 
@@ -79,17 +85,23 @@ def prepare(options: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command."""
     options = _parser().parse_args(arguments)
-    clean = without_account(os.environ)
-    os.environ.clear()
-    os.environ.update(clean)
+    if options.command is not run:
+        _forget_account()
     try:
         code: int = options.command(options)
         return code
     except KeyboardInterrupt:
-        return 0
+        return 0 if options.command in (run, up) else INTERRUPTED
     except (LocalAwsError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _forget_account() -> None:
+    """So that nothing reaches an account on AWS by mistake."""
+    clean = without_account(os.environ)
+    os.environ.clear()
+    os.environ.update(clean)
 
 
 def _api(functions: list[dict[str, str]]) -> str:
@@ -131,7 +143,9 @@ def _parser() -> argparse.ArgumentParser:
         "up", parents=[port, python], help="start AWS, deploy the project, serve until Ctrl-C"
     )
     up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
-    up_parser.add_argument("--instances", type=int, metavar="N", help="function processes at once (default: 2 per CPU)")
+    up_parser.add_argument(
+        "--instances", type=at_least(1), metavar="N", help="function processes at once (default: 2 per CPU)"
+    )
     up_parser.set_defaults(command=up)
 
     invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")

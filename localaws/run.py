@@ -24,8 +24,8 @@ def serve(port: int) -> int:
         print(f"Port {port} is in use: choose another with `make run PORT={port + 1}`", file=sys.stderr)
         return 2
     command = [str(Path(sys.executable).with_name("chalice")), "local", "--host", HOST, "--port", str(port)]
-    server = subprocess.Popen([*command, "--no-autoreload"], cwd=PROJECT_DIR)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = subprocess.Popen([*command, "--no-autoreload"], cwd=PROJECT_DIR)
     try:
         url = f"http://{HOST}:{port}"
         if not _healthy(url, server):

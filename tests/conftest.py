@@ -1,8 +1,8 @@
-"""Fixtures: small bundles, and the API over them. Nothing here needs TensorFlow."""
+"""Fixtures: small bundles, the API over them, a browser. Importing this needs no more than the runtime."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from chalicelib.inference.engine import Engine, find_engine
 from chalicelib.inference.registry import load_bundle
 from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import cold_start
+from tests.support.browser import chromium
 from tests.support.bundles import write_bundle
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SEVEN
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")  # on a machine that is busy, even an example of a few microseconds may take 200 ms
@@ -65,6 +66,18 @@ def client(serve: Callable[..., Client], models_dir: Path) -> Client:
 def log_lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
     """The JSON lines logged since the last call. Fails on a line that is no JSON."""
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def seven() -> bytes:
+    return SEVEN.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium; skips where there is none."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

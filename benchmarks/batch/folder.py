@@ -19,6 +19,7 @@ from PIL import Image
 
 from benchmarks.batch.pictures import pictures
 from benchmarks.machine import processor
+from convert.arguments import count
 from localaws.deploy.deployer import PROJECT
 
 DIFFERENT = 2_000
@@ -54,23 +55,22 @@ def lay_out(folder: Path, count: int) -> None:
 def main() -> int:
     """Print each round, the medians, and the gain of the second process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch.folder", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=16_000, metavar="N")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--pictures", type=count, default=16_000, metavar="N")
+    parser.add_argument("--rounds", type=count, default=5, metavar="N")
     options = parser.parse_args()
-    count = options.pictures
-    print(f"{count} pictures, {processor()}")
+    print(f"{options.pictures} pictures, {processor()}")
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         folder = Path(scratch, "pictures")
         folder.mkdir()
-        lay_out(folder, count)
+        lay_out(folder, options.pictures)
         took: dict[int, list[float]] = {1: [], 2: []}
         for turn in range(options.rounds):  # in turns, so that other work on the machine affects both
             for processes in (1, 2) if turn % 2 else (2, 1):
                 took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes))
             print(f"  1 process {took[1][-1]:.2f} s, 2 processes {took[2][-1]:.2f} s", flush=True)
         same = Path(scratch, "1.jsonl").read_bytes() == Path(scratch, "2.jsonl").read_bytes()
-    one, two = (statistics.median(values) for values in took.values())
-    print(f"medians: 1 process {count / one:.0f}/s, 2 processes {count / two:.0f}/s, {one / two:.2f} times")
+    one, two = (options.pictures / statistics.median(values) for values in took.values())
+    print(f"medians: 1 process {one:.0f}/s, 2 processes {two:.0f}/s, {two / one:.2f} times")
     print("the same file" if same else "the files differ")
     return 0 if same else 1
 

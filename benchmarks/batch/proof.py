@@ -18,6 +18,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from chalicelib.aws.sqs import Queue
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.inference.answer import answer
 from chalicelib.inference.store import ModelStore
+from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer, Deployment
@@ -202,21 +204,17 @@ def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     return answered
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def main() -> int:
     """Run it once."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch.proof", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=10_000, metavar="N")
+    parser.add_argument("--pictures", type=count, default=10_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at once")
-    options = parser.parse_args()
+    parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at once")
+    options, say = parser.parse_args(), partial(print, flush=True)
     began = time.monotonic()
     with LocalAws(host=LambdaHost(options.instances)) as cloud:
-        deployed = deploy(cloud, _say)
-        problems = Proof(cloud, options.pictures, options.seed, _say).run(deployed)
+        deployed = deploy(cloud, say)
+        problems = Proof(cloud, options.pictures, options.seed, say).run(deployed)
     print(f"{'failed' if problems else 'all held'}, {time.monotonic() - began:.0f} s in all")
     return 1 if problems else 0
 

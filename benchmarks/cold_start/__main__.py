@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.arguments import count
 from benchmarks.machine import processor
 from convert.__main__ import main as convert
+from convert.arguments import count
 from convert.screen import console, quiet_libraries
 from layers.build.bytecode import compile_modules
 from layers.build.function import function_contents

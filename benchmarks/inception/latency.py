@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.arguments import count
 from benchmarks.machine import processor
 from convert import rewrite
+from convert.arguments import count
 from convert.graph import Graph
 from convert.inception import open_inception
 from convert.modes import MODES, Mode

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.arguments import count
 from chalicelib.inference.card import ModelCard
+from convert.arguments import count
 from convert.digits.source import LABELS
 from convert.digits.training import as_picture, load_split
 from convert.errors import ConvertError

@@ -19,11 +19,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.arguments import count
 from benchmarks.machine import processor
 from benchmarks.tune import bundles, deployment, measure, plan, tables
 from benchmarks.tune.outcome import BALANCE, Outcome, outcomes
 from benchmarks.tune.prices import SOURCE
+from convert.arguments import count
 from localaws.deploy.deployer import PROJECT
 from localaws.errors import CgroupMissing, LocalAwsError
 from localaws.host import interpreters
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _memory_mb(text: str) -> int:
-    if not text.isdecimal() or not 128 <= int(text) <= 10240:
+    if not text.isascii() or not text.isdigit() or not 128 <= int(text) <= 10240:
         raise argparse.ArgumentTypeError(f"{text!r}: expected Lambda's 128 to 10240 MB")
     return int(text)
 

@@ -23,6 +23,7 @@ from benchmarks.workflow.faults import CORRUPT as B_CORRUPT
 from benchmarks.workflow.trial import Trial, pictures
 from chalicelib.split import ARMS
 from chalicelib.workflow.report.types import Report, ShareFigures, Times
+from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy.deployer import PROJECT
 from localaws.host import interpreters
@@ -112,12 +113,12 @@ def _share(found: ShareFigures | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.workflow", description=__doc__)
-    parser.add_argument("--images", type=int, default=400, metavar="N", help="how many pictures", dest="pictures")
+    parser.add_argument("--images", type=count, default=400, metavar="N", help="how many pictures", dest="pictures")
     parser.add_argument("--weight", type=float, default=0.3, metavar="SHARE", help="B's share of the pictures")
     parser.add_argument(
         "--shadow", type=float, default=0.2, metavar="SHARE", help="share of the pictures that both models classify"
     )
-    parser.add_argument("--group", type=int, default=25, metavar="N", help="pictures that one invocation classifies")
+    parser.add_argument("--group", type=count, default=25, metavar="N", help="pictures that one invocation classifies")
     parser.add_argument(
         "--experiment",
         default="digits-in-two-quantisations",
@@ -126,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fail", choices=FAILURES, help="the failure to inject")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random shifts of the pictures")
-    parser.add_argument("--instances", type=int, default=4, metavar="N", help="function processes at the same time")
+    parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at the same time")
     return parser
 
 

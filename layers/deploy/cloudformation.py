@@ -38,15 +38,16 @@ def resolved(node: Any, values: Mapping[str, Value]) -> Any:
 def without(template: Template, names: Set[str]) -> Template:
     """The template without these resources, what refers to them, and what nothing then uses.
 
-    CloudFormation refuses a template that refers to what is not in it.
+    CloudFormation refuses a template that refers to what is not in it. So a resource or an output that refers to
+    what was never in it is left out, too.
     """
-    resources, gone = template["Resources"], set(names)
-    while more := {name for name, part in resources.items() if name not in gone and references(part) & gone}:
-        gone |= more
-    kept = {name: part for name, part in resources.items() if name not in gone}
-    conditions = _used(template.get("Conditions", {}), references(kept))
-    parameters = _used(template.get("Parameters", {}), references([kept, conditions]))
-    outputs = {name: part for name, part in template.get("Outputs", {}).items() if not references(part) & gone}
+    declared = {*template.get("Parameters", {}), *template.get("Conditions", {})}
+    kept = {name: part for name, part in template["Resources"].items() if name not in names}
+    while len(complete := _complete(kept, declared | set(kept))) < len(kept):
+        kept = complete
+    outputs = _complete(template.get("Outputs", {}), declared | set(kept))
+    conditions = _used_conditions(template.get("Conditions", {}), references([kept, outputs]))
+    parameters = _used(template.get("Parameters", {}), references([kept, outputs, conditions]))
     cut = {"Parameters": parameters, "Conditions": conditions, "Resources": kept}
     return {**cut, "Outputs": outputs} if outputs else cut
 
@@ -107,6 +108,18 @@ def _resolved_sub(argument: Any, values: Mapping[str, Value]) -> Any:
 
 def _in_text(value: Value) -> str:
     return value if isinstance(value, str) else f"${{{value[REF]}}}"
+
+
+def _complete(parts: Template, known: Set[str]) -> Template:
+    """Those parts that refer to nothing else than what is known."""
+    return {name: part for name, part in parts.items() if references(part) <= known}
+
+
+def _used_conditions(conditions: Template, names: Set[str]) -> Template:
+    """The conditions of these names, and those that they name, as `Fn::And` does."""
+    used = _used(conditions, names)
+    more = references(used) - names
+    return _used_conditions(conditions, names | more) if more else used
 
 
 def _used(parts: Template, names: Set[str]) -> Template:

@@ -45,7 +45,7 @@ def _in_stage(node: Any, stage: str) -> Any:
         return [_in_stage(item, stage) for item in node]
     if isinstance(node, dict):
         return {name: _in_stage(item, stage) for name, item in node.items()}
-    return stage.join(node.split(_STAGE)) if isinstance(node, str) else node
+    return node.replace(_STAGE, stage) if isinstance(node, str) else node  # one string of the policy's tree
 
 
 def _is_ours(name: str, stage: str) -> bool:

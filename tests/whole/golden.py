@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
 FOLDER = Path(__file__).parent / "golden"
 WRITE = "SLIMCEPTION_WRITE_GOLDEN"
 DIFF_LINES, WIDTH = 80, 110

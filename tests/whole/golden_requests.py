@@ -4,10 +4,11 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from tests.support import paths
 from tests.support.pictures import gif_claiming
 from tests.whole.recording import DIGITS, IN_LAMBDA, Recording, Scenario, damage, second_model
 
-SEVEN = (Path(__file__).parent.parent / "data" / "seven.png").read_bytes()
+SEVEN = paths.SEVEN.read_bytes()
 TEXT = base64.b64encode(SEVEN).decode()
 WITHOUT_PLUS = TEXT.rstrip("=").replace("+", "-").replace("/", "_")
 IN_LINES = "\r\n".join(WITHOUT_PLUS[start : start + 60] for start in range(0, len(WITHOUT_PLUS), 60))

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.whole.golden import IDS, ROOT, compact
+from tests.support.paths import ROOT
+from tests.whole.golden import IDS, compact
 
 IN_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "slimception-golden", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
 JSON_TYPE = {"Content-Type": "application/json"}

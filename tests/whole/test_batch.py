@@ -15,16 +15,14 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.store import ModelStore
 from localaws.errors import DeployFailed
-from tests.support import paths
 from tests.support.clients import clients_of
-from tests.tools.localaws.conftest import cloud, runtime_packages  # noqa: F401 - fixtures
 
 LIMIT_S = 60
 WORKER = "slimception-dev-worker"
 
 
 @pytest.fixture(scope="module")
-def deployed(cloud):  # noqa: F811
+def deployed(cloud):
     try:
         return proof.deploy(cloud, lambda _: None, {"worker": 4, "lister": 5})
     except DeployFailed as error:
@@ -34,7 +32,7 @@ def deployed(cloud):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def aws(cloud, deployed):  # noqa: F811
+def aws(cloud, deployed):
     with clients_of(cloud) as clients:
         yield clients
 
@@ -43,11 +41,6 @@ def aws(cloud, deployed):  # noqa: F811
 def bucket(aws) -> str:
     name: str = aws("s3").list_buckets()["Buckets"][0]["Name"]
     return name
-
-
-@pytest.fixture
-def seven() -> bytes:
-    return paths.SEVEN.read_bytes()
 
 
 @pytest.fixture
@@ -185,7 +178,7 @@ def test_a_model_that_does_not_load_for_a_while(aws, ask, bucket, services, seve
     assert (ended.state, ended.done, ended.failed) == ("complete", 12, 0)
 
 
-def test_ten_times_twenty_pictures_with_duplicates_and_kills(cloud, deployed, monkeypatch):  # noqa: F811
+def test_ten_times_twenty_pictures_with_duplicates_and_kills(cloud, deployed, monkeypatch):
     """The proof, small; `python -m benchmarks.batch.proof` is the large one."""
     monkeypatch.setattr(proof, "KILL_EVERY_S", (2.0, 4.0))
     said: list[str] = []

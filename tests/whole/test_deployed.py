@@ -17,9 +17,7 @@ from localaws.host import interpreters, packages
 from tests.support.bundles import DATA_DIR
 from tests.support.local_server import serving
 from tests.support.requests import b64, settled
-from tests.tools.localaws import conftest as fixtures
 
-cloud, runtime_packages = fixtures.cloud, fixtures.runtime_packages
 SEVEN = (DATA_DIR / "seven.png").read_bytes()
 JSON = "application/json"
 

@@ -11,8 +11,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.wheelhouse import write_zip
-from tests.whole.golden import FOLDER, ROOT, as_text, check, compact
+from tests.whole.golden import FOLDER, as_text, check, compact
 
 boto3 = pytest.importorskip("boto3", reason="the tools are not installed")
 pytest.importorskip("rich", reason="the tools are not installed")

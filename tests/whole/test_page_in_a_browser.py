@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from chalicelib.api import page as page_module
-from tests.support.browser import Visit, chromium
+from tests.support.browser import Visit
 from tests.support.bundles import DATA_DIR, write_bundle
 from tests.support.local_server import Server, serving
 from tests.support.requests import b64
@@ -26,12 +26,6 @@ DIGITS = {
     "7": [[(70, 60), (200, 60), (150, 140), (120, 230)]],
 }
 ORIENTATION = 0x0112
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

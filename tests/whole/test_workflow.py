@@ -20,7 +20,6 @@ from localaws.cloud.local_aws import LocalAws
 from localaws.errors import DeployFailed
 from localaws.host import interpreters
 from tests.support.paths import ROOT
-from tests.tools.localaws.conftest import runtime_packages  # noqa: F401 - a fixture
 
 pytest.importorskip("ai_edge_quantizer", reason="the second model needs the converter: make convert-env")
 
@@ -38,7 +37,7 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def cloud(runtime_packages, tmp_path_factory) -> Iterator[LocalAws]:  # noqa: F811
+def cloud(runtime_packages, tmp_path_factory) -> Iterator[LocalAws]:
     with LocalAws(host=FaultyHost(max_instances=4)) as running:
         try:
             deploy(running, interpreters.own(), tmp_path_factory.mktemp("deployment"), lambda line: None)

@@ -6,14 +6,14 @@ import pytest
 
 from chalicelib.aws.s3 import PART_BYTES, Listed, Objects
 from chalicelib.errors import ObjectGone, PayloadTooLarge, StorageError
-from tests.served.batch.conftest import BUCKET, aws  # noqa: F401
+from tests.served.conftest import BUCKET
 from tests.support.fakes import FakeObjects
 
 KEYS = ["in/a b.png", "in/a%.png", "in/a+b.png", "in/ä.png", "in/日本/🐈.png", "in/" + "x" * 1021]
 
 
 @pytest.fixture
-def s3(aws):  # noqa: F811
+def s3(aws):
     aws("s3").create_bucket(Bucket=BUCKET)
     return aws("s3")
 

@@ -6,12 +6,11 @@ import pytest
 
 from chalicelib.aws.sqs import Queue
 from chalicelib.errors import StorageError
-from tests.served.batch.conftest import aws  # noqa: F401
 from tests.support.fakes import FakeQueue
 
 
 @pytest.fixture
-def sqs(aws):  # noqa: F811
+def sqs(aws):
     aws("sqs").create_queue(QueueName="pictures")
     return aws("sqs")
 

@@ -11,7 +11,7 @@ from chalicelib.batch.record import Batch, Result
 from chalicelib.batch.results import Summary
 from chalicelib.batch.service import Service
 from chalicelib.errors import InvalidRequest, ObjectForbidden, StorageError, UnknownBatch
-from tests.served.batch.conftest import BUCKET
+from tests.served.conftest import BUCKET
 from tests.support.fakes import FakeObjects, FakeQueue, FakeTable, event_of
 
 SEVEN = {"model": {"name": "digits", "version": "1"}, "predictions": [{"index": 7, "label": "7", "score": 1.0}]}

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.batch.record import Batch, Result, open_batch
 from chalicelib.batch.table import COUNTS, TRIES, Table
 from chalicelib.errors import StorageError
-from tests.served.batch.conftest import BUCKET
+from tests.served.conftest import BUCKET
 
 SEVEN = {"predictions": [{"index": 7, "label": "7", "score": 0.999919}]}
 BROKEN = {"error": {"Code": "UnprocessableEntityError", "Message": "broken"}}

@@ -14,7 +14,7 @@ from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import ObjectForbidden, StorageError
 from chalicelib.inference.answer import answer
 from chalicelib.inference.store import ModelStore
-from tests.served.batch.conftest import BUCKET
+from tests.served.conftest import BUCKET
 from tests.support.fakes import FakeObjects, FakeQueue, FakeTable, event_of, failed_of
 from tests.support.pictures import png_claiming
 

@@ -1,9 +1,7 @@
-"""Fixtures: S3 as a dict, and models that are there or not."""
+"""Fixtures: S3 as a dict, and a run."""
 
 import pytest
 
-from chalicelib.config import EMBEDDED_MODELS, Settings
-from chalicelib.inference.store import ModelStore
 from chalicelib.split import Split
 from chalicelib.workflow.run import Run
 from tests.support import paths
@@ -15,11 +13,6 @@ SEVEN = paths.SEVEN.read_bytes()
 @pytest.fixture
 def objects() -> FakeObjects:
     return FakeObjects()
-
-
-@pytest.fixture(scope="session")
-def store() -> ModelStore:
-    return ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
 
 
 @pytest.fixture

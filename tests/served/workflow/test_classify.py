@@ -19,8 +19,8 @@ ROWS = "workflows/e/x/rows/000004.jsonl"
 
 
 @pytest.fixture
-def classifier(store, objects):
-    return GroupClassifier(store, objects, 1_000_000)
+def classifier(digits, objects):
+    return GroupClassifier(digits, objects, 1_000_000)
 
 
 @pytest.fixture
@@ -114,13 +114,13 @@ class WatchedStore:
         return self._model.classify(data, top_k, spans)
 
 
-def test_no_model_begins_before_all_pictures_of_its_chunk_have_arrived_and_none_arrives_meanwhile(store, run):
+def test_no_model_begins_before_all_pictures_of_its_chunk_have_arrived_and_none_arrives_meanwhile(digits, run):
     run, began = replace(run, shadow=0.0), threading.Event()
     keys = [f"in/{number:03}.png" for number in range(2 * AT_ONCE + 3)]
     objects = SlowLast(keys[AT_ONCE - 1], began)
     objects.kept |= dict.fromkeys(keys, SEVEN)
     RunFiles(objects, run).write_pictures(4, [Picture(key) for key in keys])
-    watched = WatchedStore(store.get("digits"), objects.arrived, began)
+    watched = WatchedStore(digits.get("digits"), objects.arrived, began)
     GroupClassifier(watched, objects, 1_000_000).work(event(run))
     groups_file = 1
     chunks = [AT_ONCE] * AT_ONCE + [2 * AT_ONCE] * AT_ONCE + [len(keys)] * 3
@@ -206,8 +206,8 @@ EVERY, FIRST, FIFTH = range(1, 1000), range(1, 2), range(5, 6)
 @pytest.mark.parametrize("failure", FAILURES, ids=["engine", "nan"])
 class TestUnforeseen:
     @pytest.fixture
-    def fragile(self, store, objects, failure):
-        return lambda fails: GroupClassifier(FragileStore(store, failure, fails), objects, 1_000_000)
+    def fragile(self, digits, objects, failure):
+        return lambda fails: GroupClassifier(FragileStore(digits, failure, fails), objects, 1_000_000)
 
     @pytest.mark.parametrize("fails", [EVERY, FIRST], ids=["every", "first"])
     def test_a_second_model_that_does_not_answer_at_all(self, fragile, objects, run, pictures, fails, failure):

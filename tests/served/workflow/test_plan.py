@@ -17,8 +17,8 @@ NO_TIME = lambda: 0.0  # noqa: E731
 
 
 @pytest.fixture
-def planner(store, objects):
-    return Planner(store, objects, page=4)
+def planner(digits, objects):
+    return Planner(digits, objects, page=4)
 
 
 def keys_of(objects, answer):

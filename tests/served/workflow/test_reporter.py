@@ -18,14 +18,14 @@ def reporter(objects):
 
 
 @pytest.fixture
-def event(objects, store, run):
+def event(objects, digits, run):
     """Three groups, of which the last one has no rows."""
     for group in range(3):
         keys = [f"in/{group}{number}" for number in range(10)]
         objects.kept |= dict.fromkeys(keys, SEVEN)
         RunFiles(objects, run).write_pictures(group, [Picture(key, "7") for key in keys])
         if group < 2:
-            GroupClassifier(store, objects, 1_000_000).work({"run": run.to_dict(), "group": group})
+            GroupClassifier(digits, objects, 1_000_000).work({"run": run.to_dict(), "group": group})
     listing = Listing("pictures", "in/", None, 10, pictures=30, groups=3)
     return {"state": Plan(run, listing, "few", few=[0, 1, 2]).to_dict()}
 

@@ -13,7 +13,6 @@ from benchmarks.tune.deployment import configured, event_with
 from benchmarks.tune.measure import WARM_PER_TURN, Measurement, Samples
 from benchmarks.tune.plan import Configuration
 from tests.support.toys import toy
-from tests.tools.localaws.conftest import host, runtime_packages  # noqa: F401 - fixtures
 
 ANSWER = """
 import json, os, time
@@ -28,7 +27,7 @@ CHOSEN = Configuration("inception_v3", 512, 2)
 
 
 @pytest.fixture
-def measurement(host):  # noqa: F811
+def measurement(host):
     return Measurement(host, toy(ANSWER), configured)
 
 

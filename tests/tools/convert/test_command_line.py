@@ -209,6 +209,7 @@ BAD_OPTIONS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
     "a path for a name": (lambda _: ("--name", "../x"), "expected a name of at most 64 letters"),
     "no picture to compare": (lambda _: ("--validation-limit", "0"), "'0': expected a whole number of at least 1"),
     "less than none": (lambda _: ("--validation-limit", "-1"), "'-1': expected a whole number of at least 1"),
+    "full-width digits": (lambda _: ("--validation-limit", "３"), "'３': expected a whole number of at least 1"),
     "a word for a number": (lambda _: ("--validation-limit", "all"), "'all': expected a whole number of at least 1"),
     "unknown mode": (lambda _: ("--quantize", "int4"), "invalid choice"),
 }

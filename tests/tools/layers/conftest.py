@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from layers.__main__ import main
 from layers.build.runtime_layer import build_runtime_layer
 from layers.errors import WheelError
 from layers.targets import Target, local_target, target
+from tests.support.account import empty_account
 from tests.support.bundles import write_bundle
 from tests.support.paths import ROOT
 from tests.support.wheelhouse import Compiler
@@ -90,11 +90,8 @@ def stages(project: Path) -> Callable[[], dict[str, dict[str, object]]]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An account in memory."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
+    """An empty account, which boto3's clients reach."""
+    with empty_account(monkeypatch, "eu-west-1"):
         yield
 
 

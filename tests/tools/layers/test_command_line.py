@@ -46,6 +46,20 @@ def test_an_error_of_aws_or_of_the_system_is_one_line(
     assert (outcome.code, outcome.err) == (2, line)
 
 
+@pytest.mark.parametrize("text", ["1", "-2", "two", "2.5", "２", ""])
+def test_a_number_of_workers_that_lambda_refuses(run: Run, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("mappings", "--stage", "dev", f"--concurrency={text}")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        f"error: argument --concurrency: {text!r}: expected a whole number of at least 2\n"
+    )
+
+
+def test_the_least_number_of_workers() -> None:
+    assert parser().parse_args(["mappings", "--stage", "dev", "--concurrency", "2"]).concurrency == 2
+
+
 def test_a_fault_of_the_program_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(command_line.COMMANDS, "queues", raiser(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):

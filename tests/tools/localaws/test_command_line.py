@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from localaws import __main__ as command_line
 from localaws.__main__ import main
 from localaws.deploy.deployer import PROJECT
 from localaws.host import interpreters
 from tests.support.bundles import DATA_DIR
 
 COMMAND = [sys.executable, "-u", "-m", "localaws"]
+SAMPLE_COMMAND = "  curl -H 'Content-Type: image/png' --data-binary @tests/data/seven.png"
 
 
 @pytest.fixture
@@ -61,6 +63,13 @@ def test_a_python_that_is_not_there(command, capsys):
     assert capsys.readouterr().err.startswith("error: no Python 3.99 is installed here")
 
 
+def test_no_instance_at_all(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "--instances", "0"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("argument --instances: '0': expected a whole number of at least 1\n")
+
+
 def test_an_event_with_nobody_to_answer_it(free_port, capsys, tmp_path):
     assert main(["invoke", str(tmp_path / "missing.json"), "--port", str(free_port)]) == 2
     (tmp_path / "event.json").write_text("{}")
@@ -77,6 +86,68 @@ def test_the_app_alone_needs_no_moto():
     """`make run` uses this package where only the served app is installed."""
     code = "import sys; sys.modules['moto'] = sys.modules['boto3'] = None; import localaws.run, localaws.__main__"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, timeout=60)
+
+
+class TestRun:
+    @pytest.fixture
+    def environment(self):
+        """The embedded model, and a memory size, which the app takes the number of threads from."""
+        models = {"MODEL_DIR": str(PROJECT / "chalicelib" / "models"), "MODEL_NAME": "digits"}
+        return {**os.environ, **models, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
+
+    def test_it_serves_in_the_users_environment_until_it_is_ended(self, free_port, environment, tmp_path):
+        command, url = [*COMMAND, "run", "--port", str(free_port)], f"http://127.0.0.1:{free_port}"
+        with (
+            (tmp_path / "stderr").open("w") as errors,
+            subprocess.Popen(
+                command, cwd=PROJECT, env=environment, text=True, stdout=subprocess.PIPE, stderr=errors
+            ) as running,
+        ):
+            try:
+                printed = "\n".join(read_until(running, f"{SAMPLE_COMMAND} {url}/predict/image"))
+                with urllib.request.urlopen(f"{url}/health", timeout=60) as response:
+                    health = json.load(response)
+                started = children(running.pid)
+            finally:
+                running.terminate()
+            assert running.wait(30) == 0
+        shown = printed.partition(f"POST {url}/predict with tests/data/seven.png answers:\n")[2].partition("\n\n")[0]
+        assert json.loads(shown)["predictions"][0]["label"] == "7"
+        assert f"Serving model 'digits' at {url} (Ctrl-C ends it)." in printed
+        assert health["runtime"]["memory_mb"] == 1769
+        assert len(started) == 1
+        assert not Path(f"/proc/{started[0]}").exists()
+
+    def test_a_port_in_use(self, taken_port, capsys):
+        assert main(["run", "--port", str(taken_port)]) == 2
+        assert capsys.readouterr() == (
+            "",
+            f"Port {taken_port} is in use: choose another with `make run PORT={taken_port + 1}`\n",
+        )
+
+    def test_a_model_that_is_missing(self, free_port, environment):
+        command = [*COMMAND, "run", "--port", str(free_port)]
+        missing = {**environment, "MODEL_NAME": "missing"}
+        ended = subprocess.run(command, cwd=PROJECT, env=missing, text=True, capture_output=True, timeout=60)
+        assert ended.returncode == 2
+        assert "installed: digits" in ended.stderr
+        assert ended.stderr.endswith("The server did not start: see its message above.\n")
+
+
+class TestInterrupted:
+    @pytest.fixture
+    def interrupted(self, monkeypatch):
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(command_line, "_python", stop)
+        monkeypatch.setattr(command_line, "serve", stop)
+
+    @pytest.mark.parametrize(("command", "code"), [("run", 0), ("up", 0), ("prepare", 130)])
+    def test_ctrl_c_is_the_way_to_end_only_what_serves(self, interrupted, command, code):
+        previous = signal.getsignal(signal.SIGTERM)
+        assert main([command]) == code
+        signal.signal(signal.SIGTERM, previous)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

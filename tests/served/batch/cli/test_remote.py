@@ -20,7 +20,8 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden, StorageError, UnknownBatch
 from chalicelib.inference.store import ModelStore
-from tests.served.batch.conftest import BUCKET, KEYS
+from tests.served.batch.conftest import KEYS
+from tests.served.conftest import BUCKET
 from tests.support.fakes import FakeQueue
 from tests.support.paths import ROOT
 

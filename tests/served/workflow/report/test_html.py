@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,7 +13,6 @@ from chalicelib.workflow.report.html import page
 from chalicelib.workflow.report.markup import element, text
 from chalicelib.workflow.report.row import Row
 from tests.served.workflow.report.test_build import BROKEN, in_arm, report, rows
-from tests.support.browser import chromium
 
 NASTY = "<script>alert(1)</script>\"'&amp;</style><!-- ]]> \u202e\x00\ud800 <img src=x onerror=alert(2)>"
 REPORTS: dict[str, Any] = {
@@ -118,12 +116,6 @@ class TestPage:
     )
     def test_the_verdicts_tone(self, name, tone):
         assert f'class="verdict {tone}"' in page(REPORTS[name]())
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
 
 
 class TestInABrowser:

@@ -78,6 +78,53 @@ def test_without_takes_what_refers_to_it_and_what_is_not_used_then() -> None:
     }
 
 
+def test_without_keeps_each_condition_that_a_kept_condition_names() -> None:
+    conditions = {
+        "Both": {"Fn::And": [{"Condition": "Large"}, {"Condition": "Quick"}]},
+        "Large": {"Fn::Equals": [{"Ref": "Size"}, 9]},
+        "Quick": {"Fn::Not": [{"Condition": "Slow"}]},
+        "Slow": {"Fn::Equals": [{"Ref": "Speed"}, 1]},
+        "Unused": {"Fn::Equals": [{"Ref": "Colour"}, 1]},
+    }
+    template = {
+        "Parameters": {name: {"Type": "Number"} for name in ("Colour", "Size", "Speed")},
+        "Conditions": conditions,
+        "Resources": {"Queue": {"Condition": "Both"}, "Topic": {"Condition": "Unused"}},
+    }
+    assert without(template, {"Topic"}) == {
+        "Parameters": {name: {"Type": "Number"} for name in ("Size", "Speed")},
+        "Conditions": {name: condition for name, condition in conditions.items() if name != "Unused"},
+        "Resources": {"Queue": {"Condition": "Both"}},
+    }
+
+
+def test_without_keeps_what_only_a_kept_output_uses() -> None:
+    template = {
+        "Parameters": {"Size": {"Type": "Number"}, "Stage": {"Type": "String"}},
+        "Conditions": {"Large": {"Fn::Equals": [{"Ref": "Size"}, 9]}},
+        "Resources": {"Queue": {}, "Topic": {}},
+        "Outputs": {"Url": {"Condition": "Large", "Value": {"Fn::Sub": "${Queue}/${Stage}"}}},
+    }
+    assert without(template, {"Topic"}) == {**template, "Resources": {"Queue": {}}}
+
+
+def test_without_leaves_out_what_refers_to_a_name_that_is_not_in_the_template() -> None:
+    template = {
+        "Resources": {
+            "Queue": {},
+            "Alarm": {"Of": {"Ref": "MadeByChalice"}},
+            "Dashboard": {"DependsOn": "Alarm"},
+        },
+        "Outputs": {"Url": {"Value": {"Ref": "RestAPI"}}, "Name": {"Value": {"Ref": "Queue"}}},
+    }
+    assert without(template, set()) == {
+        "Parameters": {},
+        "Conditions": {},
+        "Resources": {"Queue": {}},
+        "Outputs": {"Name": {"Value": {"Ref": "Queue"}}},
+    }
+
+
 def test_without_nothing_keeps_all_resources() -> None:
     assert without(TEMPLATE, set())["Resources"] == TEMPLATE["Resources"]
     assert "Outputs" not in without(TEMPLATE, set(TEMPLATE["Resources"]))

@@ -1,0 +1,44 @@
+"""Fixtures: the local AWS. A conftest that imports them gives them to its tests.
+
+Importing this needs no moto, for some tests beside those that use it run where only the runtime is installed.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from layers.pythons import own
+from localaws.errors import PackagesMissing
+from localaws.host import packages
+from localaws.host.lambda_host import LambdaHost
+
+if TYPE_CHECKING:
+    from localaws.cloud.local_aws import LocalAws
+
+
+@pytest.fixture(scope="session")
+def runtime_packages() -> None:
+    """Lambda's runtime client must be installed once, which needs the package index."""
+    try:
+        packages.install(own())
+    except PackagesMissing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def host(runtime_packages: None) -> Iterator[LambdaHost]:
+    with LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cloud(runtime_packages: None) -> Iterator["LocalAws"]:
+    """A whole local AWS, which leaves no thread behind."""
+    from localaws.cloud.local_aws import LocalAws
+
+    before = set(threading.enumerate())
+    with LocalAws(host=LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01))) as running:
+        yield running
+    assert {thread.name for thread in set(threading.enumerate()) - before if not thread.daemon} == set()
