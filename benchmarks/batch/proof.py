@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.batch.pictures import PREFIX, pictures
-from chalicelib.aws.events import ImageRef
+from chalicelib.aws.events import PictureRef
 from chalicelib.aws.sqs import Queue
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.inference.answer import answer
@@ -114,7 +114,7 @@ class Proof:
         queue = Queue(self._cloud.client("sqs"), "slimception-dev-pictures")
         for start in range(0, len(chosen), 20):
             keys = chosen[start : start + 20]
-            queue.send([ImageRef(bucket, key, len(self.pictures[key]), batch=batch_id).to_message() for key in keys])
+            queue.send([PictureRef(bucket, key, len(self.pictures[key]), batch=batch_id).to_message() for key in keys])
             self.duplicates += len(keys)
             ended.wait(0.5)
 

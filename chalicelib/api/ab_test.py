@@ -18,14 +18,14 @@ class AbTest:
         self._split, self._store = split, store
         self.name = split.experiment
 
-    def arm(self, request: Request, images: Iterable[bytes]) -> Arm:
+    def arm(self, request: Request, pictures: Iterable[bytes]) -> Arm:
         """The arm of a request: by the customer, else by the bytes of its pictures.
 
         A customer's answers do not change from one request to the next. If nobody says who asks, the same picture
         gets the same answer, however it is spelt and however often it is sent.
         """
         customer = customer_of(request, ()).name
-        return self._split.arm(f"customer {customer}" if customer else f"image {_digest(images)}")
+        return self._split.arm(f"customer {customer}" if customer else f"image {_digest(pictures)}")
 
     def models(self, arm: Arm) -> tuple[str | None, ...]:
         """The models to ask, in this order: the arm's own, then the one that answers if it fails.
@@ -51,8 +51,8 @@ class AbTest:
         return self.describe()
 
 
-def _digest(images: Iterable[bytes]) -> str:
+def _digest(pictures: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    for image in images:
-        digest.update(image)
+    for picture in pictures:
+        digest.update(picture)
     return digest.hexdigest()

@@ -20,7 +20,7 @@ MAX_DEPTH = 6
 
 
 @dataclass(frozen=True)
-class ImageRef:
+class PictureRef:
     """An S3 object to classify; a field that the event does not have is None."""
 
     bucket: str
@@ -40,7 +40,7 @@ class ImageRef:
         return json.dumps(fields, separators=(",", ":"))
 
 
-def read(event: Any, depth: int = 0) -> list[ImageRef]:
+def read(event: Any, depth: int = 0) -> list[PictureRef]:
     """The pictures that an event or a message names, in order; raises InvalidRequest if its form is unknown.
 
     The list is empty for events that name no new object: `s3:TestEvent`, deletions, the empty objects of folders.
@@ -59,7 +59,7 @@ def read(event: Any, depth: int = 0) -> list[ImageRef]:
         raise InvalidRequest(f"the event is incomplete for its type ({type(error).__name__}: {error})") from error
 
 
-def _from_object(event: Mapping[str, Any], depth: int) -> list[ImageRef]:
+def _from_object(event: Mapping[str, Any], depth: int) -> list[PictureRef]:
     if "Records" in event:
         return [ref for record in event["Records"] for ref in _from_object(record, depth + 1)]
     if event.get("Event") == "s3:TestEvent":
@@ -74,41 +74,41 @@ def _from_object(event: Mapping[str, Any], depth: int) -> list[ImageRef]:
     return _kept([_plain(event)])
 
 
-def _s3(record: Mapping[str, Any], _: int) -> list[ImageRef]:
+def _s3(record: Mapping[str, Any], _: int) -> list[PictureRef]:
     """A record of a notification. S3 URL-encodes the key and writes `+` for a blank."""
     if not record.get("eventName", "ObjectCreated").removeprefix("s3:").startswith("ObjectCreated"):
         return []
     bucket, found = record["s3"]["bucket"]["name"], record["s3"]["object"]
     key = unquote_plus(found["key"], errors="strict")
-    return _kept([ImageRef(bucket, _text(key), found.get("size"), found.get("eTag"), record.get("eventTime"))])
+    return _kept([PictureRef(bucket, _text(key), found.get("size"), found.get("eTag"), record.get("eventTime"))])
 
 
-def _eventbridge(event: Mapping[str, Any]) -> list[ImageRef]:
+def _eventbridge(event: Mapping[str, Any]) -> list[PictureRef]:
     """EventBridge does not encode the key."""
     if event["detail-type"] != "Object Created":
         return []
     bucket, found = event["detail"]["bucket"]["name"], event["detail"]["object"]
-    return _kept([ImageRef(bucket, _text(found["key"]), found.get("size"), found.get("etag"), event.get("time"))])
+    return _kept([PictureRef(bucket, _text(found["key"]), found.get("size"), found.get("etag"), event.get("time"))])
 
 
-def _kinesis(record: Mapping[str, Any], depth: int) -> list[ImageRef]:
+def _kinesis(record: Mapping[str, Any], depth: int) -> list[PictureRef]:
     try:
         return read(base64.b64decode(record["kinesis"]["data"], validate=True), depth)
     except binascii.Error as error:
         raise InvalidRequest("the Kinesis record is not base64") from error
 
 
-def _dynamodb(record: Mapping[str, Any], _: int) -> list[ImageRef]:
+def _dynamodb(record: Mapping[str, Any], _: int) -> list[PictureRef]:
     """A new or changed item with `bucket` and `key`."""
     if record["eventName"] == "REMOVE":
         return []
-    image = {name: value for name, typed in record["dynamodb"]["NewImage"].items() for value in typed.values()}
-    if "size" in image:
-        image["size"] = int(image["size"])
-    return _kept([_plain(image)])
+    item = {name: value for name, typed in record["dynamodb"]["NewImage"].items() for value in typed.values()}
+    if "size" in item:
+        item["size"] = int(item["size"])
+    return _kept([_plain(item)])
 
 
-_RECORDS: dict[str, Callable[[Mapping[str, Any], int], list[ImageRef]]] = {
+_RECORDS: dict[str, Callable[[Mapping[str, Any], int], list[PictureRef]]] = {
     "aws:s3": _s3,
     "aws:sqs": lambda record, depth: read(record["body"], depth),
     "aws:sns": lambda record, depth: read(record["Sns"]["Message"], depth),
@@ -117,7 +117,7 @@ _RECORDS: dict[str, Callable[[Mapping[str, Any], int], list[ImageRef]]] = {
 }
 
 
-def _plain(event: Mapping[str, Any]) -> ImageRef:
+def _plain(event: Mapping[str, Any]) -> PictureRef:
     """`{"bucket", "key"}`, with `size`, `etag`, `time`, `batch`, `model` and `top_k` if they are known."""
     if "bucket" not in event or "key" not in event:
         raise InvalidRequest("the event names no S3 object: not a known event type, and it has no bucket and key")
@@ -127,10 +127,10 @@ def _plain(event: Mapping[str, Any]) -> ImageRef:
     size, top_k = event.get("size"), event.get("top_k")
     if any(value is not None and type(value) is not int for value in (size, top_k)):
         raise InvalidRequest('"size" or "top_k" of the event is not a whole number')
-    return ImageRef(_text(event["bucket"]), _text(event["key"]), size, top_k=top_k, **texts)
+    return PictureRef(_text(event["bucket"]), _text(event["key"]), size, top_k=top_k, **texts)
 
 
-def _kept(refs: Iterable[ImageRef]) -> list[ImageRef]:
+def _kept(refs: Iterable[PictureRef]) -> list[PictureRef]:
     return [ref for ref in refs if not is_folder(ref.key, ref.size_bytes)]
 
 

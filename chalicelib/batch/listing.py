@@ -7,7 +7,7 @@ keys may be queued again, which is harmless; they are counted once.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.aws.events import ImageRef, is_folder
+from chalicelib.aws.events import PictureRef, is_folder
 from chalicelib.aws.s3 import Listed, Objects
 from chalicelib.aws.sqs import Queue
 from chalicelib.batch.messages import list_message, read_message
@@ -97,5 +97,5 @@ class Lister:
         return batch
 
 
-def _ref(batch: Batch, listed: Listed) -> ImageRef:
-    return ImageRef(batch.bucket, listed.key, listed.size_bytes, batch=batch.id, model=batch.model, top_k=batch.top_k)
+def _ref(batch: Batch, listed: Listed) -> PictureRef:
+    return PictureRef(batch.bucket, listed.key, listed.size_bytes, batch=batch.id, model=batch.model, top_k=batch.top_k)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from chalicelib.aws import events
-from chalicelib.aws.events import ImageRef
+from chalicelib.aws.events import PictureRef
 from chalicelib.aws.s3 import Objects, too_large
 from chalicelib.aws.sqs import Queue
 from chalicelib.batch.messages import finish_message
@@ -48,7 +48,7 @@ class _Job(NamedTuple):
     """One picture of a message, whose bytes are being fetched."""
 
     message_id: str
-    ref: ImageRef
+    ref: PictureRef
     data: "Future[bytes]"
 
 
@@ -125,7 +125,7 @@ class Worker:
             jobs += [_Job(message_id, ref, readers.submit(self._read, ref)) for ref in refs]
         return jobs, to_retry
 
-    def _read(self, ref: ImageRef) -> bytes:
+    def _read(self, ref: PictureRef) -> bytes:
         if ref.size_bytes is not None and ref.size_bytes > self._max_object_bytes:
             raise too_large(ref.size_bytes, self._max_object_bytes)
         return self._objects.read(ref.bucket, ref.key, self._max_object_bytes)
@@ -141,7 +141,7 @@ class Worker:
         etag = None if job.ref.batch else job.ref.etag
         return _Answered(job.message_id, batch_id, Result(job.ref.key, found, etag, milliseconds_since(began)))
 
-    def _open_batch(self, ref: ImageRef) -> str:
+    def _open_batch(self, ref: PictureRef) -> str:
         """The batch of the day on which the picture was uploaded under `incoming/`; the first picture opens it."""
         batch = open_batch((ref.time or datetime.now(UTC).isoformat())[:10], ref.bucket)
         if batch.id not in self._opened:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from chalicelib.aws.events import MAX_DEPTH, ImageRef, read
+from chalicelib.aws.events import MAX_DEPTH, PictureRef, read
 from chalicelib.errors import InvalidRequest
 
 KEYS = {
@@ -86,7 +86,7 @@ def dynamodb(image, name="INSERT"):
     return {"Records": [{"eventSource": "aws:dynamodb", "eventName": name, "dynamodb": {"NewImage": image}}]}
 
 
-FOUND = ImageRef("pictures", "incoming/a.png", 117, "d41d8", "2026-01-31T23:59:59.000Z")
+FOUND = PictureRef("pictures", "incoming/a.png", 117, "d41d8", "2026-01-31T23:59:59.000Z")
 PLAIN = {"bucket": "pictures", "key": "incoming/a.png"}
 NOTIFICATION = json.dumps(s3())
 
@@ -108,7 +108,7 @@ def test_a_notification_in_its_envelopes(event):
 
 @pytest.mark.parametrize("event", [eventbridge(), sqs(json.dumps(eventbridge())), sns(json.dumps(eventbridge()))])
 def test_eventbridge(event):
-    assert read(event) == [ImageRef("pictures", "incoming/a.png", 117, "d41d8", "2026-01-31T23:59:59Z")]
+    assert read(event) == [PictureRef("pictures", "incoming/a.png", 117, "d41d8", "2026-01-31T23:59:59Z")]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_eventbridge(event):
     ids=["object", "text", "SQS", "SNS", "Kinesis", "DynamoDB"],
 )
 def test_plain_json(event):
-    assert read(event) == [ImageRef("pictures", "incoming/a.png")]
+    assert read(event) == [PictureRef("pictures", "incoming/a.png")]
 
 
 @pytest.mark.parametrize(("key", "encoded"), KEYS.items(), ids=range(len(KEYS)))
@@ -132,11 +132,11 @@ def test_only_a_notification_encodes_its_keys(key, encoded):
     assert [ref.key for ref in read(sqs(json.dumps(s3(s3_record(encoded)))))] == [key]
     assert [ref.key for ref in read(eventbridge(key))] == [key]
     assert [ref.key for ref in read({"bucket": "pictures", "key": key})] == [key]
-    assert [ref.key for ref in read(ImageRef("pictures", key).to_message())] == [key]
+    assert [ref.key for ref in read(PictureRef("pictures", key).to_message())] == [key]
 
 
 def test_a_reference_reads_as_it_was_written():
-    ref = ImageRef("pictures", "a/b c+d%.png", 117, "d41d8", "2026-01-31", batch="b1", model="digits", top_k=3)
+    ref = PictureRef("pictures", "a/b c+d%.png", 117, "d41d8", "2026-01-31", batch="b1", model="digits", top_k=3)
     assert read(sqs(ref.to_message())) == [ref]
 
 
@@ -165,7 +165,7 @@ def test_what_names_no_new_object_gives_none(event):
 
 def test_a_dynamodb_number_is_a_number():
     image = {"bucket": {"S": "b"}, "key": {"S": "k"}, "size": {"N": "5"}}
-    assert read(dynamodb(image, "MODIFY")) == [ImageRef("b", "k", 5)]
+    assert read(dynamodb(image, "MODIFY")) == [PictureRef("b", "k", 5)]
 
 
 def nested(depth):

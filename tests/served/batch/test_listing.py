@@ -73,7 +73,7 @@ class TestPaging:
         rig = Rig(["in/a b+c%.png"])
         rig.run()
         (ref,) = events.read(rig.pictures.bodies[0])
-        assert ref == events.ImageRef(BUCKET, "in/a b+c%.png", 5, batch=rig.id, model="digits", top_k=3)
+        assert ref == events.PictureRef(BUCKET, "in/a b+c%.png", 5, batch=rig.id, model="digits", top_k=3)
 
     @pytest.mark.parametrize("keys", [10, 20])
     def test_a_last_page_that_is_full(self, keys):
@@ -111,7 +111,9 @@ class TestPaging:
         """The page is queued again, and counted once."""
         rig = Rig([f"in/{n:02}" for n in range(15)])
         message = rig.listings.bodies[0]
-        rig.pictures.refused = {events.ImageRef(BUCKET, "in/03", 5, batch=rig.id, model="digits", top_k=3).to_message()}
+        rig.pictures.refused = {
+            events.PictureRef(BUCKET, "in/03", 5, batch=rig.id, model="digits", top_k=3).to_message()
+        }
         with pytest.raises(StorageError, match="refused 1 of 10 messages"):
             rig.run()
         assert (len(rig.queued()), rig.table.get(rig.id).total) == (9, 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.events import ImageRef
+from chalicelib.aws.events import PictureRef
 from chalicelib.batch.record import Batch
 from chalicelib.batch.worker import MARGIN_MS, Worker
 from chalicelib.config import EMBEDDED_MODELS, Settings
@@ -34,7 +34,7 @@ class Rig:
         self.worker = Worker(store, self.objects, self.table, self.pictures, self.listings, MAX_BYTES)
         self.table.create(Batch("b1", BUCKET, "in/", BUCKET, "results/b1/", time.time()))
 
-    def work(self, *refs: ImageRef | str, again=(), receives=2, remaining_ms=minute) -> list[str]:
+    def work(self, *refs: PictureRef | str, again=(), receives=2, remaining_ms=minute) -> list[str]:
         bodies = [ref if isinstance(ref, str) else ref.to_message() for ref in refs]
         return failed_of(self.worker.work(event_of(*bodies, again=again, receives=receives), remaining_ms))
 
@@ -42,8 +42,8 @@ class Rig:
         return {result.key: result.row() for result in self.table.results(batch_id)}
 
 
-def ref(key: str, **fields) -> ImageRef:
-    return ImageRef(BUCKET, key, **{"batch": "b1", **fields})
+def ref(key: str, **fields) -> PictureRef:
+    return PictureRef(BUCKET, key, **{"batch": "b1", **fields})
 
 
 @pytest.fixture

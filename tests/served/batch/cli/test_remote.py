@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.events import ImageRef
+from chalicelib.aws.events import PictureRef
 from chalicelib.aws.sqs import Queue
 from chalicelib.batch.cli import main as command_line
 from chalicelib.batch.cli import remote
@@ -25,7 +25,7 @@ from tests.served.conftest import BUCKET
 from tests.support.fakes import FakeQueue
 from tests.support.paths import ROOT
 
-PICTURE = ImageRef(BUCKET, "in/a b.png", batch="b1").to_message()
+PICTURE = PictureRef(BUCKET, "in/a b.png", batch="b1").to_message()
 
 
 @pytest.fixture
