@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return COMMANDS[options.command](options)
     except KeyboardInterrupt:
-        print("\nstopped; the same command finds what is already there", file=sys.stderr)
+        print("\nstopped: run the same command again; it uses what is already made", file=sys.stderr)
         return INTERRUPTED
     except (LayerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

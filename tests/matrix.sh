@@ -10,10 +10,13 @@ find_python() { # find_python 3.12: the interpreter's path, or nothing
 }
 
 make_venv() { # make_venv DIR PYTHON REQUIREMENTS...: an environment with these files' packages and the tests' own
-  local venv=$1 python=$2 files=()
+  local venv=$1 python=$2 files=() ready=yes
   shift 2
-  for file in "$@" requirements/unit.txt; do files+=(-r "$file"); done
-  if [ ! "$venv/.ready" -nt requirements/unit.txt ]; then
+  for file in "$@" requirements/unit.txt; do
+    files+=(-r "$file")
+    [ "$venv/.ready" -nt "$file" ] || ready=no
+  done
+  if [ "$ready" = no ]; then
     "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
       --require-hashes "${files[@]}"

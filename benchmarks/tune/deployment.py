@@ -11,11 +11,11 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from benchmarks.tune.plan import Configuration
+from layers.pythons import Interpreter
 from localaws.cloud import rest_event
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy.deployer import Deployer
 from localaws.host.function import Function
-from localaws.host.interpreters import Interpreter
 from localaws.host.lambda_host import LambdaHost
 from localaws.shims.functions import function_of
 

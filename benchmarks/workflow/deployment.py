@@ -9,10 +9,10 @@ from pathlib import Path
 from benchmarks.workflow.second_model import write_second
 from chalicelib.inference.registry import MODEL_FILE
 from layers.build.model_layer import build_model_layers
+from layers.pythons import Interpreter
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer, Deployment, Say, is_stale
-from localaws.host.interpreters import Interpreter
 
 FIRST, SECOND, CORRUPT, ABSENT = "digits", "digits-float16", "digits-corrupt", "digits-absent"
 LAYERS = PROJECT / "build" / "layers"

@@ -17,8 +17,8 @@ CACHE = "__pycache__"
 def vendor_bytecode(target: Target, project: Path) -> str:
     """Replace the bytecode in the project's `vendor`; gives a sentence on what was done. Raises BytecodeError.
 
-    Python checks each file against its source when it imports it. So a source that changes before the next
-    deployment is compiled as before; bytecode of the older source does not shadow it.
+    Python checks each file against its source when it imports it. If a source changes before the next
+    deployment, Python ignores its old bytecode and compiles the source.
     """
     vendor = project / VENDOR
     for old in list(vendor.rglob(CACHE)):

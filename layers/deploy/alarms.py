@@ -29,8 +29,8 @@ def alarms_template(resources: Path, app_name: str, stage: str) -> Template:
 
 def deploy_alarms(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:
     """Create or update the stack and wait for it, with a line on each step; raises PackageError."""
-    template = alarms_template(resources, app_name, stage)
-    yield from deploy_stack(cloudformation, f"{app_name}-{stage}-watching", template)
+    stack = f"{app_name}-{stage}-watching"  # the name of the first release: another one would make every alarm twice
+    yield from deploy_stack(cloudformation, stack, alarms_template(resources, app_name, stage))
 
 
 def _function_name(logical_id: str, app_name: str, stage: str) -> str:

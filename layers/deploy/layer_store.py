@@ -14,7 +14,7 @@ class LayerStore:
     """Publishes each content once.
 
     A version's description names the SHA-256 of its zip, and AWS states the SHA-256 of what it received. A version
-    counts only if both are right. So a run uses what an earlier one left, or passes over it.
+    counts only if both are right. So a run reuses the versions of an earlier run and ignores damaged ones.
     """
 
     def __init__(self, lambda_client: Any, s3_client: Any, bucket: str | None, direct_bytes: int = DIRECT_UPLOAD_BYTES):

@@ -52,7 +52,8 @@ def _chalice_package(project: Path, stage: str, merge: Path, out: Path) -> None:
     options = ["--project-dir", str(project), "package", "--stage", stage, "--merge-template", str(merge), str(out)]
     run = _run_main("chalice.cli", options)
     if run.returncode or not (out / TEMPLATE).is_file():
-        raise PackageError(f"chalice package fails: {_last_line(run.stderr or run.stdout)}")
+        reason = _last_line(run.stderr or run.stdout)
+        raise PackageError(f"chalice package fails: {reason}; mend .chalice/ or app.py and run the command again")
 
 
 def _region() -> str:

@@ -7,8 +7,6 @@ from layers.pythons import LAMBDA_PYTHONS, Interpreter, ask, find_python, own
 from layers.targets import DEFAULT_PYTHON
 from localaws.errors import PythonMissing
 
-__all__ = ["PREFERRED", "Interpreter", "find", "own", "preferred"]
-
 PREFERRED = (DEFAULT_PYTHON, *(version for version in reversed(LAMBDA_PYTHONS) if version != DEFAULT_PYTHON))
 """Of Lambda's Pythons, the first that is installed here runs the functions."""
 

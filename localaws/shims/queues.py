@@ -1,10 +1,10 @@
 """Moto's queues, corrected for several pollers and for ten thousand messages.
 
 Moto invokes a queue's functions inside SendMessage and knows no partial batch responses. `event_sources` does that
-work instead, so a queue here forgets its functions. Several pollers have problems that one did not have: a delete
-builds a new list while a send appends to the old one, and the message is lost; two receivers move one message to the
-dead-letter queue twice. And each call looks at every message several times: one ReceiveMessage takes 0.6 s at a
-thousand messages.
+work instead, so a queue here forgets its functions. Several pollers cause two faults in moto. A delete builds a new
+list while a send appends to the old one, and that message is lost. Two receivers may both move one message to the
+dead-letter queue. And each call looks at every message several times: one ReceiveMessage takes 0.6 s at a thousand
+messages.
 """
 
 import time

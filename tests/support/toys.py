@@ -5,7 +5,7 @@ import json
 import zipfile
 from typing import Any
 
-from localaws.host import interpreters
+from layers.pythons import own
 from localaws.host.function import Archive, Function
 from localaws.host.invocation import Result
 from localaws.host.lambda_host import LambdaHost
@@ -51,9 +51,7 @@ def zip_of(files: dict[str, str | bytes], executable: tuple[str, ...] = ()) -> b
 def toy(source: str = HANDLER, **options: Any) -> Function:
     """A function of one file, for the Python that runs the tests."""
     code = Archive.of(zip_of({"toy.py": source}))
-    return Function(
-        **{"name": "toy", "code": code, "runtime": interpreters.own().runtime, "handler": "toy.handler", **options}
-    )
+    return Function(**{"name": "toy", "code": code, "runtime": own().runtime, "handler": "toy.handler", **options})
 
 
 def run(host: LambdaHost, function: Function, do: str | None = None, value: Any = None) -> Result:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from chalicelib.config import default_threads
+from layers.pythons import own
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer
 from localaws.errors import DeployFailed
-from localaws.host import interpreters, packages
+from localaws.host import packages
 from tests.support.bundles import DATA_DIR
 from tests.support.local_server import serving
 from tests.support.requests import b64, settled
@@ -36,7 +37,7 @@ def source(tmp_path_factory):
 def deployed(cloud, source):
     lines = []
     try:
-        return Deployer(cloud, interpreters.own(), source, say=lines.append).deploy()
+        return Deployer(cloud, own(), source, say=lines.append).deploy()
     except DeployFailed as error:
         if "cannot be reached" in str(error):
             pytest.skip(str(error))
@@ -167,7 +168,7 @@ def test_every_file_that_is_mapped_is_of_the_function_its_layers_lambda_or_the_s
     instance = cloud.host.instances()[0]
     mapped = {line.split(maxsplit=5)[5] for line in Path(f"/proc/{instance.pid}/maps").read_text().splitlines()
               if "/" in line}  # fmt: skip
-    allowed = [cloud.host.folder / "trees", packages.install(interpreters.own()), interpreters.own().path.parent.parent]
+    allowed = [cloud.host.folder / "trees", packages.install(own()), own().path.parent.parent]
     foreign = {path for path in mapped if not any(Path(path).is_relative_to(folder) for folder in allowed)}
     assert {path for path in foreign if "site-packages" in path or str(PROJECT) in path} == set()
     assert any("opt/python/ai_edge_litert" in path for path in mapped)

@@ -16,9 +16,9 @@ from benchmarks.workflow.trial import STATE_MACHINE, Trial, pictures
 from layers.deploy.definition import read_definition
 from layers.deploy.package import RESOURCES
 from layers.deploy.state_machine import deploy_state_machine
+from layers.pythons import own
 from localaws.cloud.local_aws import LocalAws
 from localaws.errors import DeployFailed
-from localaws.host import interpreters
 from tests.support.paths import ROOT
 
 pytest.importorskip("ai_edge_quantizer", reason="the second model needs the converter: make convert-env")
@@ -40,7 +40,7 @@ NUMBERS = itertools.count()
 def cloud(runtime_packages, tmp_path_factory) -> Iterator[LocalAws]:
     with LocalAws(host=FaultyHost(max_instances=4)) as running:
         try:
-            deploy(running, interpreters.own(), tmp_path_factory.mktemp("deployment"), lambda line: None)
+            deploy(running, own(), tmp_path_factory.mktemp("deployment"), lambda line: None)
         except DeployFailed as error:
             if "cannot be reached" in str(error):
                 pytest.skip(str(error))

@@ -1,6 +1,5 @@
 import shutil
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +15,22 @@ from tests.support.bundles import DAMAGES, write_bundle
 
 def store_of(*directories, **settings) -> ModelStore:
     return ModelStore(Settings(model_dirs=directories, **settings))
+
+
+class MissedByAll(dict):
+    """Loaded models: each thread's first look finds nothing, and returns when all threads have looked."""
+
+    def __init__(self, threads) -> None:
+        super().__init__()
+        self._all_have_looked = threading.Barrier(threads)
+        self._own = threading.local()
+
+    def get(self, name):
+        if not hasattr(self._own, "has_looked"):
+            self._own.has_looked = True
+            self._all_have_looked.wait(10)
+            return None
+        return super().get(name)
 
 
 class TestGet:
@@ -99,24 +114,20 @@ class TestDamage:
 
 class TestThreads:
     def test_eight_threads_at_once_load_it_once(self, models_dir, monkeypatch):
-        store, barrier, go, loads = store_of(models_dir), threading.Barrier(9), threading.Event(), []
+        store, loads, second = store_of(models_dir), [], threading.Event()
+        store._loaded = MissedByAll(8)
 
-        def load_slowly(path):
+        def load(path):
             loads.append(path)
-            go.wait(10)
+            if len(loads) > 1:
+                second.set()
+            second.wait(0.2)  # holds the first load open for a second one, which a lost lock would let in
             return load_bundle(path)
 
-        def get(_):
-            barrier.wait()
-            return store.get()
-
-        monkeypatch.setattr(store_module, "load_bundle", load_slowly)
+        monkeypatch.setattr(store_module, "load_bundle", load)
         with ThreadPoolExecutor(8) as pool:
-            found = pool.map(get, range(8))
-            barrier.wait()
-            time.sleep(0.2)  # time for all eight to see that the model is not there yet
-            go.set()
-            assert len({id(classifier) for classifier in found}) == 1
+            found = list(pool.map(lambda _: store.get(), range(8)))
+        assert len({id(classifier) for classifier in found}) == 1
         assert len(loads) == 1
 
 

@@ -24,7 +24,7 @@ def test_ctrl_c_is_one_line_and_130(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(command_line.COMMANDS, "check", raiser(KeyboardInterrupt()))
     outcome = run("check")
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "\nstopped; the same command finds what is already there\n"
+    assert outcome.err == "\nstopped: run the same command again; it uses what is already made\n"
 
 
 @pytest.mark.parametrize(

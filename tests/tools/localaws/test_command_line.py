@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from layers.pythons import own
 from localaws import __main__ as command_line
 from localaws.__main__ import main
 from localaws.deploy.deployer import PROJECT
-from localaws.host import interpreters
 from tests.support.bundles import DATA_DIR
 
 COMMAND = [sys.executable, "-u", "-m", "localaws"]
@@ -48,7 +48,7 @@ def same_environment(monkeypatch):
 
 def test_a_port_in_use_is_one_line_and_code_2(taken_port, capsys):
     previous = signal.getsignal(signal.SIGTERM)
-    assert main(["up", "--port", str(taken_port), "--python", interpreters.own().version]) == 2
+    assert main(["up", "--port", str(taken_port), "--python", own().version]) == 2
     signal.signal(signal.SIGTERM, previous)
     out, err = capsys.readouterr()
     assert out == ""
@@ -78,7 +78,7 @@ def test_an_event_with_nobody_to_answer_it(free_port, capsys, tmp_path):
 
 
 def test_prepare_says_where(runtime_packages, capsys):
-    assert main(["prepare", "--python", interpreters.own().version]) == 0
+    assert main(["prepare", "--python", own().version]) == 0
     assert "slimception/localaws" in capsys.readouterr().out
 
 
@@ -153,7 +153,7 @@ class TestInterrupted:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_up_serves_the_deployed_project_until_it_is_ended(runtime_packages, free_port, tmp_path, how):
     environment = {**os.environ, "AWS_PROFILE": "no-such-profile"}
-    options = ["--port", str(free_port), "--python", interpreters.own().version, "--instances", "1"]
+    options = ["--port", str(free_port), "--python", own().version, "--instances", "1"]
     output = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen([*COMMAND, "up", *options], cwd=PROJECT, env=environment, **output) as running:
         try:

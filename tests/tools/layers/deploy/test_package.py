@@ -194,7 +194,10 @@ def broken_project(project: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda project: (project / "app.py").write_text("import absent\n"), "chalice package fails: "),
+        (
+            lambda project: (project / "app.py").write_text("import absent\n"),
+            "chalice package fails: ModuleNotFoundError: No module named 'absent'; mend .chalice/ or app.py",
+        ),
         (
             lambda project: (project / ".chalice/policies/api_handler.json").unlink(),
             "policies/dev/api_handler.json cannot be written from ",

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from layers.pythons import own
 from localaws.cloud.rest_api import find_resource
-from localaws.host import interpreters
 from tests.support.toys import zip_of
 
 ROLE = "arn:aws:iam::123456789012:role/rest"
@@ -52,7 +52,7 @@ def api(cloud):
     functions, gateway = cloud.client("lambda"), cloud.client("apigateway")
     cloud.client("iam").create_role(RoleName="rest", AssumeRolePolicyDocument="{}")
     arn = functions.create_function(
-        FunctionName="rest", Runtime=interpreters.own().runtime, Role=ROLE, Handler="toy.handler", MemorySize=512,
+        FunctionName="rest", Runtime=own().runtime, Role=ROLE, Handler="toy.handler", MemorySize=512,
         Code={"ZipFile": zip_of({"toy.py": ECHO})}, Timeout=20,
     )["FunctionArn"]  # fmt: skip
     api_id = gateway.import_rest_api(body=json.dumps(document(arn)).encode())["id"]

@@ -5,9 +5,9 @@ import urllib.request
 
 import pytest
 
+from layers.pythons import own
 from localaws.deploy.deployer import Deployer
 from localaws.errors import DeployFailed
-from localaws.host import interpreters
 
 APP = """
 from chalice import Chalice
@@ -47,7 +47,7 @@ def lines():
 
 @pytest.fixture
 def deployer(cloud, source, lines):
-    return Deployer(cloud, interpreters.own(), source, say=lines.append)
+    return Deployer(cloud, own(), source, say=lines.append)
 
 
 def contents(folder):

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from layers.pythons import own
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer
-from localaws.host import interpreters
 
 RECORDER = """
 import os
@@ -64,7 +64,7 @@ def calls(cloud, tmp_path_factory) -> set[str]:
     place = tmp_path_factory.mktemp("recorded")
     (place / "sitecustomize.py").write_text(RECORDER)
     source = project.copy(PROJECT, place / "project")
-    deployer = Deployer(cloud, interpreters.own(), source, say=lambda line: None)
+    deployer = Deployer(cloud, own(), source, say=lambda line: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(place))
         patch.setenv("RECORDED_CALLS", str(place / "calls.txt"))

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from layers.pythons import Interpreter, own
 from localaws.errors import PackagesMissing, PythonMissing
 from localaws.host import interpreters, packages
-from localaws.host.interpreters import Interpreter
 
 
 def test_our_own_version_is_ours_without_its_virtual_environment():
-    found = interpreters.find(interpreters.own().runtime)
-    assert found == interpreters.own()
+    found = interpreters.find(own().runtime)
+    assert found == own()
     assert not found.path.is_relative_to(sys.prefix) or sys.prefix == sys.base_prefix
 
 
 def test_a_path_is_asked_what_it_is():
-    assert interpreters.find(sys.executable).version == interpreters.own().version
+    assert interpreters.find(sys.executable).version == own().version
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1", "#!/bin/sh\necho", "no script"])
@@ -43,7 +43,7 @@ def test_the_default_python_of_the_layers_comes_first(monkeypatch):
     monkeypatch.setattr(interpreters, "find_python", installed.get)
     assert interpreters.preferred() == installed["3.14"]
     monkeypatch.setattr(interpreters, "find_python", {}.get)
-    assert interpreters.preferred() == interpreters.own()
+    assert interpreters.preferred() == own()
 
 
 def test_packages_that_cannot_be_installed_leave_nothing_behind(tmp_path, monkeypatch):
@@ -51,10 +51,10 @@ def test_packages_that_cannot_be_installed_leave_nothing_behind(tmp_path, monkey
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(PackagesMissing, match=r"cannot install no-such==1 for Python 3\.\d+: .*no-such"):
-        packages.install(interpreters.own(), ["no-such==1"])
+        packages.install(own(), ["no-such==1"])
     assert list((tmp_path / "cache" / "slimception" / "localaws").iterdir()) == []
 
 
 def test_installed_packages_are_found_again_without_an_index(runtime_packages, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert (packages.install(interpreters.own()) / "awslambdaric").is_dir()
+    assert (packages.install(own()) / "awslambdaric").is_dir()

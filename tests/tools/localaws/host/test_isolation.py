@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from layers.pythons import own
 from localaws.errors import BadPackage
-from localaws.host import interpreters
 from localaws.host.function import Archive
 from localaws.host.layout import Trees
 from tests.support.toys import run, toy, zip_of
@@ -24,7 +24,7 @@ def test_the_search_path_holds_function_layers_runtime_client_and_the_standard_l
     assert not any("site-packages" in entry for entry in standard)
     task, versioned, layer, client, *_ = path
     assert task.endswith("/var/task")
-    assert versioned.endswith(f"/opt/python/lib/{interpreters.own().runtime}/site-packages")
+    assert versioned.endswith(f"/opt/python/lib/{own().runtime}/site-packages")
     assert layer.endswith("/opt/python")
     assert "slimception/localaws" in client
     assert sorted(path) == sorted([task, versioned, layer, client, *standard])

@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localaws.host import interpreters
+from layers.pythons import own
 from tests.support.toys import HANDLER, zip_of
 
 ACCOUNT = "123456789012"
@@ -46,7 +46,7 @@ def create(functions, request):
         name = request.node.name.replace("[", "-").replace("]", "")[:60]
         code = {"ZipFile": zip_of({"toy.py": source})}
         given = {
-            "Runtime": interpreters.own().runtime,
+            "Runtime": own().runtime,
             "Role": ROLE,
             "Handler": "toy.handler",
             "Timeout": 10,
