@@ -2,8 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Arm = Literal["A", "B"]
 ARMS: tuple[Arm, Arm] = ("A", "B")
@@ -20,8 +19,7 @@ def dealt(name: str, key: str) -> float:
     return nearest if nearest * 2**64 <= number else math.nextafter(nearest, 0.0)
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """An experiment: of all keys the share `weight` (0 to 1) goes to model `second`, arm B, the rest to `first`, A."""
 
     experiment: str

@@ -4,8 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from chalicelib.api.contract import (
     BATCH,
@@ -29,8 +28,7 @@ _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\f\v"
 
 
-@dataclass(frozen=True)
-class PredictRequest:
+class PredictRequest(NamedTuple):
     """Images as sent, the number of labels wanted (None: the default), the model's name (None: the default)."""
 
     images: tuple[bytes, ...]
@@ -53,8 +51,7 @@ def parse_predict(body: bytes) -> PredictRequest:
     return PredictRequest((decode_base64(fields["image"], '"image"'),), top_k, model)
 
 
-@dataclass(frozen=True)
-class BatchRequest:
+class BatchRequest(NamedTuple):
     """S3 URLs as sent, number of labels, model's name; None: the default."""
 
     source: str

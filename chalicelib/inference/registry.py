@@ -4,8 +4,9 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from chalicelib.errors import ModelError
 from chalicelib.inference.card import ModelCard
@@ -13,8 +14,7 @@ from chalicelib.inference.card import ModelCard
 MODEL_FILE, LABELS_FILE, CARD_FILE = "model.tflite", "labels.txt", "model.json"
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A bundle whose card, labels and model file agree."""
 
     path: Path

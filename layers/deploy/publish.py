@@ -44,7 +44,7 @@ def _aws_errors() -> Iterator[None]:
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-    again = "nothing was written to .chalice/config.json; the same command finds what is already there"
+    again = "nothing was written to .chalice/config.json; run the same command again, it uses what is already made"
     try:
         yield
     except NoCredentialsError as error:
