@@ -58,7 +58,7 @@ LOADED_BY_APP = {
     "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
 }  # fmt: skip
-"""Every cold start pays for these. A new one must earn its milliseconds; so must a dataclass, which takes one to make."""
+"""Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
 NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 ONLY = {"chalice": {"app", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
