@@ -34,7 +34,7 @@ class RequestRecord:
     def line(self) -> dict[str, Any]:
         """The fields of the log line, in the order in which they are declared here, without those that do not apply."""
         line: dict[str, Any] = {}
-        for name in self.__annotations__:
+        for name in type(self).__annotations__:  # of the class: from Python 3.14 on, instances have none
             value = getattr(self, name)
             if value is not None and name != "status":
                 line |= value if name == "first_answer" else {_KEYS.get(name, name): value}
