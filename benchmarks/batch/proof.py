@@ -101,12 +101,12 @@ class Proof:
         while not ended.wait(self._random.uniform(*KILL_EVERY_S)):
             if self._done < killed_at + PICTURES_BETWEEN_KILLS:
                 continue
-            killed_at = self._done
             name = "lister" if self.kills in KILL_LISTER_AT else "worker"
             live = [one for one in self._cloud.host.instances() if one.function.name.endswith(name)]
             if live:
                 self._random.choice(live[:2]).kill()  # busy ones come first
                 self.kills += 1
+                killed_at = self._done  # not before: a worker may start only after this look
 
     def _duplicate(self, ended: threading.Event, bucket: str, batch_id: str) -> None:
         """Deliver a tenth of the messages a second time, spread over the run."""
