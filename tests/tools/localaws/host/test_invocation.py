@@ -78,8 +78,8 @@ def test_memory_above_the_limit_is_killed_as_lambda_kills_it(host):
 
 def test_a_short_peak_of_memory_counts(host):
     """The block is gone again before the next look: only the kernel's own peak shows it."""
-    small, large = run(host, toy(memory_mb=512)), run(host, toy(memory_mb=512), "allocate", 100)
-    assert large.max_memory_mb >= small.max_memory_mb + 100
+    small, large = run(host, toy(memory_mb=512)), run(host, toy(memory_mb=512), "allocate", 110)
+    assert large.max_memory_mb >= small.max_memory_mb + 100  # of 110: two processes differ by a few MB
 
 
 def test_what_cannot_be_sent_is_a_marshal_error(host):
