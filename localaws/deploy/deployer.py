@@ -1,6 +1,5 @@
 """Deploys the project with the commands that deploy it to an account: `layers publish`, `chalice deploy`."""
 
-import importlib.metadata
 import json
 import os
 import shutil
@@ -112,7 +111,7 @@ class Deployer:
         """
         python, extra = sys.executable, dict[str, str]()
         if self.interpreter.version != own().version:
-            tools = packages.install(self.interpreter, [f"chalice=={importlib.metadata.version('chalice')}"])
+            tools = packages.install(self.interpreter, packages.REQUIREMENTS / "deploy.txt")
             unpacked = copied.parent / "layer"
             if runtime_layer is not None:
                 shutil.unpack_archive(runtime_layer, unpacked)

@@ -8,18 +8,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from layers.pythons import Interpreter
 from localaws.errors import PackagesMissing
 
-RUNTIME_PACKAGES = ("awslambdaric==4.2.2", "boto3==1.44.5")
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
+RUNTIME_PACKAGES = REQUIREMENTS / "functions.txt"
 """On Lambda they are in /var/lang and /var/runtime; AWS chooses the version of boto3 there."""
 
 
-def install(interpreter: Interpreter, requirements: Sequence[str] = RUNTIME_PACKAGES) -> Path:
-    """The folder that holds `requirements` for this Python, installed now unless they are there.
+def install(interpreter: Interpreter, requirements: Path = RUNTIME_PACKAGES) -> Path:
+    """The folder that holds the packages of a locked file for this Python, installed now unless they are there.
 
     Raises PackagesMissing with the installer's last line. The folder appears whole or not at all.
     """
@@ -39,17 +39,18 @@ def _cache_folder() -> Path:
     return Path(base) / "slimception" / "localaws"
 
 
-def _key(interpreter: Interpreter, requirements: Sequence[str]) -> str:
-    digest = hashlib.sha256(" ".join(requirements).encode()).hexdigest()[:12]
+def _key(interpreter: Interpreter, requirements: Path) -> str:
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     return f"{interpreter.runtime}-{platform.system().lower()}-{platform.machine()}-{digest}"
 
 
-def _run_installer(interpreter: Interpreter, requirements: Sequence[str], target: Path) -> None:
-    command = [*_installer(interpreter), "--target", str(target), *requirements]
+def _run_installer(interpreter: Interpreter, requirements: Path, target: Path) -> None:
+    locked = ["--no-deps", "--require-hashes", "-r", str(requirements)]
+    command = [*_installer(interpreter), "--target", str(target), *locked]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         reason = (ended.stderr.strip().splitlines() or ["no output"])[-1]
-        raise PackagesMissing(f"cannot install {', '.join(requirements)} for Python {interpreter.version}: {reason}")
+        raise PackagesMissing(f"cannot install {requirements.name} for Python {interpreter.version}: {reason}")
 
 
 def _installer(interpreter: Interpreter) -> list[str]:

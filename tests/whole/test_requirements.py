@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from localaws.host.packages import RUNTIME_PACKAGES
 from tests.support.pages import ROOT, text_of
 
 INSTALLERS = (ROOT / "Makefile", ROOT / "tests" / "matrix.sh")
 INSTALLED = sorted(
     {name for path in INSTALLERS for name in re.findall(r"[\w/-]*requirements[\w/-]*\.txt", text_of(path))}
+    | {f"requirements/{RUNTIME_PACKAGES.name}"}  # which the local AWS installs
 )
 SOURCES = sorted([*(ROOT / "requirements").glob("*.in"), ROOT / "convert" / "requirements.in"])
 OTHER_NUMPY = "requirements/tflite-runtime.txt"

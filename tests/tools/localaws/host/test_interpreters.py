@@ -50,8 +50,10 @@ def test_packages_that_cannot_be_installed_leave_nothing_behind(tmp_path, monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    with pytest.raises(PackagesMissing, match=r"cannot install no-such==1 for Python 3\.\d+: .*no-such"):
-        packages.install(own(), ["no-such==1"])
+    absent = tmp_path / "absent.txt"
+    absent.write_text(f"no-such==1 --hash=sha256:{64 * '0'}\n")
+    with pytest.raises(PackagesMissing, match=r"cannot install absent.txt for Python 3\.\d+: .*no-such"):
+        packages.install(own(), absent)
     assert list((tmp_path / "cache" / "slimception" / "localaws").iterdir()) == []
 
 
