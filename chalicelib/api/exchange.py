@@ -38,7 +38,7 @@ class Exchange:
         self._content: Body | Document = {}
         self._is_timed = False
 
-    def answer(self, content: Body | Document, status: int = 200, timed: bool = False) -> None:
+    def answer(self, content: Body | Document, status: int = 200, *, timed: bool = False) -> None:
         """Set the answer; `timed` adds `timing_ms` and `cold_start` to it."""
         self._content, self.record.status, self._is_timed = content, status, timed
 

@@ -28,6 +28,13 @@ def put(objects, *keys, data=b"12345"):
         objects.write(BUCKET, key, [data], "image/png")
 
 
+def broken_off():
+    """The chunks of a file of two parts at least, whose source then fails."""
+    yield b"x" * (2 * PART_BYTES)
+    yield b"x" * (2 * PART_BYTES)
+    raise StorageError("table")
+
+
 class TestObjects:
     @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
     def test_a_key_is_used_as_it_is(self, objects, key):
@@ -63,13 +70,8 @@ class TestObjects:
         assert objects.read(BUCKET, "k", 0) == b""
 
     def test_a_file_that_breaks_off_leaves_nothing(self, objects):
-        def chunks():
-            yield b"x" * (2 * PART_BYTES)
-            yield b"x" * (2 * PART_BYTES)
-            raise StorageError("table")
-
         with pytest.raises(StorageError, match="table"):
-            objects.write(BUCKET, "out.jsonl", chunks(), "text/x")
+            objects.write(BUCKET, "out.jsonl", broken_off(), "text/x")
         assert objects.page(BUCKET, "", "", 1) == []
 
 
@@ -140,11 +142,6 @@ class TestS3:
         assert (answer["Body"].read() == data[:size], answer["ContentType"]) == (True, "text/x")
 
     def test_a_file_that_breaks_off_leaves_no_upload(self, s3, objects):
-        def chunks():
-            yield b"x" * (2 * PART_BYTES)
-            yield b"x" * (2 * PART_BYTES)
-            raise StorageError("table")
-
         with pytest.raises(StorageError, match="table"):
-            objects.write(BUCKET, "out.jsonl", chunks(), "text/x")
+            objects.write(BUCKET, "out.jsonl", broken_off(), "text/x")
         assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
