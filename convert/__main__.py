@@ -14,7 +14,7 @@ from pathlib import Path
 from chalicelib.errors import SlimceptionError
 from convert.arguments import count, name, share
 from convert.errors import ConvertError, LowAgreementError
-from convert.modes import DEFAULT_MODE, MODES
+from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, MODES
 from convert.options import Options
 
 USAGE_ERROR, LOW_AGREEMENT = 2, 1
@@ -43,7 +43,12 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("source", metavar="SOURCE", help="the model to convert, see below")
     p.add_argument("--weights", help="for inception_v3: imagenet (default), none, or a file")
-    p.add_argument("--quantize", choices=MODES, help=f"default: {DEFAULT_MODE}; a quantised .tflite is kept as it is")
+    p.add_argument(
+        "--quantize",
+        choices=MODES,
+        help=f"default: {MODE_WITH_PICTURES} with --calibration, else {DEFAULT_MODE}; "
+        "a quantised .tflite is kept as it is",
+    )
     p.add_argument("--calibration", type=Path, metavar="DIR", help="pictures on which int8 measures ranges")
     p.add_argument("--validation", type=Path, metavar="DIR", help="pictures on which bundle and source are compared")
     p.add_argument(

@@ -8,5 +8,7 @@ dynamic: the weights have 8 bits, and each activation is quantised while the mod
 int8: weights, activations, input and output have 8 bits; pictures decide the ranges of the activations."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 DEFAULT_MODE: Mode = "dynamic"
+MODE_WITH_PICTURES: Mode = "int8"
+"""The default if there are pictures for calibration: the fastest on AVX2 and on arm64 (docs/costs.md)."""
 Found = Literal[Mode, "uint8"]
 """How an existing model is quantised: uint8 is the older form of int8, which the converter reads but does not make."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convert.modes import Mode
+from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, Mode
 
 MIN_AGREEMENT = 0.9
 """Share of pictures on which bundle and source must name the same class.
@@ -56,6 +56,11 @@ class Options:
         """Refuse a limit that would compare nothing; raises ValueError."""
         if self.validation_limit < 1:
             raise ValueError(f"validation_limit is {self.validation_limit}: expected at least 1")
+
+    @property
+    def mode(self) -> Mode:
+        """The quantisation that was chosen, or else the fastest one that the given pictures allow."""
+        return self.quantize or (MODE_WITH_PICTURES if self.calibration else DEFAULT_MODE)
 
     def or_else(self, defaults: Defaults) -> "Options":
         """These options, with the source's defaults where the user chose nothing."""

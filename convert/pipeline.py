@@ -9,7 +9,7 @@ from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec
 from convert import bundle, pictures, rewrite
 from convert.errors import ConvertError, LowAgreementError
 from convert.graph import Graph, Op
-from convert.modes import DEFAULT_MODE, Found
+from convert.modes import Found
 from convert.options import Options
 from convert.quantize import detect, quantize
 from convert.screen import ShownList, console, working
@@ -68,7 +68,7 @@ def _model(source: Source, options: Options, spec: InputSpec) -> _Model:
 
 
 def _quantized(graph: Graph, options: Options, spec: InputSpec) -> _Model:
-    mode = options.quantize or DEFAULT_MODE
+    mode = options.mode
     if mode == "int8" and options.calibration is None:
         raise ConvertError(
             "--quantize int8 measures the ranges on real pictures: give --calibration DIR, a hundred are enough"

@@ -27,6 +27,13 @@ def test_a_source_without_defaults_changes_nothing() -> None:
     assert Options("digits").or_else(NO_DEFAULTS) == Options("digits")
 
 
+def test_pictures_for_calibration_make_int8_the_default() -> None:
+    pictures = Path("training")
+    assert Options("digits").mode == "dynamic"
+    assert Options("digits", calibration=pictures).mode == "int8"
+    assert Options("digits", calibration=pictures, quantize="dynamic").mode == "dynamic"
+
+
 def test_the_command_line_has_the_defaults_of_the_options() -> None:
     assert Options(**vars(parser().parse_args(["digits"]))) == Options("digits")
 
