@@ -103,7 +103,9 @@ def test_health_is_that_of_chalice_local_but_for_what_is_measured(send, server):
     (status, body), (expected_status, expected) = send("GET", "/health"), server.send("GET", "/health")
     assert (status, body["status"], body["model"]) == (expected_status, "ok", expected["model"])
     memory_mb = body["runtime"]["memory_mb"]  # on Lambda, memory decides on the number of threads, too
-    assert body["runtime"] == {**expected["runtime"], "memory_mb": memory_mb, "threads": default_threads(memory_mb)}
+    own = {"memory_mb": memory_mb, "threads": default_threads(memory_mb), "features": body["runtime"]["features"]}
+    assert body["runtime"] == {**expected["runtime"], **own}  # the processor that Lambda shows may be another
+    assert body["delegate"] == expected["delegate"]
     assert set(body["cold_start"]) == set(expected["cold_start"])
 
 
