@@ -35,3 +35,7 @@ class PublishError(LayerError):
 
 class PackageError(LayerError):
     """`chalice package` failed, or its template cannot be completed."""
+
+
+class EmulatorError(LayerError):
+    """Programs of the other processor cannot be run on this machine."""

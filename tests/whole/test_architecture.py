@@ -32,6 +32,7 @@ MAY_USE = {
     "convert.digits": {"convert"},
     "convert": {"ground", "inference", "convert.digits"},
     "layers": set(),
+    "layers.emulator": {"layers"},
     "layers.build": {"ground", "inference", "layers"},
     "layers.check": {"ground", "inference", "app", "layers", "layers.build"},
     "layers.deploy": {"layers", "layers.build", "layers.check"},
