@@ -35,3 +35,7 @@ class PublishError(LayerError):
 
 class PackageError(LayerError):
     """`chalice package` failed, or its template cannot be completed."""
+
+
+class SandboxError(LayerError):
+    """A sandbox that could be tried did not start."""
