@@ -39,3 +39,5 @@ class PackageError(LayerError):
 
 class EmulatorError(LayerError):
     """Programs of the other processor cannot be run on this machine."""
+class SandboxError(LayerError):
+    """A sandbox that could be tried did not start."""
