@@ -32,7 +32,7 @@ def prove(target: Target, function: Contents, layers: list[Contents], picture: P
         return Proof((f"not run: this machine does not execute {target.arch} code",))
     if (found := find_python(target.python)) is None:
         return Proof((f"not run: there is no Python {target.python} here",))
-    return _judge(run_clean(found.path, function, layers, picture), found.path)
+    return judge(run_clean(found.path, function, layers, picture), str(found.path), TIMEOUT_S)
 
 
 def run_clean(
@@ -54,9 +54,10 @@ def run_clean(
             return None
 
 
-def _judge(run: subprocess.CompletedProcess[str] | None, python: Path) -> Proof:
+def judge(run: subprocess.CompletedProcess[str] | None, python: str, timeout_s: int) -> Proof:
+    """What a run of first_answer.py shows; `python` names what ran it, None is one that did not end in time."""
     if run is None:
-        return _failed(f"no answer within {TIMEOUT_S} s")
+        return _failed(f"no answer within {timeout_s} s")
     if run.returncode:
         last = [line for line in run.stderr.strip().splitlines() if line and not line.startswith("INFO:")][-1:]
         return _failed(f"exit code {run.returncode}: {last[0] if last else 'no message'}")
