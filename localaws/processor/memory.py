@@ -39,7 +39,7 @@ class CgroupMemory:
     def __init__(self, parent: Path, version: int) -> None:
         """Raises OSError if no limited cgroup can be made there."""
         self.name = f"the kernel (cgroup v{version})"
-        self._parent, self._version = parent, version
+        self.parent, self._version = parent, version
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
             try:
                 limit = self.admit(waiting.pid, 128)
@@ -49,7 +49,7 @@ class CgroupMemory:
 
     def admit(self, pid: int, memory_mb: int) -> MemoryLimit:
         """Put the process into its own cgroup, which `release` removes; raises OSError."""
-        group = _Limit(self._parent, self._version, pid)
+        group = _Limit(self.parent, self._version, pid)
         try:
             group.prepare(memory_mb)
             group.add(pid)
