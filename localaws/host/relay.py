@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Mapping
 
-_PORT = re.compile(r"(?:127\.0\.0\.1|localhost):(\d{4,5})\b")
+_PORT = re.compile(r"(?<![\w.-])(?:127\.0\.0\.1|localhost):(\d{4,5})\b")
 _CHUNK_BYTES = 256 * 1024
 
 
