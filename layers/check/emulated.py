@@ -1,35 +1,32 @@
-"""Proves the arm64 layer on a machine of another processor: it answers emulated, as on Lambda, and as x86_64 does.
+"""Proves the arm64 layer on a machine of another processor: it answers emulated, and as x86_64 does.
 
-The process sees no /sys, as on Lambda, and loads the layer's library before all others, as the deployed function does.
+Its sandbox has no /sys, as on Lambda, and the process loads the layer's library as the deployed function does.
 """
 
 import platform
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from layers.build.slimming import reason_to_leave_out
 from layers.check import proof
 from layers.check.compatibility import Problem
-from layers.check.proof import CLEAN_ENVIRONMENT, SCRIPT, Proof, facts_of, judge
-from layers.contents import Contents
-from layers.cpulist import library
-from layers.emulator.emulator import PROCESSOR, Emulator, find_emulator
+from layers.check.proof import Proof, facts_of, judge, run_clean
+from layers.contents import Contents, from_files
+from layers.emulator.emulator import PROCESSOR, find_emulator
 from layers.emulator.root import PYTHON
 from layers.pythons import own
-from layers.sandbox import bubblewrap
-from layers.sandbox.view import OPT, TASK, View
 from layers.targets import Target
 
-TIMEOUT_S = 1800
-"""An inference of Inception v3 takes 2 to 10 s emulated, and each model classifies a dozen pictures or more."""
+TIMEOUT_S = 3600
+"""An inference of Inception v3 takes some seconds emulated."""
 LARGEST_DIFFERENCE = 0.02
 """Of a score, between the two processors: they round differently."""
-DELEGATE = "Created TensorFlow Lite XNNPACK delegate"
-"""What LiteRT prints on standard error when it makes the delegate."""
-_SCRIPT, _PICTURES = "/run/first_answer.py", "/run/pictures"
+PACKAGES = ("ai_edge_litert", "numpy", "numpy.libs", "PIL", "pillow.libs")
+"""What the runtime layer holds, as pip installs it."""
+
+Samples = dict[str, dict[str, dict[str, float]]]
+"""Model, picture and label to score: see `main` in first_answer.py."""
 
 
 def prove(target: Target, function: Contents, layers: list[Contents], picture: Path | None) -> Proof:
@@ -40,122 +37,68 @@ def prove(target: Target, function: Contents, layers: list[Contents], picture: P
     if target.is_this_machine or target.arch != "arm64":
         return proof.prove(target, function, layers, picture)
     if target.python != PYTHON:
-        return Proof((f"not run: the emulator has Python {PYTHON}, not {target.python}",))
+        return Proof((f"not run: the emulator's Python is {PYTHON}, this layer is for {target.python}",))
     if isinstance(emulator := find_emulator(), str):
         return Proof((f"not run: {emulator}",))
-    return _prove_emulated(emulator, target, function, layers, picture)
-
-
-def _prove_emulated(
-    emulator: Emulator, target: Target, function: Contents, layers: list[Contents], picture: Path | None
-) -> Proof:
-    why_not = bubblewrap.why_not(emulator.interpreter)
-    run = run_emulated(emulator, target, function, layers, picture, in_sandbox=why_not is None)
-    shown = judge(run, f"{emulator.qemu} ({PROCESSOR})", TIMEOUT_S)
-    if run is None or shown.problems:
+    clean = run_clean(emulator.interpreter, function, layers, picture, target.arch, TIMEOUT_S)
+    shown = judge(clean, f"{emulator.qemu} ({PROCESSOR})")
+    if clean.ended is None or shown.problems or not (answers := facts_of(clean.ended)["samples"]):
         return shown
-    lines = [*shown.lines, f"/sys was not hidden from it: {why_not}" if why_not else "  without /sys, as on Lambda"]
-    answers = facts_of(run)["samples"]
-    if not answers:
-        return Proof(tuple(lines))
-    if DELEGATE not in run.stderr:
-        remedy = f"{library.LOADED_FROM} has to be loaded: LD_PRELOAD, layers/cpulist"
-        return Proof((), (Problem("clean process", "LiteRT made no XNNPACK delegate", remedy),))
-    lines.append("  XNNPACK's delegate was made")
-    if (reference := _answers_of_x86_64(function, layers[1:], picture)) is None:
-        return Proof(
-            (*lines, "not compared with x86_64: what the layer holds is not installed here, see `make layers`")
-        )
+    reference = _answers_of_x86_64(function, layers[1:], picture)
+    if reference is None:
+        return Proof((*shown.lines, "  not compared with x86_64: its own packages do not answer here"))
     problems = tuple(differences(answers, reference))
-    return Proof((*lines, *_compared(answers, reference)) if not problems else (), problems)
+    return Proof((), problems) if problems else Proof((*shown.lines, *_compared(answers, reference)))
 
 
-def run_emulated(
-    emulator: Emulator,
-    target: Target,
-    function: Contents,
-    layers: list[Contents],
-    picture: Path | None,
-    in_sandbox: bool = True,
-    with_library: bool = True,
-) -> subprocess.CompletedProcess[str] | None:
-    """Run first_answer.py in the emulator's Python; None after `TIMEOUT_S`."""
-    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
-        task, opt = _unpacked(Path(scratch), function, layers)
-        python, places = emulator.interpreter.command, (SCRIPT, task, opt, *_files(picture))
-        if in_sandbox:
-            inside = (_SCRIPT, TASK, OPT, *(f"{_PICTURES}/{file.name}" for file in places[3:]))
-            view = View({**emulator.interpreter.read_only, **dict(zip(inside, places, strict=True))})
-            program = [*emulator.interpreter.sandboxed_command, "-I", "-S", "-B", *inside]
-            command = bubblewrap.command(view, program, ["--die-with-parent"])
-            preload = library.preload(target.arch)
-        else:
-            command = [*python, "-I", "-S", "-B", *map(str, places)]
-            preload = str(opt / library.PATH)
-        variables = {**CLEAN_ENVIRONMENT, **({library.VARIABLE: preload} if with_library else {})}
-        try:
-            return subprocess.run(
-                command, capture_output=True, text=True, env=emulator.environment(variables), timeout=TIMEOUT_S
-            )
-        except subprocess.TimeoutExpired:
-            return None
+def differences(answers: Samples, reference: Samples) -> Iterator[Problem]:
+    """Where two processors disagree: in a first label, or in a score by more than `LARGEST_DIFFERENCE`."""
+    remedy = "Deploy this model for x86_64 and report it"
+    for model, name, ours, theirs in _pairs(answers, reference):
+        first, expected = max(ours, key=ours.__getitem__), max(theirs, key=theirs.__getitem__)
+        if first != expected:
+            yield Problem(model, f"{name}: the first label is {first!r}, on x86_64 {expected!r}", remedy)
+        elif (difference := _largest(ours, theirs)) > LARGEST_DIFFERENCE:
+            found = f"{name}: a score differs by {difference:.4f} from x86_64's, more than {LARGEST_DIFFERENCE}"
+            yield Problem(model, found, remedy)
 
 
-def differences(answers: dict[str, Any], reference: dict[str, Any]) -> Iterator[Problem]:
-    """Where two runs of first_answer.py disagree: in a first label, or in a score by more than `LARGEST_DIFFERENCE`."""
+def _compared(answers: Samples, reference: Samples) -> Iterator[str]:
+    for model, pictures in answers.items():
+        largest = max(_largest(ours, theirs) for _, _, ours, theirs in _pairs({model: pictures}, reference))
+        same = f"the same first label as on x86_64 for {len(pictures)} pictures"
+        yield f"  {model}: {same}, scores differ by at most {largest:.2g}"
+
+
+def _pairs(answers: Samples, reference: Samples) -> Iterator[tuple[str, str, dict[str, float], dict[str, float]]]:
+    """Model, picture and the scores of both."""
     for model, pictures in answers.items():
         for name, scores in pictures.items():
-            others = reference[model][name]
-            ours, theirs = max(scores, key=scores.get), max(others, key=others.get)
-            if ours != theirs:
-                found = f"{name}: first label {ours!r}, on x86_64 {theirs!r}"
-                yield Problem(model, found, "Do not deploy it to arm64: report it, with the model")
-            elif (difference := _difference(scores, others)) > LARGEST_DIFFERENCE:
-                found = f"{name}: a score differs by {difference:.4f} from x86_64's, more than {LARGEST_DIFFERENCE}"
-                yield Problem(model, found, "Do not deploy it to arm64: report it, with the model")
+            yield model, name, scores, reference[model][name]
 
 
-def _compared(answers: dict[str, Any], reference: dict[str, Any]) -> Iterator[str]:
-    for model, pictures in answers.items():
-        largest = max(_difference(scores, reference[model][name]) for name, scores in pictures.items())
-        yield (
-            f"  {model}: the same first label as on x86_64 for {len(pictures)} pictures; "
-            f"scores differ by at most {largest:.6f}"
-        )
+def _largest(ours: dict[str, float], theirs: dict[str, float]) -> float:
+    return max(abs(ours[label] - theirs[label]) for label in ours)
 
 
-def _difference(one: dict[str, float], other: dict[str, float]) -> float:
-    return max(abs(one[label] - other[label]) for label in one)
-
-
-def _answers_of_x86_64(function: Contents, models: list[Contents], picture: Path | None) -> dict[str, Any] | None:
-    """What this machine answers with the packages that it has installed; None if it is no x86_64, or has them not."""
-    spec = find_spec("ai_edge_litert")
-    if platform.machine() != "x86_64" or spec is None or spec.origin is None:
+def _answers_of_x86_64(function: Contents, models: list[Contents], picture: Path | None) -> Samples | None:
+    """What this machine answers with what it has installed; None if it has not, or is no x86_64."""
+    installed = _installed()
+    if platform.machine() != "x86_64" or installed is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
-        task, opt = _unpacked(Path(scratch), function, models)
-        (opt / "python").symlink_to(Path(spec.origin).parents[1])
-        command = [str(own().path), "-I", "-S", "-B", str(SCRIPT), str(task), str(opt), *map(str, _files(picture))]
-        run = subprocess.run(
-            command, capture_output=True, text=True, env=CLEAN_ENVIRONMENT, timeout=proof.TIMEOUT_S, check=True
-        )
-    samples: dict[str, Any] = facts_of(run)["samples"]
+    clean = run_clean(own(), function, [installed, *models], picture)
+    if clean.ended is None or clean.ended.returncode:
+        return None
+    samples: Samples = facts_of(clean.ended)["samples"]
     return samples
 
 
-def _unpacked(folder: Path, function: Contents, layers: list[Contents]) -> tuple[Path, Path]:
-    """The folders of function and layers below `folder`."""
-    task, opt = (folder / "task").resolve(), (folder / "opt").resolve()
-    opt.mkdir()
-    function.extract(task)
-    for layer in layers:
-        layer.extract(opt)
-    return task, opt
-
-
-def _files(picture: Path | None) -> list[Path]:
-    """The picture, or the pictures of a folder."""
-    if picture is None:
-        return []
-    return sorted(picture.resolve().iterdir()) if picture.is_dir() else [picture.resolve()]
+def _installed() -> Contents | None:
+    """What the runtime layer holds, from this program's own environment."""
+    spec = find_spec(PACKAGES[0])
+    if spec is None or spec.origin is None:
+        return None
+    site = Path(spec.origin).parents[1]
+    files = (file for package in PACKAGES for file in (site / package).rglob("*") if file.is_file())
+    names = {file.relative_to(site).as_posix(): file for file in files}
+    return from_files("installed", {f"python/{n}": file for n, file in names.items() if not reason_to_leave_out(n)})

@@ -1,6 +1,6 @@
 """Run by the target's own Python, in a process that sees nothing but function and layers: each model answers.
 
-    python -I -S -B first_answer.py TASK_ROOT OPT [PICTURE...]
+    python -I -S -B first_answer.py TASK_ROOT OPT [PICTURE]
 
 TASK_ROOT and OPT stand for Lambda's /var/task and /opt. The last line of standard output is JSON. This file imports
 nothing of `layers`, and nothing from outside of Python's own library.
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 
-def main(task_root: Path, opt: Path, pictures: list[Path]) -> dict[str, Any]:
+def main(task_root: Path, opt: Path, picture: Path | None) -> dict[str, Any]:
     """Import `app`, classify with each model, and say what was loaded from where.
 
-    `answers` has the first picture in each format: its label and score. `samples` has each picture as it is, and
-    mirrored and turned: all labels with their scores.
+    `picture` may be a folder of pictures. `answers` has the first one in each format: its label and score. `samples`
+    has each picture as it is, and mirrored and turned: all labels with their scores.
     """
     sys.path[:0] = [str(task_root), str(opt / "python")]  # Lambda's order
     import app
@@ -29,7 +29,7 @@ def main(task_root: Path, opt: Path, pictures: list[Path]) -> dict[str, Any]:
 
     settings = Settings(model_dirs=(opt / "models", EMBEDDED_MODELS))
     store = ModelStore(settings)
-    images = opened(pictures)
+    images = opened(picture)
     formats, turned = encoded(next(iter(images.values()))), in_all_directions(images)
     answers, samples = {}, {}
     for name in find_bundles(settings.model_dirs):
@@ -41,11 +41,14 @@ def main(task_root: Path, opt: Path, pictures: list[Path]) -> dict[str, Any]:
     return {"app": app.app.app_name, "answers": answers, "samples": samples, **loaded((task_root, opt))}
 
 
-def opened(pictures: list[Path]) -> dict[str, Any]:
-    """The pictures as images by their names, or a grey ramp if there is none."""
+def opened(picture: Path | None) -> dict[str, Any]:
+    """The picture, those of a folder by their names, or a grey ramp."""
     from PIL import Image
 
-    return {picture.name: Image.open(picture) for picture in pictures} or {"ramp": Image.linear_gradient("L")}
+    if picture is None:
+        return {"ramp": Image.linear_gradient("L")}
+    files = {file.name: file for file in sorted(picture.iterdir())} if picture.is_dir() else {"picture": picture}
+    return {name: Image.open(file) for name, file in files.items()}
 
 
 def in_all_directions(images: dict[str, Any]) -> dict[str, bytes]:
@@ -84,4 +87,4 @@ def loaded(roots: tuple[Path, ...]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     task, layers, *rest = map(Path, sys.argv[1:])
-    print(json.dumps(main(task, layers, rest)))
+    print(json.dumps(main(task, layers, rest[0] if rest else None)))
