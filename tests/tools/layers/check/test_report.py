@@ -165,7 +165,9 @@ def test_the_clean_process_is_lambdas_or_says_why_not(
     if reason is None and (missing := why_not(own())):
         pytest.skip(missing)
     monkeypatch.setattr("layers.check.proof.why_not", lambda _: reason)
-    (tmp_path / "app.py").write_text("import os, sys\nraise SystemExit(f'{os.getcwd()} {sys.argv[1:]} {os.getuid()}')\n")
+    (tmp_path / "app.py").write_text(
+        "import os, sys\nraise SystemExit(f'{os.getcwd()} {sys.argv[1:]} {os.getuid()}')\n"
+    )
     clean = run_clean(own(), from_files("function", {"app.py": tmp_path / "app.py"}), [], DATA_DIR / "seven.png")
     if reason is None:
         assert clean.where == "in a sandbox as on Lambda"
