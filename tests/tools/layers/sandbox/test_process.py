@@ -87,6 +87,7 @@ def test_it_waits_for_its_start_and_is_the_process_that_was_announced(make, outp
     process = make("/bin/cat", "/proc/self/stat")
     before = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     assert b"start.py" in before
+    assert os.getpgid(process.pid) == os.getsid(process.pid) == process.pid
     assert text(output) == ""
     process.start({})
     process.exit_code()

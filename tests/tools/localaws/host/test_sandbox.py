@@ -148,6 +148,18 @@ class TestAllowed:
         seen = value(sandboxed, "os.environ['AWS_LAMBDA_RUNTIME_API']", environment={"URL": "localhost:9001"})
         assert seen == "127.0.0.1:9002"
 
+    def test_its_servers_end_with_it(self, sandboxed):
+        def held():
+            return threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+        value(sandboxed, "1")
+        sandboxed.stop_idle_instances()
+        before = held()
+        with server() as (address, _):
+            value(sandboxed, ask(address), environment={"A": address})
+            sandboxed.stop_idle_instances()
+        assert held() == before
+
 
 class TestMemory:
     def test_it_is_limited_with_or_without_the_kernel(self, host):
