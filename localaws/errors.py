@@ -46,4 +46,4 @@ class MaskMissing(LocalAwsError):
 
 
 class ProcessorMissing(LocalAwsError):
-    """This machine's processor has less than the requested features."""
+    """The processor of this machine has less than the requested features."""

@@ -60,15 +60,15 @@ def title(shown: list[Shown], left_out: dict[str, str], rounds: int) -> str:
 
 def table(times: Times, sizes_bytes: dict[str, int], heading: str) -> Table:
     """A row for each level and model: ms and the ratio to float32 by threads, and the dollars of one thread."""
-    made = Table(title=heading)
+    made = Table(title=heading, title_justify="left")
     threads = list(next(iter(next(iter(times.values())).values())))
     columns = [name for number in threads for name in (f"ms, {number} thread{'s' * (number > 1)}", "of float32")]
     for column in ("shown", "mode", "MB", *columns, "$ / million"):
         made.add_column(column, justify="left" if column in ("shown", "mode") else "right")
     for level, models in times.items():
         for model, found in models.items():
-            ratios = [f"{found[number] / models[REFERENCE][number]:.2f}" for number in threads]
-            cells = [cell for number, ratio in zip(threads, ratios, strict=True) for cell in (_ms(found[number]), ratio)]
+            pairs = [(found[number], found[number] / models[REFERENCE][number]) for number in threads]
+            cells = [cell for ms, ratio in pairs for cell in (f"{ms:.1f}", f"{ratio:.2f}")]
             made.add_row(level, model, f"{sizes_bytes[model] / 1e6:.1f}", *cells, _dollars(found))
         made.add_section()
     return made
@@ -96,15 +96,11 @@ def main(arguments: list[str] | None = None) -> int:
         times = measure(shown, models, options.threads, turns)
         sizes_bytes = {name: path.stat().st_size for name, path in models.items()}
     Console(width=120).print(table(times, sizes_bytes, title(shown, left_out, options.rounds)))
-    print(f"$ / million: Lambda's price of the inference alone, one thread, {MEMORY_MB_PER_VCPU} MB, request fee included.")
+    print(f"$ / million: Lambda's price of the inference and the request, one thread, {MEMORY_MB_PER_VCPU} MB.")
     if options.out:
         facts = as_json(times, shown, left_out, options.rounds)
         options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return 0
-
-
-def _ms(value: float) -> str:
-    return f"{value:.1f}"
 
 
 def _dollars(found: dict[int, float]) -> str:

@@ -57,7 +57,7 @@ class Shown(NamedTuple):
         return self.words if self.caveat is None else f"{self.words}; {self.caveat}"
 
     def process_environment(self) -> dict[str, str]:
-        """This process's environment, with the mask: for a child that runs on this machine, not in a sandbox."""
+        """The environment of this process with the mask: for a child that runs on this machine, not in a sandbox."""
         return {**os.environ, **self.environment}
 
 
@@ -112,8 +112,8 @@ def show(level: str, machine: Machine | None = None, masker: Masker = masked) ->
     except MaskMissing as error:
         if level != "avx2":
             raise ProcessorMissing(
-                f"--processor {level}: {machine.name} has {in_words(machine.features)}, and CPUID cannot be masked, for "
-                f"{error}: choose native, or measure on another machine"
+                f"--processor {level}: {machine.name} has {in_words(machine.features)}, and CPUID cannot be masked, "
+                f"for {error}: choose native, or measure on another machine"
             ) from error
         return Shown(level, {}, None, f"{in_words(machine.features)} ({machine.name}, unmasked)", _unmasked(error))
     words = f"{in_words(left)} shown of {in_words(machine.features)} ({machine.name})"

@@ -21,7 +21,7 @@ NAMELESS = "a processor without a name"
 
 
 class Machine(NamedTuple):
-    """This machine's processor."""
+    """The processor of this machine."""
 
     name: str
     features: frozenset[str]

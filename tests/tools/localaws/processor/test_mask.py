@@ -49,8 +49,8 @@ def program(tmp_path_factory):
     except CompilerMissing as error:
         pytest.skip(str(error))
     built = tmp_path_factory.mktemp("mask") / "test_mask"
-    options = ["-Wall", "-Werror", "-O1", "-mno-red-zone", "-pthread", f'-DMASK="{SOURCE}"', "-o", str(built), str(TEST), "-ldl"]
-    subprocess.run([*compiler, *options], check=True)
+    options = ["-Wall", "-Werror", "-O1", "-mno-red-zone", "-pthread", f'-DMASK="{SOURCE}"']
+    subprocess.run([*compiler, *options, "-o", str(built), str(TEST), "-ldl"], check=True)
     return built
 
 
