@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     from benchmarks.inception.models import write_all  # TensorFlow takes seconds to import
 
     with tempfile.TemporaryDirectory(prefix="slimception-") as folder:
-        models = write_all(Path(folder), options.as_exported)
+        models = write_all(Path(folder), as_exported=options.as_exported)
         turns = track(range(options.rounds), "Measuring", console=console)
         times = measure(shown, models, options.threads, turns)
         sizes_bytes = {name: path.stat().st_size for name, path in models.items()}

@@ -1,5 +1,6 @@
 """Inception v3 in every mode, written once for a run. The weights are random: the time does not depend on them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,11 @@ def build(tflite: bytes, mode: Mode, rewritten: bool) -> bytes:
     return quantize(graph, mode, calibration)
 
 
-def write_all(folder: Path, as_exported: bool = False) -> dict[str, Path]:
-    """Write the .tflite file of every mode, rewritten, and as exported too if so chosen; by name, in MODES' order."""
+def write_all(folder: Path, modes: Sequence[Mode] = MODES, as_exported: bool = False) -> dict[str, Path]:
+    """Write the .tflite file of each mode, rewritten, and as exported too if so chosen; by name, in their order."""
     with working("Reading Inception v3"), quiet_libraries():
         source = open_inception("none")
-    pairs = [(mode, rewritten) for mode in MODES for rewritten in ((True, False) if as_exported else (True,))]
+    pairs = [(mode, rewritten) for mode in modes for rewritten in ((True, False) if as_exported else (True,))]
     written = {}
     for mode, rewritten in track(pairs, "Converting", console=console):
         path = folder / f"{name_of(mode, rewritten)}.tflite"
