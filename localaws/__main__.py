@@ -36,9 +36,10 @@ def up(options: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, _stop)
     python = _python(options.python)
-    with LocalAws(options.port, host=LambdaHost(options.instances)) as cloud:
+    with LocalAws(options.port, host=LambdaHost(options.instances, sandbox=options.sandbox)) as cloud:
         print(f"AWS        {cloud.url} (moto; nothing leaves this machine)")
         print(f"Functions  Python {python.version} at {python.path}, {cloud.host.max_instances} instances at most")
+        print(f"Sandbox    {_sandbox(cloud.host.why_no_sandbox(python))}; memory limited by {cloud.host.memory.name}")
         print(f"Logs       {cloud.host.folder}/*.log", flush=True)
         deployed = Deployer(cloud, python, stage=options.stage, say=_say).deploy()
         print(f"\nAPI        {deployed.url}")
@@ -120,6 +121,10 @@ def _python(wanted: str | None) -> Interpreter:
     return chosen
 
 
+def _sandbox(why_not: str | None) -> str:
+    return f"none: {why_not}" if why_not else "as on Lambda: read-only, but for /tmp; no network but this AWS"
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -145,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
     up_parser.add_argument(
         "--instances", type=at_least(1), metavar="N", help="function processes at once (default: 2 per CPU)"
+    )
+    up_parser.add_argument(
+        "--no-sandbox", dest="sandbox", action="store_false", help="let functions see and write all that you may"
     )
     up_parser.set_defaults(command=up)
 

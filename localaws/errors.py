@@ -29,6 +29,10 @@ class CgroupMissing(LocalAwsError):
     """No cgroup with a processor quota can be made here."""
 
 
+class SandboxFailed(LocalAwsError):
+    """An instance's sandbox did not start, though one had started before."""
+
+
 class HostClosed(LocalAwsError):
     """The host has been closed; it starts no more instances."""
 

@@ -29,7 +29,7 @@ def why_not(interpreter: Interpreter) -> str | None:
     if any(Path.home().is_relative_to(place) for place in interpreter.read_only.values()):
         return f"{interpreter.path} would show the home folder: take a Python from a folder that does not contain it"
     program = [*interpreter.sandboxed_command, "-I", "-S", "-c", ""]
-    options = ("--die-with-parent", "--setenv", "LD_LIBRARY_PATH", f"{LANG}/lib")
+    options = ("--die-with-parent", "--as-pid-1", "--setenv", "LD_LIBRARY_PATH", f"{LANG}/lib")
     try:
         tried = subprocess.run(
             command(View(interpreter.read_only), program, options),

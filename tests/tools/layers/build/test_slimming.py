@@ -37,9 +37,9 @@ def facts(local_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     opt = tmp_path_factory.mktemp("opt")
     write_bundle(opt / "models", name="tiny")
     with open_contents(local_zip) as runtime, open_contents(opt) as models:
-        run = run_clean(own().path, function_contents(ROOT), [runtime, models], DATA_DIR / "seven.png")
-    assert run is not None and run.returncode == 0, run
-    return facts_of(run)
+        clean = run_clean(own(), function_contents(ROOT), [runtime, models], DATA_DIR / "seven.png")
+    assert clean.ended is not None and clean.ended.returncode == 0, clean
+    return facts_of(clean.ended)
 
 
 @pytest.mark.parametrize("pattern", LEFT_OUT)
