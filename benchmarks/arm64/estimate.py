@@ -17,8 +17,8 @@ ALL_A_CYCLE = 3.0
 """Assumed, not measured: the processor takes four a cycle at most, and well-fed loops come near three."""
 ASSUMPTIONS = (
     f"Estimated from instructions, not measured on Graviton2 (Neoverse N1, {CLOCK_GHZ} GHz).\n"
-    f"SIMD: {SIMD_A_CYCLE} a cycle, the most that it can issue, so a floor. All: {ALL_A_CYCLE:g} a cycle, an assumption. "
-    "The larger of the two counts.\n"
+    f"SIMD: {SIMD_A_CYCLE} a cycle, the most that it can issue, so a floor. All: {ALL_A_CYCLE:g} a cycle, assumed. The "
+    "larger of the two counts.\n"
     f"$ / million: Lambda's arm64 price of one inference and the request, one thread, {MEMORY_MB_PER_VCPU} MB."
 )
 

@@ -1,6 +1,6 @@
 """Proves that each picture of a batch gets exactly one result, on this machine's AWS, in spite of kills and repeats.
 
-    python -m benchmarks.batch.proof [--pictures 10000] [--seed 1]
+    python -m benchmarks.batch.proof [--pictures 10000] [--seed 1] [--processor avx2]
 
 Deploys the project into `localaws`, uploads files of which 99% are pictures of digits, starts a batch by HTTP, delivers
 10% of the messages twice, kills a worker every few seconds and the lister twice, and compares every result with the
@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.batch.pictures import PREFIX, pictures
 from chalicelib.aws.events import PictureRef
 from chalicelib.aws.sqs import Queue
@@ -34,6 +35,8 @@ from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer, Deployment
 from localaws.host import interpreters
 from localaws.host.lambda_host import LambdaHost
+from localaws.host.masking import additions
+from localaws.processor import mask_option
 
 TIMEOUTS_S = {"worker": 12, "lister": 20}
 """Shorter than deployed, so that messages of killed functions come again sooner. Visibility stays six times as long."""
@@ -210,9 +213,12 @@ def main() -> int:
     parser.add_argument("--pictures", type=count, default=10_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at once")
+    mask_option.add_option(parser)
     options, say = parser.parse_args(), partial(print, flush=True)
     began = time.monotonic()
-    with LocalAws(host=LambdaHost(options.instances)) as cloud:
+    shown = machine.shown(parser, options.processor)
+    say(f"{options.pictures} pictures, {shown.heading}")
+    with LocalAws(host=LambdaHost(options.instances, additions=additions(shown))) as cloud:
         deployed = deploy(cloud, say)
         problems = Proof(cloud, options.pictures, options.seed, say).run(deployed)
     print(f"{'failed' if problems else 'all held'}, {time.monotonic() - began:.0f} s in all")

@@ -22,7 +22,7 @@ LEVELS = ("avx2", "avx512", "native")
 HIDDEN = {"avx2": frozenset({AVX512, AVX512_VNNI, AVX_VNNI, AMX}), "avx512": frozenset({AMX}), "native": frozenset()}
 """Of the features that headings name, those that a level hides; mask.c hides all that belong to them."""
 SOURCE = Path(__file__).with_name("mask.c")
-VARIABLE = "SLIMCEPTION_PROCESSOR"
+VARIABLE, PRELOAD = "SLIMCEPTION_PROCESSOR", "LD_PRELOAD"
 _C_LIBRARY = {
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ,-AVX512F_Usable,-AVX512VL_Usable"
 }
@@ -42,10 +42,10 @@ class Shown(NamedTuple):
 
     level: str
     """One of `LEVELS`, as requested."""
-    environment: Mapping[str, str]
-    """What the process needs in its environment: empty if nothing is masked."""
+    settings: Mapping[str, str]
+    """Variables that the mask reads: empty if nothing is masked."""
     library: Path | None
-    """The file that `environment` preloads: a sandbox has to show it to the process."""
+    """The mask, to be preloaded; None if nothing is masked."""
     words: str
     """For headings and JSON: the features that are shown, and the machine."""
     caveat: str | None
@@ -56,6 +56,11 @@ class Shown(NamedTuple):
         """For tables, plots and JSON: never without the caveat."""
         return self.words if self.caveat is None else f"{self.words}; {self.caveat}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process outside a sandbox needs in its environment."""
+        return {} if self.library is None else {**self.settings, PRELOAD: str(self.library)}
+
     def process_environment(self) -> dict[str, str]:
         """The environment of this process with the mask: for a child that runs on this machine, not in a sandbox."""
         return {**os.environ, **self.environment}
@@ -65,16 +70,16 @@ Masker = Callable[[str], tuple[Mapping[str, str], Path]]
 
 
 def masked(level: str) -> tuple[Mapping[str, str], Path]:
-    """The environment that masks a process, and its library; tried with a small child. Raises MaskMissing."""
+    """The mask's variables and its library, tried with a small child; raises MaskMissing."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise MaskMissing(f"only Linux on x86_64 can mask CPUID, and this is {sys.platform} on {platform.machine()}")
     try:
         library = mask_build.library(SOURCE)
     except CompilerMissing as error:
         raise MaskMissing(str(error)) from error
-    environment = {VARIABLE: level, "LD_PRELOAD": str(library), **(_C_LIBRARY if level == "avx2" else {})}
-    probe(environment, HIDDEN[level])
-    return environment, library
+    settings = {VARIABLE: level, **(_C_LIBRARY if level == "avx2" else {})}
+    probe({**settings, PRELOAD: str(library)}, HIDDEN[level])
+    return settings, library
 
 
 def probe(environment: Mapping[str, str], hidden: frozenset[str]) -> None:
@@ -108,7 +113,7 @@ def show(level: str, machine: Machine | None = None, masker: Masker = masked) ->
     if left == machine.features:
         return Shown(level, {}, None, f"{in_words(left)} ({machine.name}, all it has)", _more_or_less(left))
     try:
-        environment, library = masker(level)
+        settings, library = masker(level)
     except MaskMissing as error:
         if level != "avx2":
             raise ProcessorMissing(
@@ -117,7 +122,7 @@ def show(level: str, machine: Machine | None = None, masker: Masker = masked) ->
             ) from error
         return Shown(level, {}, None, f"{in_words(machine.features)} ({machine.name}, unmasked)", _unmasked(error))
     words = f"{in_words(left)} shown of {in_words(machine.features)} ({machine.name})"
-    return Shown(level, environment, library, words, _more_or_less(left))
+    return Shown(level, settings, library, words, _more_or_less(left))
 
 
 def in_place(shown: Shown) -> None:
