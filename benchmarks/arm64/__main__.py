@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out:
         found = {mode: {**each._asdict(), **asdict(Estimate.of(each))} for mode, each in counts.items()}
         facts = {"estimate": ASSUMPTIONS, "date": time.strftime("%Y-%m-%d"), "has_sys": not options.without_sys}
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps({**facts, "instructions": found}, indent=1) + "\n", encoding="utf-8")
     return 0
 

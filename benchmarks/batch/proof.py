@@ -11,18 +11,16 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.batch.deployment import Say, deploy
 from benchmarks.batch.pictures import PREFIX, pictures
 from chalicelib.aws.events import PictureRef
 from chalicelib.aws.sqs import Queue
@@ -31,15 +29,11 @@ from chalicelib.inference.answer import answer
 from chalicelib.inference.store import ModelStore
 from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
-from localaws.deploy import project
-from localaws.deploy.deployer import PROJECT, Deployer, Deployment
-from localaws.host import interpreters
+from localaws.deploy.deployer import Deployment
 from localaws.host.lambda_host import LambdaHost
 from localaws.host.masking import additions
 from localaws.processor import mask_option
 
-TIMEOUTS_S = {"worker": 12, "lister": 20}
-"""Shorter than deployed, so that messages of killed functions come again sooner. Visibility stays six times as long."""
 KILL_EVERY_S = (4.0, 8.0)
 PICTURES_BETWEEN_KILLS = 350
 """Minimum, so that the share of killed invocations is the same on a slow or busy machine. After three receives a
@@ -47,8 +41,6 @@ message is a dead letter, and only chance decides how many messages are killed t
 KILL_LISTER_AT = (2, 7)
 """Numbers of the kills that hit the lister; the others hit workers."""
 LIMIT_S = 1800.0
-
-Say = Callable[[str], None]
 
 
 class Proof:
@@ -175,27 +167,6 @@ class Proof:
         for line, held in checks.items():
             self._say(f"{'ok  ' if held else 'FAIL'} {line}")
         return [line for line, held in checks.items() if not held]
-
-
-def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S) -> Deployment:
-    """Deploy the stage dev of this source tree, with shorter time-outs."""
-    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
-        copied = project.copy(PROJECT, Path(scratch, "project"))
-        config = json.loads((copied / ".chalice/config.json").read_text())
-        for name, timeout_s in timeouts_s.items():
-            config["stages"]["dev"]["lambda_functions"][name]["lambda_timeout"] = timeout_s
-        (copied / ".chalice/config.json").write_text(json.dumps(config))
-        built = PROJECT / "build"
-        if built.is_dir():
-            (copied / "build").symlink_to(built)
-        deployed = Deployer(cloud, interpreters.preferred(), copied, say=lambda _: None).deploy()
-    sqs = cloud.client("sqs")
-    for name, function in (("pictures", "worker"), ("listings", "lister")):
-        url = sqs.get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(6 * timeouts_s[function])})
-    sqs.close()
-    say(f"deployed {', '.join(deployed.functions)}")
-    return deployed
 
 
 def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"$ / million: Lambda's price of the inference and the request, one thread, {MEMORY_MB_PER_VCPU} MB.")
     if options.out:
         facts = as_json(times, shown, left_out, options.rounds)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return 0
 

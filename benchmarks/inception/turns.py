@@ -11,6 +11,7 @@ from typing import Any
 
 from localaws.processor.mask import Shown
 
+WORKER = ("-m", "benchmarks.inception.worker")
 Times = dict[str, dict[str, dict[int, float]]]
 """Median ms by the level that was shown, the model and the number of threads."""
 
@@ -34,9 +35,8 @@ def measure(shown: Sequence[Shown], models: Mapping[str, Path], threads: Sequenc
 
 class _Process:
     def __init__(self, shown: Shown, models: Mapping[str, Path], threads: Sequence[int]) -> None:
-        worker = [sys.executable, "-m", "benchmarks.inception.worker", ",".join(map(str, threads))]
         self._process = subprocess.Popen(
-            [*worker, *map(str, models.values())],
+            [sys.executable, *WORKER, ",".join(map(str, threads)), *map(str, models.values())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
