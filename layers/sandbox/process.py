@@ -84,7 +84,9 @@ class SandboxedProcess:
         self._bwrap.wait()
         with self._lock:
             if self._status is None:
-                told = self._control.recv(64)  # of a socket whose other end is closed: never waits
+                told = b""
+                with contextlib.suppress(ConnectionResetError):  # it was killed before it read its environment
+                    told = self._control.recv(64)  # the other end is closed: this never waits
                 self._status = os.waitstatus_to_exitcode(int(told)) if told else -signal.SIGKILL
                 self._control.close()
                 os.close(self._first)

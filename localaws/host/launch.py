@@ -44,8 +44,9 @@ class Started(NamedTuple):
     def close(self) -> None:
         """End the process, then its servers. Not to be called twice."""
         self.process.kill()
-        for server in (self.api, *self.relays):
-            server.close()
+        self.api.close()
+        for relay in self.relays:
+            relay.close()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """Passes connections from inside a sandbox on to a port of this machine's loopback."""
 
+import contextlib
 import re
-import selectors
 import socket
-import socketserver
 import threading
 from collections.abc import Mapping
 
-_PORT = re.compile(r"(?:127\.0\.0\.1|localhost):(\d{4,5})\b")
+_PORT = re.compile(r"(?<![\w.-])(?:127\.0\.0\.1|localhost):(\d{4,5})\b")
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -21,44 +20,36 @@ class Relay:
     """Accepts on a socket of the sandbox's network, and connects to the same port of this machine's."""
 
     def __init__(self, listening: socket.socket, port: int) -> None:
-        self._server = _Server(("127.0.0.1", port), _Connection, bind_and_activate=False)
-        self._server.socket.close()
-        self._server.socket = listening
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._listening, self._port = listening, port
+        self._thread = threading.Thread(target=self._accept, name=f"relay-{port}", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop accepting; connections end with one of their sides."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._listening.shutdown(socket.SHUT_RDWR)  # which ends `accept`; closing alone would not
         self._thread.join()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                inward, _ = self._listening.accept()
+                threading.Thread(target=self._connect, args=(inward,), daemon=True).start()
+
+    def _connect(self, inward: socket.socket) -> None:
+        """Where nothing listens, the function sees its connection end."""
+        with inward, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)) as outward:
+            answers = threading.Thread(target=_copy, args=(outward, inward), daemon=True)
+            answers.start()
+            _copy(inward, outward)
+            answers.join()
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A side that is gone is a normal event: the other sees its connection end, too."""
-
-
-class _Connection(socketserver.BaseRequestHandler):
-    server: _Server
-    request: socket.socket
-
-    def handle(self) -> None:
-        with socket.create_connection(self.server.server_address[:2]) as outward, selectors.DefaultSelector() as ready:
-            other = {self.request: outward, outward: self.request}
-            for side in other:
-                side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                ready.register(side, selectors.EVENT_READ)
-            while ready.get_map():
-                for key, _ in ready.select():
-                    _pass_on(key.fileobj, other[key.fileobj], ready)
-
-
-def _pass_on(source: socket.socket, sink: socket.socket, ready: selectors.BaseSelector) -> None:
-    if data := source.recv(_CHUNK_BYTES):
-        sink.sendall(data)
-    else:
-        ready.unregister(source)
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    """Until the source's end, which the sink then sees, too."""
+    sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(OSError):
+        while data := source.recv(_CHUNK_BYTES):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

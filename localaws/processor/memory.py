@@ -37,19 +37,12 @@ class CgroupMemory:
     """Makes a cgroup for each process, below `parent`. What the kernel can drop of it, mapped files, it drops first."""
 
     def __init__(self, parent: Path, version: int) -> None:
-        """Raises OSError if no limited cgroup can be made there."""
         self.name = f"the kernel (cgroup v{version})"
-        self._parent, self._version = parent, version
-        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
-            try:
-                limit = self.admit(waiting.pid, 128)
-            finally:
-                waiting.kill()
-        limit.release()
+        self.parent, self._version = parent, version
 
     def admit(self, pid: int, memory_mb: int) -> MemoryLimit:
         """Put the process into its own cgroup, which `release` removes; raises OSError."""
-        group = _Limit(self._parent, self._version, pid)
+        group = _Limit(self.parent, self._version, pid)
         try:
             group.prepare(memory_mb)
             group.add(pid)
@@ -57,6 +50,15 @@ class CgroupMemory:
             group.release()
             raise
         return group
+
+    def attempt(self) -> None:
+        """Raises OSError if no limited cgroup can be made there, or no process put into it."""
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
+            try:
+                limit = self.admit(waiting.pid, 128)
+            finally:
+                waiting.kill()
+        limit.release()
 
 
 class _Limit(Group):
@@ -107,7 +109,9 @@ def find(proc: Path = PROC) -> Memory:
     with contextlib.suppress(OSError):
         for parent, version in candidates("memory", proc):
             with contextlib.suppress(OSError):
-                return CgroupMemory(parent, version)
+                found = CgroupMemory(parent, version)
+                found.attempt()
+                return found
     return WatchedMemory()
 
 
