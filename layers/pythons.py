@@ -42,6 +42,10 @@ class Interpreter:
         """The same as `command`, in a sandbox that shows `read_only`."""
         return (f"{LANG}/{self.path.resolve().relative_to(self._prefix)}",)
 
+    def environment(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """The environment of the command's process, with which the interpreter gets `wanted`."""
+        return dict(wanted)
+
     @property
     def _prefix(self) -> Path:
         return self.path.resolve().parents[1]

@@ -9,8 +9,8 @@ from rich.table import Table
 from layers.build.function import function_contents
 from layers.check import sizes
 from layers.check.compatibility import Problem, find_notes, find_problems
+from layers.check.emulated import prove
 from layers.check.preloaded import library_problems
-from layers.check.proof import prove
 from layers.contents import Contents, open_contents
 from layers.errors import ContentsError
 from layers.targets import Target, target_of

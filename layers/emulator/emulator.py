@@ -38,7 +38,7 @@ class Emulator:
 
     @property
     def interpreter(self) -> "EmulatedInterpreter":
-        """The same Python as one that runs here, in a sandbox too; its processes need `environment`."""
+        """The same Python as one that runs here, in a sandbox too."""
         return EmulatedInterpreter(self.python, PYTHON, self)
 
     @property
@@ -90,6 +90,10 @@ class EmulatedInterpreter(Interpreter):
         """The same as `command`, in a sandbox that shows `read_only`."""
         inside = Emulator(Path(_QEMU_IN_SANDBOX), Path(_IN_SANDBOX))
         return tuple(inside.command([str(inside.python)]))
+
+    def environment(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """The environment of QEMU's process, with which the interpreter gets `wanted`."""
+        return self.emulator.environment(wanted)
 
 
 def find_emulator() -> Emulator | str:
