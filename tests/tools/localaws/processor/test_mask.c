@@ -33,12 +33,12 @@ void every_bit(uint32_t leaf, uint32_t subleaf, uint32_t *regs)
         regs[i] = 0xFFFFFFFF;
 }
 
-static void lay_out(void)
+static void lay_out(const char *bytes)
 {
     long page = sysconf(_SC_PAGESIZE);
     uint8_t *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     instruction = pages + page - 2;
-    memcpy(instruction, "\x0F\xA2\xC3", 3); /* cpuid; ret */
+    memcpy(instruction, bytes, 3);
     mprotect(pages, page, PROT_READ);
     mprotect(pages + page, page, PROT_READ | PROT_EXEC);
 }
@@ -71,7 +71,7 @@ static void plain(int number)
 int main(int count, char **arguments)
 {
     const char *what = count > 1 ? arguments[1] : "";
-    lay_out();
+    lay_out(strcmp(what, "other") == 0 ? "\x90\xA2\xC3" : "\x0F\xA2\xC3"); /* cpuid; ret */
     if (mask_status() != 0)
         return 5;
     if (strcmp(what, "table") == 0) {
@@ -109,8 +109,12 @@ int main(int count, char **arguments)
             return 4;
         print(7, 0);
     }
-    if (strcmp(what, "sent") == 0)
+    if (strcmp(what, "other") == 0)
+        print(7, 0);
+    if (strcmp(what, "sent") == 0) {
         kill(getpid(), SIGSEGV);
+        return 3;
+    }
     if (strcmp(what, "ignored") == 0) {
         signal(SIGSEGV, SIG_IGN);
         kill(getpid(), SIGSEGV);
