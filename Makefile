@@ -82,10 +82,12 @@ tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: tab
 workflow: $(VENV)/.dev ## two models compared by the state machine on this machine's AWS, to a report (ARGS="--fail timeout")
 	$(BIN)/python -W ignore -m benchmarks.workflow $(ARGS)
 
-bench: $(VENV)/.dev ## the README's figures, measured on this machine
-	$(BIN)/python -m benchmarks.inception.latency
+bench: $(VENV)/.dev ## the README's figures, measured on this machine shown as AVX2 (arm64: estimated), in a quarter of an hour
+	$(BIN)/python -m benchmarks.inception.latency --processor all --as-exported --out build/bench/latency.json
+	-$(BIN)/python -m benchmarks.arm64 --out build/bench/arm64.json
 	$(BIN)/python -m benchmarks.inception.on_digits
 	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.batch.folder
 
 lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; ARGS=--upgrade takes the newest versions
 	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt

@@ -16,6 +16,7 @@ from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
 from localaws.host import interpreters, packages
 from localaws.host.environment import CREDENTIALS, without_account
+from localaws.processor import mask, mask_option
 from localaws.run import serve
 
 PORT = 4566
@@ -33,13 +34,17 @@ def up(options: argparse.Namespace) -> int:
     from localaws.cloud.local_aws import LocalAws  # importing moto takes a second, which `--help` should not take
     from localaws.deploy.deployer import Deployer
     from localaws.host.lambda_host import LambdaHost
+    from localaws.host.masking import additions
 
     signal.signal(signal.SIGTERM, _stop)
     python = _python(options.python)
-    with LocalAws(options.port, host=LambdaHost(options.instances, sandbox=options.sandbox)) as cloud:
+    shown = mask.show(options.processor)
+    host = LambdaHost(options.instances, sandbox=options.sandbox, additions=additions(shown))
+    with LocalAws(options.port, host=host) as cloud:
         print(f"AWS        {cloud.url} (moto; nothing leaves this machine)")
         print(f"Functions  Python {python.version} at {python.path}, {cloud.host.max_instances} instances at most")
         print(f"Sandbox    {_sandbox(cloud.host.why_no_sandbox(python))}; memory limited by {cloud.host.memory.name}")
+        print(f"Processor  {shown.heading}")
         print(f"Logs       {cloud.host.folder}/*.log", flush=True)
         deployed = Deployer(cloud, python, stage=options.stage, say=_say).deploy()
         print(f"\nAPI        {deployed.url}")
@@ -154,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     up_parser.add_argument(
         "--no-sandbox", dest="sandbox", action="store_false", help="let functions see and write all that you may"
     )
+    mask_option.add_option(up_parser)
     up_parser.set_defaults(command=up)
 
     invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")

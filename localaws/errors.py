@@ -39,3 +39,15 @@ class HostClosed(LocalAwsError):
 
 class DeployFailed(LocalAwsError):
     """`layers publish` or `chalice deploy` ended with an error, or left no API behind."""
+
+
+class CompilerMissing(LocalAwsError):
+    """No C compiler is installed here, or it refuses a source of this project."""
+
+
+class MaskMissing(LocalAwsError):
+    """CPUID cannot be masked here."""
+
+
+class ProcessorMissing(LocalAwsError):
+    """The processor of this machine has less than the requested features."""

@@ -1,1 +1,1 @@
-"""A function's share of the processor, which its memory size decides, and the limit of that memory."""
+"""A function's share of the processor and its memory, which its memory size decides; what it sees of the processor."""
