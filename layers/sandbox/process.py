@@ -48,11 +48,12 @@ class SandboxedProcess:
                 env={}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
+        self.listening: dict[int, socket.socket] = {}
+        """By port; the caller closes them."""
         try:
             first, sockets = self._receive(len(ports))
             self._first = os.pidfd_open(first)
             self.listening = dict(zip(ports, sockets, strict=True))
-            """By port; the caller closes them."""
             self.pid, _ = self._receive(0)
             """As this process sees it; the leader of its session."""
         except (OSError, EOFError, ValueError) as error:
@@ -74,9 +75,8 @@ class SandboxedProcess:
 
     def kill(self) -> None:
         """End all that runs in the sandbox, and wait for it. Does nothing if it has ended."""
-        with contextlib.suppress(ProcessLookupError), self._lock:
-            if self._status is None:
-                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+        with self._lock:
+            self._end_first()
         self.exit_code()
 
     def exit_code(self) -> int:
@@ -84,6 +84,7 @@ class SandboxedProcess:
         self._bwrap.wait()
         with self._lock:
             if self._status is None:
+                self._end_first()  # if bwrap itself was killed, the sandbox runs still
                 told = b""
                 with contextlib.suppress(ConnectionResetError):  # it was killed before it read its environment
                     told = self._control.recv(64)  # the other end is closed: this never waits
@@ -91,6 +92,11 @@ class SandboxedProcess:
                 self._control.close()
                 os.close(self._first)
         return self._status
+
+    def _end_first(self) -> None:
+        if self._status is None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
 
     def _receive(self, sockets: int) -> tuple[int, list[socket.socket]]:
         """The sender's process id, and the sockets that it sends."""

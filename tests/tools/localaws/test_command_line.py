@@ -159,6 +159,7 @@ def test_up_serves_the_deployed_project_until_it_is_ended(runtime_packages, free
         try:
             lines = read_until(running, "Ctrl-C ends it.")
             url = next(line for line in lines if line.startswith("API")).split()[1]
+            assert sum(line.startswith(("Sandbox    as on Lambda", "Sandbox    none: ")) for line in lines) == 1
             folder = Path(next(line for line in lines if line.startswith("Logs")).split()[1]).parent
             answer = post(f"{url}predict/image?model=digits", (DATA_DIR / "seven.png").read_bytes())
             assert answer["predictions"][0]["label"] == "7"

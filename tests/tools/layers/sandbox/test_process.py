@@ -60,6 +60,10 @@ def wait_until_gone(pid):
         time.sleep(0.02)
 
 
+def parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -127,6 +131,14 @@ def test_killing_ends_everything_at_once_and_again_does_nothing(make):
     assert not Path(f"/proc/{process.pid}").exists()
     process.kill()
     assert process.exit_code() == -signal.SIGKILL
+
+
+def test_it_ends_with_bubblewrap(make):
+    process = make("/bin/sleep", "600")
+    process.start({})
+    os.kill(parent(parent(process.pid)), signal.SIGKILL)
+    assert process.exit_code() == -signal.SIGKILL
+    wait_until_gone(process.pid)
 
 
 def test_one_that_never_started_can_be_killed(make):
