@@ -24,7 +24,7 @@ def compile_library(target: Target, path: Path) -> None:
     )
     if run.returncode or not path.is_file():
         last = (run.stderr.strip().splitlines() or ["no message"])[-1]
-        raise CompilerError(f"{' '.join(command[:4])} cannot compile {SOURCE.name}: {last}")
+        raise CompilerError(f"{' '.join(command[:4])} cannot compile the library {SOURCE.name}: {last}")
 
 
 def _compiler(target: Target) -> list[str]:

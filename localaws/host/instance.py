@@ -99,8 +99,12 @@ class Instance:
         self._started = started = installation.start(self.log, self._temporary)
         process, api = started.process, started.api
         vcpus = vcpus_of(self.function.memory_mb)
-        self._limit = self._memory.admit(process.pid, self.function.memory_mb)
-        self._share = self._processor.admit(process.pid, max(vcpus, INIT_VCPUS))
+        try:
+            self._limit = self._memory.admit(process.pid, self.function.memory_mb)
+            self._share = self._processor.admit(process.pid, max(vcpus, INIT_VCPUS))
+        except OSError:
+            self._end()
+            raise
         process.begin()
         if self._retired:  # another thread did so while there was no process to kill
             process.kill()

@@ -13,7 +13,7 @@ import pytest
 from layers.__main__ import main
 from layers.build.runtime_layer import build_runtime_layer
 from layers.emulator.emulator import Emulator, find_emulator
-from layers.errors import WheelError
+from layers.errors import CompilerError, WheelError
 from layers.targets import Target, local_target, target
 from tests.support.account import empty_account
 from tests.support.bundles import write_bundle
@@ -48,6 +48,8 @@ def build_real(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], P
         if wanted not in built:
             try:
                 built[wanted] = build_runtime_layer(wanted, folder).path
+            except CompilerError as error:
+                pytest.skip(str(error))
             except WheelError as error:
                 if "cannot be reached" in str(error):
                     pytest.skip(str(error))

@@ -10,6 +10,8 @@ import pytest
 
 from layers.emulator import root
 from layers.emulator.emulator import Emulator, find_emulator
+from layers.sandbox.bubblewrap import command, why_not
+from layers.sandbox.view import View
 
 Tools = Callable[..., None]
 APT = """#!/bin/sh
@@ -36,13 +38,27 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     return only
 
 
-def test_a_command_names_processor_root_and_what_is_loaded_first() -> None:
+def test_a_command_names_root_processor_and_plugin() -> None:
     found = Emulator(Path("/usr/bin/qemu-aarch64"), Path("/root"))
-    command = found.command([str(found.python), "-I"], preload="/opt/lib/a.so", plugin=Path("/tmp/count.so"))
-    assert command == [
+    assert found.command([str(found.python), "-I"], plugin="/tmp/count.so,out=a") == [
         *("/usr/bin/qemu-aarch64", "-L", "/root", "-cpu", "neoverse-n1"),
-        *("-plugin", "/tmp/count.so", "-E", "LD_PRELOAD=/opt/lib/a.so", "/root/usr/bin/python3.13", "-I"),
+        *("-plugin", "/tmp/count.so,out=a", "/root/usr/bin/python3.13", "-I"),
     ]
+
+
+@pytest.mark.parametrize("confined", [False, True])
+def test_the_program_gets_its_environment_and_this_machines_linker_does_not(arm64: Emulator, confined: bool) -> None:
+    wanted = {"LD_PRELOAD": "/absent.so", "EVENT": '{"a": 1, "b": 2}', "LC_ALL": "C.UTF-8"}
+    python, code = arm64.interpreter, "import os; print(sorted((k, v) for k, v in os.environ.items() if k != 'PWD'))"
+    if confined and (reason := why_not(python)):
+        pytest.skip(reason)
+    program = [*(python.sandboxed_command if confined else python.command), "-I", "-S", "-c", code]
+    ran = subprocess.run(
+        command(View(python.read_only), program) if confined else program,
+        env=python.environment(wanted), capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.stdout == f"{sorted(wanted.items())}\n"
+    assert ran.stderr.count("/absent.so") == 1  # the program's linker looked for it, and nobody else
 
 
 def test_an_arm64_python_sees_a_neoverse_n1(arm64: Emulator) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from localaws.host.function import Archive
-from localaws.host.launch import Additions
 from localaws.host.lambda_host import LambdaHost
+from localaws.host.launch import Additions
 from localaws.processor.memory import WatchedMemory
 from tests.support.toys import error_of, run, toy, zip_of
 
