@@ -36,9 +36,9 @@ def up(options: argparse.Namespace) -> int:
     from localaws.host.lambda_host import LambdaHost
     from localaws.host.masking import additions
 
+    shown = mask.show(options.processor)
     signal.signal(signal.SIGTERM, _stop)
     python = _python(options.python)
-    shown = mask.show(options.processor)
     host = LambdaHost(options.instances, sandbox=options.sandbox, additions=additions(shown))
     with LocalAws(options.port, host=host) as cloud:
         print(f"AWS        {cloud.url} (moto; nothing leaves this machine)")

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("infer.py")
 WITHOUT_SYS = ("bwrap", "--dev-bind", "/", "/", "--tmpfs", "/sys", "--")
 """Runs a command as Lambda's arm64 does: nothing is mounted at /sys."""
 _AT_ONCE = 2
-_LIMIT_S = 600
+_LIMIT_S = 1800
 
 
 class Counts(NamedTuple):

@@ -33,12 +33,12 @@ class Start(NamedTuple):
     command: list[str]
     environment: dict[str, str]
     read_from: tuple[Path, ...] = ()
-    """Folders to drop from the disk cache before each start."""
+    """Folders and files to drop from the disk cache before each start."""
 
     def files(self) -> Iterator[Path]:
-        """The files of these folders."""
-        for folder in self.read_from:
-            yield from (path for path in folder.rglob("*") if path.is_file())
+        """All of them as files."""
+        for place in self.read_from:
+            yield from (path for path in (place, *place.rglob("*")) if path.is_file())
 
 
 def prepare(folder: Path, other: Path | None) -> dict[str, Start]:
@@ -57,7 +57,7 @@ def prepare(folder: Path, other: Path | None) -> dict[str, Start]:
         command = [sys.executable, "-I", "-S", "-B", script, str(task), str(opt), str(event)]
         cached[name] = Start(command, {**CLEAN, **AS_DEPLOYED})
         if bytecode:
-            read_from = (root, bundles, STANDARD_LIBRARY, Path(sys.executable).resolve().parent)
+            read_from = (root, bundles, STANDARD_LIBRARY, Path(sys.executable).resolve())
             dropped[name + NOT_CACHED] = Start(command, {**CLEAN, **AS_DEPLOYED}, read_from)
     return {**cached, **dropped, KERAS: Start(keras_command(folder, picture), CLEAN)}
 
