@@ -9,7 +9,7 @@ PORT ?= 8000
 AWS_PORT ?= 4566
 SOURCE ?= inception_v3
 TARGET ?= 3.13
-ARCH ?= x86_64
+ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
 ARGS ?=
@@ -56,7 +56,7 @@ digits: $(VENV)/.convert ## train the embedded default anew
 
 convert-env: $(VENV)/.convert ## install what `python -m convert` needs (TensorFlow among it)
 
-layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.13) and ARCH (x86_64 or arm64)
+layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.13) and ARCH (default arm64, or x86_64)
 	$(BIN)/python -m layers build $(FOR_TARGET)
 
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package

@@ -10,7 +10,6 @@
  * what there is, and answers only if one of these two files cannot be opened for reading.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -56,11 +55,8 @@ int open(const char *path, int flags, ...) {
     va_end(rest);
   }
   int file = openat(AT_FDCWD, path, flags, mode);
-  if (file >= 0 || (flags & O_ACCMODE) != O_RDONLY || !is_list(path)) return file;
-  int reason = errno;
-  file = list_of_processors(flags);
-  if (file < 0) errno = reason;
-  return file;
+  int answered_here = file < 0 && (flags & O_ACCMODE) == O_RDONLY && is_list(path);
+  return answered_here ? list_of_processors(flags) : file;
 }
 
 /* The same where a file's offset has 64 bits anyway, as on arm64 and x86_64. */

@@ -73,7 +73,7 @@ def test_a_wheel_that_lies_about_glibc_fails_on_python_311(compile_object: Compi
     wheel = write_wheel(tmp_path, "cp311-cp311-manylinux2014_x86_64")
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("tiny/engine.so", engine)
-    outcome = run("check", "--python", "3.11", wheel)
+    outcome = run("check", "--python", "3.11", "--arch", "x86_64", wheel)
     assert outcome.code == 1
     [line] = outcome.err.splitlines()
     assert line.startswith("problem: tiny/engine.so: needs exp@GLIBC_2.29, log@GLIBC_2.29 from libm.so.6; ")

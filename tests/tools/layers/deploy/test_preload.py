@@ -18,6 +18,7 @@ from tests.tools.layers.conftest import ARM64, X86_64, Outcome
 LIBRARY, MINE = "/opt/lib/libcpulist.so", "/opt/lib/libjemalloc.so"
 FUNCTIONS = (None, "api_handler", "worker", "lister", "plan", "classify", "report")
 Edit = Callable[[dict[str, Any]], None]
+Stages = Callable[[], dict[str, dict[str, Any]]]
 
 
 def loaded(project: Path, stage: str = "dev") -> dict[str | None, str | None]:
@@ -28,11 +29,12 @@ def loaded(project: Path, stage: str = "dev") -> dict[str | None, str | None]:
     return {name: found.get("LD_PRELOAD") for name, found in variables.items()}
 
 
-def edit(project: Path, change: Edit) -> str:
+def edit(project: Path, change: Edit) -> dict[str, Any]:
     config = json.loads((project / CONFIG).read_text())
     change(config)
     (project / CONFIG).write_text(json.dumps(config))
-    return (project / CONFIG).read_text()
+    edited: dict[str, Any] = config
+    return edited
 
 
 def test_every_function_of_an_arm64_stage_loads_the_library(project: Path) -> None:
@@ -63,9 +65,10 @@ def test_a_stage_that_goes_back_is_as_it_was(project: Path) -> None:
     ],
     ids=["all stages", "the stage", "a stage without variables", "a stage without functions", "one function"],
 )
-def test_what_the_user_loads_is_kept_there_and_back(project: Path, change: Edit) -> None:
-    edit(project, change)
+def test_what_the_user_loads_is_kept_there_and_back(project: Path, stages: Stages, change: Edit) -> None:
+    edited = edit(project, change)["stages"]["dev"]
     write_layers(project, "dev", ["arn"], "x86_64")
+    assert stages()["dev"] == {**edited, "layers": ["arn"], "lambda_architecture": "x86_64"}
     before, own = json.loads((project / CONFIG).read_text()), loaded(project)
     write_layers(project, "dev", ["arn"], "arm64")
     assert loaded(project) == {name: f"{mine}:{LIBRARY}" if mine else LIBRARY for name, mine in own.items()}
