@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from layers.pythons import Interpreter
+from layers.targets import target
 from localaws.errors import PackagesMissing
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
@@ -41,7 +42,7 @@ def _cache_folder() -> Path:
 
 def _key(interpreter: Interpreter, requirements: Path) -> str:
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    return f"{interpreter.runtime}-{platform.system().lower()}-{platform.machine()}-{digest}"
+    return f"{interpreter.runtime}-{platform.system().lower()}-{interpreter.machine}-{digest}"
 
 
 def _run_installer(interpreter: Interpreter, requirements: Path, target: Path) -> None:
@@ -54,10 +55,23 @@ def _run_installer(interpreter: Interpreter, requirements: Path, target: Path) -
 
 
 def _installer(interpreter: Interpreter) -> list[str]:
-    """Our own pip can install for another Python; for an environment that uv made without pip, uv does."""
+    """Our own pip can install for another Python; for an environment that uv made without pip, uv does.
+
+    Neither asks a Python for another processor anything: both are given its platform.
+    """
+    emulated = interpreter.machine != platform.machine()
+    wanted = target(interpreter.version, interpreter.machine) if emulated else None
     if importlib.util.find_spec("pip"):
-        own_pip = [sys.executable, "-m", "pip", "--python", str(interpreter.path)]
-        return [*own_pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        install = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        if wanted is not None:
+            return [sys.executable, "-m", "pip", *install, "--no-compile", "--only-binary=:all:", *wanted.pip_options]
+        return [sys.executable, "-m", "pip", "--python", str(interpreter.path), *install]
     if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--quiet", "--python", str(interpreter.path)]
+        install = [uv, "pip", "install", "--quiet"]
+        if wanted is not None:
+            glibc = "_".join(map(str, wanted.system.newest["GLIBC"]))
+            platform_name = f"{interpreter.machine}-manylinux_{glibc}"
+            foreign = ["--python-platform", platform_name, "--python-version", interpreter.version]
+            return [*install, "--only-binary=:all:", *foreign]
+        return [*install, "--python", str(interpreter.path)]
     raise PackagesMissing("Lambda's runtime client cannot be installed without pip or uv: install one of them")

@@ -63,7 +63,9 @@ def test_the_machines_own_compiler_does_for_its_own_processor(no_zig: Path, tmp_
 
 def test_a_compiler_that_fails_is_quoted(no_zig: Path, tmp_path: Path) -> None:
     write_compiler(no_zig / "aarch64-linux-gnu-gcc", "echo 'no such header' >&2; exit 1")
-    with pytest.raises(CompilerError, match=r"aarch64-linux-gnu-gcc cannot compile the library cpulist\.c: no such header"):
+    with pytest.raises(
+        CompilerError, match=r"aarch64-linux-gnu-gcc cannot compile the library cpulist\.c: no such header"
+    ):
         compile_library(ARM64, tmp_path / "libcpulist.so")
 
 
