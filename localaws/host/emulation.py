@@ -15,7 +15,7 @@ ARCHITECTURES = tuple(
 )
 """Those whose functions run here, this machine's first."""
 SLOWDOWN = 20
-"""What every time limit of an emulated function is multiplied by: its code takes about that much longer."""
+"""What every time limit of an emulated function is multiplied by: one start takes some 12 s, and Lambda allows 10 s."""
 HEADING = f"{PROCESSOR}, emulated by QEMU: no time is Lambda's, and every time limit is {SLOWDOWN} times Lambda's"
 
 

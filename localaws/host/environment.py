@@ -1,6 +1,7 @@
 """The environment of a function's process: what Lambda sets, then what the function's configuration sets."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def _configured(environment: Mapping[str, str], opt: Path) -> dict[str, str]:
     """Without Lambda's own variables: Lambda refuses a configuration that sets them."""
     kept = {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "_HANDLER")}
     if preload := kept.get(_PRELOAD):
-        kept[_PRELOAD] = preload.replace(f"{OPT}/", f"{opt}/")
+        kept[_PRELOAD] = re.sub(rf"(^|[: ]){OPT}/", rf"\g<1>{opt}/", preload)
     return kept
 
 

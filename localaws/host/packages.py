@@ -55,23 +55,28 @@ def _run_installer(interpreter: Interpreter, requirements: Path, target: Path) -
 
 
 def _installer(interpreter: Interpreter) -> list[str]:
-    """Our own pip can install for another Python; for an environment that uv made without pip, uv does.
-
-    Neither asks a Python for another processor anything: both are given its platform.
-    """
-    emulated = interpreter.machine != platform.machine()
-    wanted = target(interpreter.version, interpreter.machine) if emulated else None
+    """Our own pip can install for another Python; for an environment that uv made without pip, uv does."""
     if importlib.util.find_spec("pip"):
-        install = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
-        if wanted is not None:
-            return [sys.executable, "-m", "pip", *install, "--no-compile", "--only-binary=:all:", *wanted.pip_options]
-        return [sys.executable, "-m", "pip", "--python", str(interpreter.path), *install]
+        return [sys.executable, "-m", "pip", *_of_pip(interpreter)]
     if uv := shutil.which("uv"):
-        install = [uv, "pip", "install", "--quiet"]
-        if wanted is not None:
-            glibc = "_".join(map(str, wanted.system.newest["GLIBC"]))
-            platform_name = f"{interpreter.machine}-manylinux_{glibc}"
-            foreign = ["--python-platform", platform_name, "--python-version", interpreter.version]
-            return [*install, "--only-binary=:all:", *foreign]
-        return [*install, "--python", str(interpreter.path)]
+        return [uv, "pip", "install", "--quiet", *_of_uv(interpreter)]
     raise PackagesMissing("Lambda's runtime client cannot be installed without pip or uv: install one of them")
+
+
+def _of_pip(interpreter: Interpreter) -> list[str]:
+    """Pip's command and options. It cannot start a Python for another processor, and takes its platform instead."""
+    install = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    if interpreter.machine == platform.machine():
+        return ["--python", str(interpreter.path), *install]
+    wanted = target(interpreter.version, interpreter.machine)
+    return [*install, "--no-compile", "--only-binary=:all:", *wanted.pip_options]
+
+
+def _of_uv(interpreter: Interpreter) -> list[str]:
+    """The same as uv has it."""
+    if interpreter.machine == platform.machine():
+        return ["--python", str(interpreter.path)]
+    wanted = target(interpreter.version, interpreter.machine)
+    glibc = "_".join(map(str, wanted.system.newest["GLIBC"]))
+    of_uv = ["--python-platform", f"{interpreter.machine}-manylinux_{glibc}", "--python-version", wanted.python]
+    return ["--only-binary=:all:", *of_uv]

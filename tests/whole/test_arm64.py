@@ -80,7 +80,7 @@ def event(method: str, path: str, body: bytes | None) -> dict[str, Any]:
     return {
         "path": path,
         "httpMethod": method,
-        "headers": {"Content-Type": "image/png"},
+        "headers": {"Content-Type": "image/png"} if body else {},
         "multiValueQueryStringParameters": {"top_k": ["10"]} if body else None,
         "pathParameters": None,
         "stageVariables": None,
