@@ -1,0 +1,145 @@
+"""Hostile input through the real function: files, requests, bombs, mutants, threads, little memory.
+
+    python -m benchmarks.hostile [FOLDER ...] [--only PART ...] [--long] [--mutations N] [--seed N] [--packaged]
+
+FOLDER: every file below it is a picture; without one, `hostile` and `odd_pictures` of SLIMCEPTION_TEST_DATA, or
+pictures that the tool draws. MODEL_DIR names other bundles. Exit code 1 if a promise is broken. Times are printed,
+and promised with --long only: run that on a quiet machine.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.hostile import blast, costs, folder, fuzz, packaged, promises, soak, tables
+from benchmarks.hostile.by_hand import sent_by_hand
+from benchmarks.hostile.processes import FUNCTION, PLAIN, Child
+from benchmarks.hostile.promises import Promise
+from benchmarks.hostile.samples import write_samples
+from benchmarks.machine import processor
+from convert.arguments import count
+
+PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak")
+LONG_MUTATIONS, MUTATIONS = 3_000_000, 20_000
+LONG_SOAK, SOAK = 20_000, 500
+EVERY = 8
+"""Of the bombs, each so-manieth is sent, unless --long is given."""
+OTHERS = 20
+"""One mutant of a request, and one of a bundle, for so many of pictures."""
+
+
+class Run(NamedTuple):
+    """What a part needs."""
+
+    files: list[Path]
+    function: Callable[[], Child]
+    processes: int
+    options: argparse.Namespace
+
+
+def of_files(run: Run) -> list[Promise]:
+    """Every file by every way in."""
+    outcomes = folder.answer_files(run.files, run.function, lambda: Child(PLAIN), run.processes)
+    tables.folder(outcomes)
+    return promises.of_folder(outcomes, timed=run.options.long)
+
+
+def of_requests(run: Run) -> list[Promise]:
+    """The requests made by hand."""
+    with run.function() as child:
+        total, wrong = sent_by_hand(child)
+    tables.lines(wrong)
+    return [Promise("requests made by hand get their statuses", f"{len(wrong)} of {total} wrong", not wrong)]
+
+
+def of_bombs(run: Run) -> list[Promise]:
+    """The bombs, alone and many at once."""
+    blasts = blast.blast(run.function, run.processes, 1 if run.options.long else EVERY)
+    tables.bombs(blasts)
+    return blast.of_bombs(blasts, timed=run.options.long)
+
+
+def of_mutants(run: Run) -> list[Promise]:
+    """Mutants of pictures, requests and bundles; always in-process."""
+    total = run.options.mutations or (LONG_MUTATIONS if run.options.long else MUTATIONS)
+    found = []
+    for kind, mutants in (("pictures", total), ("requests", total // OTHERS), ("cards", total // OTHERS)):
+        fuzzed = fuzz.fuzz(kind, run.files, run.options.seed, mutants, run.processes, tables.CONSOLE.print)
+        tables.fuzzed(fuzzed)
+        text = f"mutants of {kind} are handled"
+        found.append(Promise(text, f"{len(fuzzed.findings)} of {mutants:,} are not", not fuzzed.findings))
+    return found
+
+
+def of_soak(run: Run) -> list[Promise]:
+    """One process for many requests, threads, little memory."""
+    with run.function() as child:
+        found = soak.soak(run.files, child, LONG_SOAK if run.options.long else SOAK)
+    few = run.files[:: max(1, len(run.files) // soak.FEW)]
+    with run.function() as child:
+        found += soak.in_threads(few, child)
+    starved = soak.starve(few, lambda headroom_mb: Child(FUNCTION, headroom_mb=headroom_mb))
+    tables.starved(starved)
+    return found + soak.of_starved(starved)
+
+
+def of_costs(run: Run) -> list[Promise]:
+    """Nanoseconds a pixel and pass, beside the constants of the budget."""
+    with run.function() as child:
+        tables.table(*costs.measured(child))
+    return []
+
+
+DO: dict[str, Callable[[Run], list[Promise]]] = {
+    "files": of_files,
+    "requests": of_requests,
+    "bombs": of_bombs,
+    "costs": of_costs,
+    "mutants": of_mutants,
+    "soak": of_soak,
+}
+
+
+def folders_of_data() -> list[Path]:
+    """The tests' data, if there are any."""
+    data = os.environ.get("SLIMCEPTION_TEST_DATA")
+    return [path for name in ("hostile", "odd_pictures") if data and (path := Path(data, name)).is_dir()]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    found = argparse.ArgumentParser(
+        prog="python -m benchmarks.hostile", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    found.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    found.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated (default: all)")
+    found.add_argument("--long", action="store_true", help="all bombs, 3 million mutants; times are promised, too")
+    found.add_argument("--mutations", type=count, metavar="N", help=f"mutants of pictures (default {MUTATIONS:,})")
+    found.add_argument("--seed", type=int, default=1, metavar="N", help="of the mutants (default %(default)s)")
+    found.add_argument("--processes", type=count, default=2, metavar="N", help="at once (default %(default)s)")
+    found.add_argument("--packaged", action="store_true", help="ask the function's zip and its layer, unpacked")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the parts; print their tables and the verdict."""
+    options = parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
+        folders = options.folders or folders_of_data()
+        files = folder.files_in(folders) if folders else write_samples(Path(scratch))
+        where = ", ".join(map(str, folders)) or "drawn by this tool"
+        tables.CONSOLE.print(f"{len(files)} files ({where}), seed {options.seed}, {processor()}")
+        with tempfile.TemporaryDirectory(prefix="slimception-") as unpacked:
+            command = packaged.lay_out(Path(unpacked)) if options.packaged else FUNCTION
+            run = Run(files, lambda: Child(command), options.processes, options)
+            found = [promise for part in options.only or PARTS for promise in DO[part](run)]
+    tables.promises(found)
+    return 0 if all(promise.kept for promise in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
