@@ -21,6 +21,7 @@ from benchmarks.hostile.processes import FUNCTION, PLAIN, Child
 from benchmarks.hostile.promises import Promise
 from benchmarks.hostile.samples import write_samples
 from benchmarks.machine import processor
+from chalicelib.inference import limits
 from convert.arguments import count
 
 PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak")
@@ -35,6 +36,7 @@ OTHERS = 20
 class Run(NamedTuple):
     """What a part needs."""
 
+    folders: list[Path]
     files: list[Path]
     function: Callable[[], Child]
     processes: int
@@ -43,7 +45,7 @@ class Run(NamedTuple):
 
 def of_files(run: Run) -> list[Promise]:
     """Every file by every way in."""
-    outcomes = folder.answer_files(run.files, run.function, lambda: Child(PLAIN), run.processes)
+    outcomes = folder.answer_files(run.folders, run.function, lambda: Child(PLAIN), run.processes)
     tables.folder(outcomes)
     return promises.of_folder(outcomes, timed=run.options.long)
 
@@ -90,8 +92,14 @@ def of_soak(run: Run) -> list[Promise]:
 def of_costs(run: Run) -> list[Promise]:
     """Nanoseconds a pixel and pass, beside the constants of the budget."""
     with run.function() as child:
-        tables.table(*costs.measured(child))
-    return []
+        found = costs.measured(child)
+    tables.costs(found)
+    missing = set(limits.COSTS) - {cost.variant for cost in found} - set(costs.NOT_MADE)
+    low = [cost for cost in found if cost.constant_ns < cost.measured_ns]
+    return [
+        Promise("every variant's constants are measured", ", ".join(sorted(missing)) or "all", not missing),
+        *([Promise("and none is too small", f"{len(low)} are", not low)] if run.options.long else []),
+    ]
 
 
 DO: dict[str, Callable[[Run], list[Promise]]] = {
@@ -130,12 +138,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         folders = options.folders or folders_of_data()
-        files = folder.files_in(folders) if folders else write_samples(Path(scratch))
         where = ", ".join(map(str, folders)) or "drawn by this tool"
+        if not folders:
+            folders = [write_samples(Path(scratch, "drawn"))]
+        files = folder.files_in(folders)
         tables.CONSOLE.print(f"{len(files)} files ({where}), seed {options.seed}, {processor()}")
         with tempfile.TemporaryDirectory(prefix="slimception-") as unpacked:
             command = packaged.lay_out(Path(unpacked)) if options.packaged else FUNCTION
-            run = Run(files, lambda: Child(command), options.processes, options)
+            run = Run(folders, files, lambda: Child(command), options.processes, options)
             found = [promise for part in options.only or PARTS for promise in DO[part](run)]
     tables.promises(found)
     return 0 if all(promise.kept for promise in found) else 1

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from chalicelib.inference.containers.jpeg import MAX_SCANS
+
 from benchmarks.hostile.bombs import bmp, gif, jpeg, png, webp
 from benchmarks.hostile.bombs.bomb import API_BYTES, STORED_BYTES, Bomb
 from benchmarks.hostile.folder import Reply, ask
 from benchmarks.hostile.processes import Child, in_turn
 from benchmarks.hostile.promises import BOMB_S, WORST_MB, Promise
 from chalicelib.api.contract import MAX_INSTANCES
-from chalicelib.inference import images
-from chalicelib.inference.formats import FORMATS
+from chalicelib.inference import limits
 
 REQUEST_BYTES = 6 * 2**20 - 1_000
 """What an invocation of Lambda may hold, less what is around the pictures."""
@@ -38,13 +39,12 @@ class Blast(NamedTuple):
 
 def all_bombs() -> Iterator[tuple[str, Bomb]]:
     """Format and bomb, at the limits that the served code has now."""
-    side = images.MAX_SIDE_PX
-    area = {name: images.MAX_AREA_PX[name] for name in FORMATS}
-    progressive = images.MAX_AREA_PX[images.PROGRESSIVE_JPEG]
+    side = limits.MAX_SIDE_PX
+    area = {name: cost.max_area_px for name, cost in limits.COSTS.items()}
     found: dict[str, Iterator[Bomb]] = {
-        "JPEG": jpeg.bombs(area["JPEG"], progressive, side, images.MAX_JPEG_SCANS),
+        "JPEG": jpeg.bombs(area["JPEG"], area["progressive JPEG"], side, MAX_SCANS),
         "PNG": png.bombs(area["PNG"], side),
-        "WEBP": webp.bombs(area["WEBP"], side),
+        "WEBP": webp.bombs(area["WebP"], side),
         "GIF": gif.bombs(area["GIF"], side),
         "BMP": bmp.bombs(area["BMP"], side),
     }

@@ -28,6 +28,8 @@ class Reply(NamedTuple):
 class Outcome(NamedTuple):
     """One file, as Pillow and as the function see it."""
 
+    folder: Path
+    """One of those that were named."""
     name: str
     image_format: str
     plain: str
@@ -70,9 +72,10 @@ def judged(child: Child, file: Path) -> tuple[str, str, str]:
 
 
 def answer_files(
-    files: list[Path], function: Callable[[], Child], plain: Callable[[], Child], processes: int
+    folders: list[Path], function: Callable[[], Child], plain: Callable[[], Child], processes: int
 ) -> list[Outcome]:
-    """The outcome of each file, in order."""
+    """The outcome of each file below the folders, in order."""
+    files = files_in(folders)
     opinions = in_turn(files, plain, judged, processes)
 
     def all_routes(child: Child, file: Path) -> dict[str, Reply]:
@@ -80,7 +83,10 @@ def answer_files(
         return {route: ask(child, {"file": str(file), "route": route}) for route in routes}
 
     replies = in_turn(files, function, all_routes, processes)
-    return [Outcome(file.name, *opinion, reply) for file, opinion, reply in zip(files, opinions, replies, strict=True)]
+    return [
+        Outcome(next(folder for folder in folders if folder in file.parents), file.name, *opinion, reply)
+        for file, opinion, reply in zip(files, opinions, replies, strict=True)
+    ]
 
 
 def files_in(folders: list[Path]) -> list[Path]:

@@ -27,7 +27,7 @@ class Subject(Protocol):
     def make(self, seed: int, number: int) -> bytes:
         """The mutant with this number."""
 
-    def try_out(self, mutant: bytes, number: int) -> bool:
+    def try_out(self, mutant: bytes, number: int, /) -> bool:
         """Whether it was accepted."""
 
 

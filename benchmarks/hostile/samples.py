@@ -55,10 +55,11 @@ def samples() -> dict[str, bytes]:
     return found
 
 
-def write_samples(folder: Path) -> list[Path]:
-    """The samples whole, and each cut at two places; returns the files."""
+def write_samples(folder: Path) -> Path:
+    """The samples whole, and each cut at two places; returns the folder."""
+    folder.mkdir()
     for name, data in samples().items():
         (folder / name).write_bytes(data)
         for share in (3, 8):
             (folder / f"cut_{share}_{name}").write_bytes(data[: len(data) * share // 9])
-    return sorted(folder.iterdir())
+    return folder

@@ -12,13 +12,15 @@ import app
 from benchmarks.hostile.mutations import mutant
 from benchmarks.hostile.mutator import Fault, Subject
 from benchmarks.hostile.requests import REQUESTS, raw
+from chalicelib import runtime
 from chalicelib.api.views import Api
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import ClientError, ModelError
 from chalicelib.inference.card import InputSpec
-from chalicelib.inference.images import decode, to_pixels
+from chalicelib.inference.images import pixels_of
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, load_bundle
 from chalicelib.inference.store import ModelStore
+from chalicelib.telemetry import Spans
 
 HANDLED_EVERY = 100
 """Each so-manieth picture goes through the handler, too, and each so-manieth bundle through all routes (of those that
@@ -62,7 +64,7 @@ class Pictures:
     def try_out(self, mutant: bytes, number: int) -> bool:
         """Decode it; every hundredth is a request as well, which must agree."""
         try:
-            pixels = to_pixels(decode(mutant, SPEC), SPEC)
+            pixels = pixels_of(mutant, SPEC, Spans())
         except ClientError:
             accepted = False
         else:
@@ -124,7 +126,7 @@ class Requests:
         made = "".join(chr(rng.choice((rng.randrange(128), rng.randrange(0xD800)))) for _ in range(rng.randrange(9)))
         return rng.choice((*words, made, "x" * 5_000))
 
-    def try_out(self, mutant: bytes, number: int) -> bool:
+    def try_out(self, mutant: bytes, _: int) -> bool:
         """Send it. What is left out to make it smaller must leave an event."""
         try:
             event = json.loads(mutant)
@@ -207,7 +209,7 @@ class Cards:
         return accepted
 
     def _ask_all(self) -> None:
-        app.runtime.api = Api(self._settings, ModelStore(self._settings))
+        runtime.api = Api(self._settings, ModelStore(self._settings))
         for sent in REQUESTS:
             if sent.name in ("GET /models, plain", "GET /openapi.json, plain", "GET /health, plain", "PNG, plain"):
                 status = answer(sent.event)["statusCode"]

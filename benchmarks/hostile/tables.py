@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.hostile.blast import Blast, largest, slowest, unhandled
+from benchmarks.hostile.costs import Cost
 from benchmarks.hostile.folder import Outcome
 from benchmarks.hostile.fuzz import MOST_SHOWN, Fuzzed
 from benchmarks.hostile.promises import Promise, decodable, percentile, refused, wrongly_accepted
@@ -93,6 +94,15 @@ def fuzzed(found: Fuzzed) -> None:
     kinds = Counter(finding.fault.partition(":")[0] for finding in found.findings)
     lines([f"{count} x {fault}" for fault, count in kinds.most_common(MOST_SHOWN)])
     lines([finding.shown() for finding in found.findings], MOST_SHOWN)
+
+
+def costs(found: list[Cost]) -> None:
+    """The budget's constants; a ratio below 1 is a constant that is too small."""
+    table(
+        "Costs of slow pictures, ns (with inference by the default model)",
+        ("variant", "for each", "measured", "estimate", "estimate / measured"),
+        [cost.row() for cost in found],
+    )
 
 
 def starved(found: list[Starved]) -> None:

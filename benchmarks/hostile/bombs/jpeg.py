@@ -132,8 +132,7 @@ def bombs(area_px: int, progressive_area_px: int, longest_px: int, scans: int) -
     for what, (width, height) in sides(area_px, longest_px).items():
         over = what.startswith("over")
         for sampling, color in ((GREY, "grey"), (COLOR, "colour"), (CMYK, "CMYK"), (HALVED, "4:2:0")):
-            make = partial(sequential, BASELINE, width, height, sampling)
-            yield Bomb(f"baseline, {color}, {what}", make, over=over)
+            yield Bomb(f"baseline, {color}, {what}", partial(sequential, BASELINE, width, height, sampling), over=over)
         yield Bomb(f"baseline, empty scan, {what}", partial(_empty, BASELINE, width, height), over=over)
         yield Bomb(f"arithmetic, {what}", partial(_empty, ARITHMETIC, width, height), over=over)
         yield Bomb(f"restarts, {what}", partial(restarting, width, height), over=over)
@@ -150,8 +149,7 @@ def bombs(area_px: int, progressive_area_px: int, longest_px: int, scans: int) -
         yield Bomb(f"{name} before the scan", partial(stuffed, part, before_frame=False), grows=True)
         yield Bomb(f"{name} behind the end", partial(trailed, part), grows=True)
     for bits, kind in ((12, BASELINE), (12, EXTENDED), (8, LOSSLESS), (16, LOSSLESS)):
-        make = partial(sequential, kind, 3_000, 3_000, COLOR, bits=bits)
-        yield Bomb(f"{NAMES[kind]} of {bits} bits", make)
+        yield Bomb(f"{NAMES[kind]} of {bits} bits", partial(sequential, kind, 3_000, 3_000, COLOR, bits=bits))
     yield Bomb("sampling 4x1", partial(sequential, BASELINE, longest_px, 2_000, QUARTERED))
 
 
