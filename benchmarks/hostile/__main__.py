@@ -28,7 +28,7 @@ PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak")
 LONG_MUTATIONS, MUTATIONS = 3_000_000, 20_000
 LONG_SOAK, SOAK = 20_000, 500
 EVERY = 8
-"""Of the bombs, each so-manieth is sent, unless --long is given."""
+"""Each so-manieth bomb is sent, unless --long is given."""
 OTHERS = 20
 """One mutant of a request, and one of a bundle, for so many of pictures."""
 
@@ -60,7 +60,7 @@ def of_requests(run: Run) -> list[Promise]:
 
 def of_bombs(run: Run) -> list[Promise]:
     """The bombs, alone and many at once."""
-    blasts = blast.blast(run.function, run.processes, 1 if run.options.long else EVERY)
+    blasts = blast.blast(run.function, run.processes, 1 if run.options.long else run.options.every)
     tables.bombs(blasts)
     return blast.of_bombs(blasts, timed=run.options.long)
 
@@ -127,6 +127,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated (default: all)")
     found.add_argument("--long", action="store_true", help="all bombs, 3 million mutants; times are promised, too")
     found.add_argument("--mutations", type=count, metavar="N", help=f"mutants of pictures (default {MUTATIONS:,})")
+    found.add_argument(
+        "--every", type=count, default=EVERY, metavar="N", help="send each Nth bomb (default %(default)s)"
+    )
     found.add_argument("--seed", type=int, default=1, metavar="N", help="of the mutants (default %(default)s)")
     found.add_argument("--processes", type=count, default=2, metavar="N", help="at once (default %(default)s)")
     found.add_argument("--packaged", action="store_true", help="ask the function's zip and its layer, unpacked")

@@ -5,8 +5,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFile
 
+ImageFile.MAXBLOCK = 1 << 25  # or noise does not fit into the buffer of the JPEG encoder
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "JPEG": [{}, {"progressive": True}, {"subsampling": 0, "quality": 30}, {"restart_marker_blocks": 1}],
     "PNG": [{}, {"optimize": True}, {"compress_level": 0}],
