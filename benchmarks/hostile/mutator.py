@@ -16,23 +16,12 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from benchmarks.hostile import subjects
+from benchmarks.hostile.subject import Fault, Subject
 
 SLOW_S = 3.0
-
-
-class Subject(Protocol):
-    """What is tried. Both raise only for a fault of the code under test."""
-
-    def make(self, seed: int, number: int) -> bytes:
-        """The mutant with this number."""
-
-    def try_out(self, mutant: bytes, number: int, /) -> bool:
-        """Whether it was accepted."""
-
-
-class Fault(Exception):
-    """An answer that should not be."""
 
 
 def place_of(error: BaseException) -> str:
@@ -90,8 +79,6 @@ def main(kind: str, progress_file: str, *seed_files: str) -> None:
     """Answer lines until the end of the input."""
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    from benchmarks.hostile import subjects
-
     seeds = [Path(file).read_bytes() for file in seed_files]
     with (
         open(progress_file, "r+b") as file,

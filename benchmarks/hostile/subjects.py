@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import app
 from benchmarks.hostile.mutations import mutant
-from benchmarks.hostile.mutator import Fault, Subject
 from benchmarks.hostile.requests import REQUESTS, raw
+from benchmarks.hostile.subject import Fault, Subject
 from chalicelib import runtime
 from chalicelib.api.views import Api
 from chalicelib.config import EMBEDDED_MODELS, Settings

@@ -3,6 +3,7 @@
 Every Huffman table here has one or two symbols, so that a block of zeros is one or two bits.
 """
 
+import random
 import struct
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -80,6 +81,32 @@ def several(kind: int, width: int, height: int, sampling: tuple[int, ...], scans
     return head + b"".join(islice(cycle(rest), count)) + EOI
 
 
+def separate(kind: int, width: int, height: int, sampling: tuple[int, ...], _: int = 0) -> bytes:
+    """A file that is not progressive, with a scan for each component."""
+    blocks = -(-width // 8) * -(-height // 8)
+    data = bytes(blocks // 4 + 8) if kind == BASELINE else b""
+    scans = b"".join(scan((number,), 0, 63, 0, data) for number in range(1, len(sampling) + 1))
+    return SOI + tables() + frame(kind, width, height, sampling) + scans + EOI
+
+
+def noisy(kind: int, size: int) -> bytes:
+    """Random data to the size, for a picture in colour that takes about all of them; the codes of AC have 8 bits."""
+    rng = random.Random(kind)
+    side = int(min(size * 2, 8 * MEGAPIXEL) ** 0.5)
+    lengths = bytes([0] * 7 + [255] + [0] * 8)
+    ac = segment(0xC4, b"\x10" + lengths + bytes(n for n in range(256) if n != 0xF0))
+    dc = segment(0xC4, b"\0" + bytes([0] * 3 + [12] + [0] * 12) + bytes(range(12)))
+    head = SOI + quantizers() + dc + ac + frame(kind, side, side, COLOR)
+
+    def noise(share: int) -> bytes:
+        return rng.randbytes((size - 1_200) // share).replace(b"\xff", b"\xfe")
+
+    if kind in (BASELINE, ARITHMETIC):
+        return head + scan((1, 2, 3), 0, 63, 0, noise(1)) + EOI
+    parts = [scan((1, 2, 3), 0, 0, 0, noise(4)), *(scan((number,), 1, 63, 0, noise(4)) for number in (1, 2, 3))]
+    return head + b"".join(parts) + EOI
+
+
 def restarting(width: int, height: int, _: int) -> bytes:
     """A restart marker after each block."""
     blocks = -(-width // 8) * -(-height // 8)
@@ -148,6 +175,13 @@ def bombs(area_px: int, progressive_area_px: int, longest_px: int, scans: int) -
         yield Bomb(f"{name} before the frame", partial(stuffed, part), grows=True)
         yield Bomb(f"{name} before the scan", partial(stuffed, part, before_frame=False), grows=True)
         yield Bomb(f"{name} behind the end", partial(trailed, part), grows=True)
+    for kind in (BASELINE, PROGRESSIVE, ARITHMETIC, ARITHMETIC_PROGRESSIVE):
+        yield Bomb(f"{NAMES[kind]}, random data", partial(noisy, kind), grows=True)
+    for kind in (BASELINE, ARITHMETIC):
+        for side in (1_000, 5_000):
+            yield Bomb(
+                f"{NAMES[kind]}, a scan for each component, {side} px", partial(separate, kind, side, side, CMYK)
+            )
     for bits, kind in ((12, BASELINE), (12, EXTENDED), (8, LOSSLESS), (16, LOSSLESS)):
         yield Bomb(f"{NAMES[kind]} of {bits} bits", partial(sequential, kind, 3_000, 3_000, COLOR, bits=bits))
     yield Bomb("sampling 4x1", partial(sequential, BASELINE, longest_px, 2_000, QUARTERED))

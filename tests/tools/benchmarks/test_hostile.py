@@ -12,14 +12,20 @@ from PIL import Image
 from benchmarks.hostile import blast, fuzz, mutations, plain, promises, samples
 from benchmarks.hostile.bombs import gif, jpeg, png, webp
 from benchmarks.hostile.folder import Outcome, Reply
-from benchmarks.hostile.mutator import Fault, fault_of, smaller
+from benchmarks.hostile.mutator import fault_of, smaller
 from benchmarks.hostile.processes import Child, Crash
 from benchmarks.hostile.requests import REQUESTS
+from benchmarks.hostile.subject import Fault
 from tests.support.pictures import chunk
 
 PNG = samples.samples()["png_RGB_0.png"]
 DIES = "import os, sys; print('{}', flush=True); sys.stdin.readline(); os.kill(os.getpid(), 11)"
-ANSWERS = "import sys; print('{}', flush=True)\nfor line in sys.stdin: sys.exit(3) if 'die' in line else print(line, flush=True)"
+ANSWERS = """
+import sys
+print('{}', flush=True)
+for line in sys.stdin:
+    sys.exit(3) if 'die' in line else print(line, flush=True)
+"""
 HANGS = "print('{}', flush=True)\nwhile True: pass"
 
 
@@ -180,6 +186,8 @@ class TestBombs:
             jpeg.several(jpeg.PROGRESSIVE, 300, 200, jpeg.COLOR, 30),
             jpeg.several(jpeg.ARITHMETIC_PROGRESSIVE, 300, 200, jpeg.CMYK, 5),
             jpeg.restarting(300, 200, 0),
+            jpeg.separate(jpeg.BASELINE, 300, 200, jpeg.COLOR),
+            jpeg.separate(jpeg.ARITHMETIC, 300, 200, jpeg.COLOR),
             png.plain(300, 200, 16, 6, interlaced=True),
             png.plain(300, 200, 1, 3),
             png.filtered(300, 200, 4),
