@@ -12,6 +12,7 @@ from chalicelib.inference import images
 from chalicelib.inference.card import InputSpec
 from chalicelib.inference.formats import SUFFIXES
 from chalicelib.inference.preprocessing import InputEncoder
+from chalicelib.telemetry import Spans
 from convert.errors import ConvertError
 
 
@@ -37,7 +38,7 @@ def spread(paths: list[Path], limit: int) -> list[Path]:
 def read_pixels(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
     """A picture as the served code sees it: uint8 (height, width, channels), 0..255; raises ConvertError."""
     try:
-        return images.to_pixels(images.decode(path.read_bytes(), spec), spec)
+        return images.pixels_of(path.read_bytes(), spec, Spans())
     except ClientError as error:
         raise ConvertError(f"{path}: {error}; repair the picture or remove it") from error
 

@@ -70,12 +70,9 @@ class Classifier:
     def classify(self, data: bytes, top_k: int, spans: Spans) -> list[Prediction]:
         """The `top_k` best labels of the picture in `data`, best first.
 
-        Raises the errors of `images.decode` and those of `scores`. The spans are decode, preprocess and inference.
+        Raises the errors of `images.pixels_of` and those of `scores`. The spans are decode, preprocess and inference.
         """
-        with spans.measure("decode"):
-            picture = images.decode(data, self.card.input)
-        with spans.measure("preprocess"):
-            pixels = images.to_pixels(picture, self.card.input)
+        pixels = images.pixels_of(data, self.card.input, spans)
         with spans.measure("inference"):
             scores = self.scores(pixels)
         return [Prediction(i, self.labels[i], float(scores[i])) for i in rank(scores, top_k)]

@@ -20,7 +20,8 @@ GROUND = {"errors", "split", "config", "telemetry", "statuses", "pricing"}
 """Modules at the root of chalicelib that every other module may use."""
 MAY_USE = {
     "ground": set(),
-    "inference": {"ground"},
+    "inference": {"ground", "inference.containers"},
+    "inference.containers": {"ground"},
     "aws": {"ground"},
     "workflow.report": {"ground"},
     "batch": {"ground", "inference", "aws"},
