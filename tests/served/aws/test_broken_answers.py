@@ -4,82 +4,48 @@ import json
 
 import pytest
 
-boto3 = pytest.importorskip("boto3", reason="boto3 is not installed: AWS is not tested")
-
-from chalicelib.aws import clients
 from chalicelib.aws.s3 import Objects
 from chalicelib.aws.sqs import Queue
 from chalicelib.errors import PayloadTooLarge, StorageError
-from tests.served.conftest import BUCKET, service_models
-from tests.support.s3_server import FAULTS, LISTING, s3_server
+from tests.served.conftest import BUCKET
+from tests.support.s3_server import FAULTS, LISTING
 
 PICTURE = bytes(range(256)) * 40
 
 
-@pytest.fixture(scope="module")
-def client():
-    """Makes clients of a server at a URL."""
-    from botocore.session import get_session
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "nobody")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-        session = get_session()
-        session.register_component("data_loader", service_models())
-        boto3.setup_default_session(botocore_session=session)
-        made = []
-
-        def make(service, url):
-            patch.setenv("AWS_ENDPOINT_URL", url)
-            made.append(clients.client(service, read_timeout_s=0.3))
-            return made[-1]
-
-        yield make
-        for one in made:
-            one.close()
-
-
 @pytest.fixture
-def server():
-    with s3_server() as started:
-        yield started
-
-
-@pytest.fixture
-def objects(client, server):
-    return Objects(client("s3", server[1]))
+def objects(impatient_client, s3_on_loopback):
+    return Objects(impatient_client("s3", s3_on_loopback[1]))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_object(objects, server, fault):
-    server[0].kept["k"] = PICTURE
-    server[0].faults["k"] = [fault] * (4 if fault == "refused" else 1)
+def test_an_object(objects, s3_on_loopback, fault):
+    s3_on_loopback[0].kept["k"] = PICTURE
+    s3_on_loopback[0].faults["k"] = [fault] * (4 if fault == "refused" else 1)
     with pytest.raises(StorageError, match=f"^s3://{BUCKET}/k: "):
         objects.read(BUCKET, "k", 100_000)
     assert objects.read(BUCKET, "k", 100_000) == PICTURE
 
 
-def test_an_object_without_a_checksum_has_its_length_alone(objects, server):
+def test_an_object_without_a_checksum_has_its_length_alone(objects, s3_on_loopback):
     """What is altered on the way then is for TLS to notice."""
-    server[0].kept["k"], server[0].sends_checksums = PICTURE, False
-    server[0].faults["k"] = ["altered"]
+    s3_on_loopback[0].kept["k"], s3_on_loopback[0].sends_checksums = PICTURE, False
+    s3_on_loopback[0].faults["k"] = ["altered"]
     assert len(objects.read(BUCKET, "k", 100_000)) == len(PICTURE)
-    server[0].faults["k"] = ["cut"]
+    s3_on_loopback[0].faults["k"] = ["cut"]
     with pytest.raises(StorageError):
         objects.read(BUCKET, "k", 100_000)
 
 
-def test_the_checksum_is_asked_for_whatever_the_environment_says(client, server, monkeypatch):
+def test_the_checksum_is_asked_for_whatever_the_environment_says(impatient_client, s3_on_loopback, monkeypatch):
     monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-    server[0].kept["k"], server[0].faults["k"] = PICTURE, ["altered"]
+    s3_on_loopback[0].kept["k"], s3_on_loopback[0].faults["k"] = PICTURE, ["altered"]
     with pytest.raises(StorageError, match="FlexibleChecksumError"):
-        Objects(client("s3", server[1])).read(BUCKET, "k", 100_000)
+        Objects(impatient_client("s3", s3_on_loopback[1])).read(BUCKET, "k", 100_000)
 
 
-def test_an_object_that_is_too_large_leaves_its_connection_usable(objects, server):
-    server[0].kept |= {"large": PICTURE * 50, "k": PICTURE}
+def test_an_object_that_is_too_large_leaves_its_connection_usable(objects, s3_on_loopback):
+    s3_on_loopback[0].kept |= {"large": PICTURE * 50, "k": PICTURE}
     for _ in range(40):  # more than the pool has connections
         with pytest.raises(PayloadTooLarge):
             objects.read(BUCKET, "large", 100)
@@ -87,33 +53,33 @@ def test_an_object_that_is_too_large_leaves_its_connection_usable(objects, serve
 
 
 @pytest.mark.parametrize("fault", ["cut", "cut at once", "reset", "slow", "refused"])
-def test_a_listing(objects, server, fault):
+def test_a_listing(objects, s3_on_loopback, fault):
     """Cut off before its first byte it would be an empty listing: pictures would be lost, and nobody would know."""
-    server[0].kept |= {f"in/{n}": b"1" for n in range(5)}
-    server[0].faults[LISTING] = [fault] * 4
+    s3_on_loopback[0].kept |= {f"in/{n}": b"1" for n in range(5)}
+    s3_on_loopback[0].faults[LISTING] = [fault] * 4
     try:
         found = objects.page(BUCKET, "in/", "", 10)
     except StorageError:
-        server[0].faults.clear()
+        s3_on_loopback[0].faults.clear()
         found = objects.page(BUCKET, "in/", "", 10)
     assert [listed.key for listed in found] == [f"in/{n}" for n in range(5)]
-    assert server[0].injected
+    assert s3_on_loopback[0].injected
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_write(objects, server, fault):
+def test_a_write(objects, s3_on_loopback, fault):
     """botocore repeats it, or it is a StorageError: no half of it is ever kept."""
-    server[0].faults["k"] = [fault]
+    s3_on_loopback[0].faults["k"] = [fault]
     objects.write(BUCKET, "k", [PICTURE], "text/x")
-    assert server[0].kept["k"] == PICTURE
+    assert s3_on_loopback[0].kept["k"] == PICTURE
 
 
 @pytest.mark.parametrize("length", [0, 20])
-def test_an_answer_of_sqs_that_is_cut_off(client, length, monkeypatch):
+def test_an_answer_of_sqs_that_is_cut_off(impatient_client, length, monkeypatch):
     """It says which messages were refused: without it none would seem to be."""
     whole = json.dumps({"Failed": [{"Id": "0", "Code": "x", "SenderFault": False}], "Successful": []}).encode()
 
-    queue = Queue(client("sqs", "http://127.0.0.1:9"), "q")
+    queue = Queue(impatient_client("sqs", "http://127.0.0.1:9"), "q")
     queue._known_url = "http://127.0.0.1:9/1/q"
 
     def answered(request, **_):
