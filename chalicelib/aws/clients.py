@@ -61,7 +61,7 @@ def translated(what: str) -> Iterator[None]:
     except ClientError as error:
         raise _error_for(what, error.response.get("Error", {})) from error
     except (BotoCoreError, HTTPClientError, ResponseParserError, HTTPError, OSError) as error:
-        # no connection, a time-out, an incomplete or altered body
+        # no connection, a time-out, a body that is incomplete or altered (by its checksum, or for TLS)
         raise _to_try_again(what, type(error).__name__) from error
 
 

@@ -2,8 +2,9 @@
 
 A permanent error is stored as the picture's result; a temporary one returns the message to the queue. If the model
 fails on a picture, its message comes again, too, but after its last delivery that is the picture's result: otherwise
-one picture would keep its batch from completing. New messages are answered together. A retry, a message that is delivered again, is processed first, alone, and deleted at once, so that
-a picture that crashes the process cannot push its neighbours into the dead-letter queue.
+one picture would keep its batch from completing. New messages are answered together. A retry, a message that is
+delivered again, is processed first, alone, and deleted at once, so that a picture that crashes the process cannot push
+its neighbours into the dead-letter queue.
 """
 
 import time

@@ -106,7 +106,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "application/octet-stream" if of_object else "application/xml")
-        if status == 200 and of_object and self.state.sends_checksums and self.headers.get("x-amz-checksum-mode") == "ENABLED":
+        if (
+            status == 200
+            and of_object
+            and self.state.sends_checksums
+            and self.headers.get("x-amz-checksum-mode") == "ENABLED"
+        ):
             checksum = base64.b64encode(struct.pack(">I", zlib.crc32(body))).decode()
             self.send_header("x-amz-checksum-crc32", checksum)
         self.end_headers()

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-
 TRIES = 3
 """As often as the queue on AWS delivers a message: a picture's tries."""
 

@@ -283,7 +283,9 @@ class TestAModelThatFails:
 
 
 class TestTopK:
-    @pytest.mark.parametrize("top_k", ["0", "-1", "1.5", '"5"', "true", "[5]", "1000000000", "NaN", "-Infinity", "1e999"])
+    @pytest.mark.parametrize(
+        "top_k", ["0", "-1", "1.5", '"5"', "true", "[5]", "1000000000", "NaN", "-Infinity", "1e999"]
+    )
     def test_one_that_is_none_is_the_pictures_error(self, rig, top_k):
         rig.table.advance(rig.table.get("b1"), "in/seven.png", 1, last=True)
         message = f'{{"bucket": "{BUCKET}", "key": "in/seven.png", "batch": "b1", "top_k": {top_k}}}'
