@@ -194,7 +194,7 @@ def of_the_rest() -> Iterator[Sent]:
         "many headers": {f"x-{n}": "y" for n in range(500)},
     }.items():
         yield Sent(f"predict with {name}", predict({"image": TEXT}, headers={"content-type": JSON_TYPE} | headers), 200)
-    yield Sent("base64 that is none", {**raw(b"x"), "body": "!"}, 400)
+    yield Sent("broken base64", {**raw(b"x"), "body": "!"}, 400)
     yield Sent("a lone surrogate", predict('{"image": "\ud800"}'), 400)
     yield Sent("an empty JSON body", predict(""), 400)
     yield Sent("no JSON body", event("POST", "/predict", None), 400)

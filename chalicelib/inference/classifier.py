@@ -36,11 +36,19 @@ def rounded_score(score: float) -> float:
     return round(score, 6)
 
 
-def check_top_k(top_k: int | None, classes: int) -> int:
-    """`top_k`, or the default for None; raises InvalidRequest if the model has fewer `classes`."""
-    if top_k is not None and top_k > classes:
+def check_top_k(top_k: Any, classes: int) -> int:
+    """`top_k`, or the default for None.
+
+    Raises InvalidRequest for all but whole numbers of at least 1, which a message on a queue may hold as well, and if
+    the model has fewer `classes`.
+    """
+    if top_k is None:
+        return min(DEFAULT_TOP_K, classes)
+    if type(top_k) is not int or top_k < 1:
+        raise InvalidRequest(f'"top_k" is {shown(top_k)}: expected a whole number of at least 1')
+    if top_k > classes:
         raise InvalidRequest(f'"top_k" is {shown(top_k)}: this model has {classes} classes')
-    return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
+    return top_k
 
 
 class Classifier:

@@ -43,9 +43,11 @@ def repeated(part: bytes, size: int) -> bytes:
 
 
 def deflated_zeros(size: int) -> bytes:
-    """A zlib stream of `size` zeros."""
-    deflate, block = zlib.compressobj(9), bytes(1 << 20)
-    return b"".join(deflate.compress(block[: size - done]) for done in range(0, size, 1 << 20)) + deflate.flush()
+    """A zlib stream of `size` zeros (RFC 1950): a block of a million, again and again, then the rest and Adler-32."""
+    deflate, million = zlib.compressobj(9, zlib.DEFLATED, -15), 1 << 20
+    block = deflate.compress(bytes(million)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    rest = deflate.compress(bytes(size % million)) + deflate.flush()
+    return b"\x78\xda" + block * (size // million) + rest + struct.pack(">HH", size % 65_521, 1)
 
 
 def png_chunk(name: bytes, body: bytes) -> bytes:

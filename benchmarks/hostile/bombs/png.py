@@ -91,7 +91,7 @@ def split(width: int, height: int, _: int) -> bytes:
 
 def behind_its_pixels(size: int) -> bytes:
     """A picture of 8x8 px whose zlib stream goes on for a thousand times the size of the file."""
-    return header(8, 8, 8, 2) + png_chunk(b"IDAT", deflated_zeros((size - 100) * 1_000)) + END
+    return header(8, 8, 8, 2) + png_chunk(b"IDAT", deflated_zeros((size - 10_000) * 990)) + END
 
 
 def bombs(area_px: int, longest_px: int) -> Iterator[Bomb]:

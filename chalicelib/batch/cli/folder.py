@@ -5,11 +5,12 @@ At the end the result is written to another file, in the order of the keys, and 
 the same file whether or not the run was interrupted.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from chalicelib import strict_json
 from chalicelib.batch.cli.files import Line, Row, write
 from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.processes import Processes
@@ -69,13 +70,38 @@ def list_pictures(folder: Path) -> Iterator[str]:
 
 
 def _resume(job: Job, head: Row) -> dict[str, Line]:
-    """The lines of a journal that begins with the same `head`; otherwise a new, empty journal is written."""
+    """The lines of a journal that begins with the same `head`; otherwise a new, empty journal is written.
+
+    Lines that are damaged are left out, so that their pictures are classified again.
+    """
     try:
-        lines = job.journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = job.journal.read_bytes().split(b"\n")[:-1]  # what follows the last line end was cut off
     except FileNotFoundError:
         lines = []
-    whole = [json.loads(line) for line in lines if line.endswith("\n")]  # the last one may be cut off
-    if not whole or whole[0] != head:
-        whole = [head]
-    job.journal.write_text("".join(f"{canonical(row)}\n" for row in whole), encoding="utf-8")
-    return {row["key"]: Line.of(row) for row in whole[1:]}
+    rows = [_parsed(line) for line in lines]
+    known = {row["key"]: row for row in rows[1:] if _is_row(row)} if rows and rows[0] == head else {}
+    job.journal.write_text("".join(f"{canonical(row)}\n" for row in (head, *known.values())), encoding="utf-8")
+    return {key: Line.of(row) for key, row in known.items()}
+
+
+def _parsed(line: bytes) -> Any:
+    """The JSON of a line, or None."""
+    try:
+        return strict_json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_row(row: Any) -> bool:
+    """Whether a line of the journal is a picture's row, with all that the result is written from."""
+    try:
+        texts = [row["key"]]
+        if "error" in row:
+            texts += [row["error"]["Code"], row["error"]["Message"]]
+        else:
+            best = row["predictions"][0]
+            texts.append(best["label"])
+            float(best["score"]), int(best["index"])
+        return all(isinstance(text, str) for text in texts)
+    except (TypeError, KeyError, IndexError, ValueError):
+        return False

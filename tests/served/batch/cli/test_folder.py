@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.batch.cli import main as command_line
+from chalicelib.batch.cli.files import Line, write
 from chalicelib.batch.cli.folder import run as run_folder
 from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.progress import Progress
@@ -94,6 +95,58 @@ def test_a_journal_is_resumed(folder, tmp_path, capsys):
     journal.write_text(f"{json.dumps({**head, 'top_k': 3})}\n{json.dumps(marked)}\n")
     assert run(folder, "--out", out, "--processes", 1) == 0
     assert out.read_bytes() == whole.read_bytes()
+
+
+DAMAGES = {
+    "zeros after a loss of power": lambda lines: [*lines[:3], b"\0" * 40, b""],
+    "not UTF-8": lambda lines: [*lines[:3], b'{"key":"\xff"}', *lines[4:]],
+    "a line cut in the middle": lambda lines: [*lines[:2], lines[2][:30], *lines[3:]],
+    "a row without a key": lambda lines: [*lines[:2], b'{"predictions":[]}', *lines[3:]],
+    "rows that are none": lambda lines: [lines[0], b"5", b"null", b"[]", b'{"key":5}', b'{"key":"a.png"}', b""],
+    "a score that is none": lambda lines: [lines[0], lines[1].replace(b'"score":', b'"score":NaN,"x":'), b""],
+    "nested without end": lambda lines: [lines[0], b"[" * 100_000, b""],
+    "a head that is none": lambda lines: [b"\xff", *lines[1:]],
+    "empty": lambda lines: [b""],
+    "no line end": lambda lines: [lines[0]],
+}
+
+
+@needs_tqdm
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_journal_is_classified_again_where_it_is_damaged(folder, tmp_path, capsys, name):
+    whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
+    assert run(folder, "--out", whole, "--processes", 1) == 0
+    kept: list[bytes] = []
+    job = Job(folder, out, 1)
+
+    def interrupt(done: int, total: int, failed: int) -> None:
+        if done == total:
+            kept.append(job.journal.read_bytes())
+
+    run_folder(job, Settings.from_env(), interrupt)
+    job.journal.write_bytes(b"\n".join(DAMAGES[name](kept[0].split(b"\n"))))
+    out.unlink()
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("http://x";"y")']
+
+
+def test_a_csv_cell_is_never_a_formula(tmp_path):
+    """Keys are the names of files that anybody may have made; labels and messages repeat what others wrote."""
+    out = tmp_path / "out.csv"
+    error = {"Code": "=c", "Message": "@m"}
+    rows = [{"key": key, "predictions": [{"label": key, "index": 1, "score": 0.5}]} for key in [*FORMULAS, "a=1.png"]]
+    write(out, map(Line.of, [*rows, {"key": "k", "error": error}]))
+    with open(out, newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["key"] for row in found] == [*(f"'{key}" for key in FORMULAS), "a=1.png", "k"]
+    assert [row["label"] for row in found] == [*(f"'{key}" for key in FORMULAS), "a=1.png", ""]
+    assert (found[-1]["error"], found[-1]["message"], found[0]["score"]) == ("'=c", "'@m", "0.5")
+    lines = tmp_path / "out.jsonl"
+    write(lines, map(Line.of, rows))
+    assert [row["key"] for row in rows_of(lines)] == [*FORMULAS, "a=1.png"]  # as they are
 
 
 @pytest.mark.parametrize("text", ["five", "0", "-1", "1.5", "", "²"])
