@@ -84,7 +84,9 @@ def of_soak(run: Run) -> list[Promise]:
     few = run.files[:: max(1, len(run.files) // soak.FEW)]
     with run.function() as child:
         found += soak.in_threads(few, child)
-    starved = soak.starve(few, lambda headroom_mb: Child(FUNCTION, headroom_mb=headroom_mb))
+    with tempfile.TemporaryDirectory(prefix="slimception-") as folder:
+        hungry = soak.hungry(Path(folder))
+        starved = soak.starve(hungry + few, lambda headroom_mb: Child(FUNCTION, headroom_mb=headroom_mb))
     tables.starved(starved)
     return found + soak.of_starved(starved)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.hostile.bombs import bmp, gif, jpeg, png, webp
 from benchmarks.hostile.folder import ROUTES, Reply, ask
 from benchmarks.hostile.processes import Child, Crash
 from benchmarks.hostile.promises import GROWTH_FILES, Promise
@@ -66,8 +67,24 @@ def in_threads(files: list[Path], child: Child) -> list[Promise]:
     return [Promise("eight threads on one classifier: as one by one", f"{differ} of {answers} differ", differ == 0)]
 
 
+def hungry(folder: Path) -> list[Path]:
+    """Pictures of 12 to 16 megapixels in every format: decoding them takes some 50 to 200 MB."""
+    made = {
+        "png": png.plain(4_000, 4_000, 8, 6),
+        "webp": webp.riff(webp.lossless(4_000, 4_000)),
+        "lossy.webp": webp.riff(webp.lossy(4_000, 3_000)),
+        "jpg": jpeg.sequential(jpeg.BASELINE, 4_000, 4_000, jpeg.COLOR),
+        "progressive.jpg": jpeg.several(jpeg.PROGRESSIVE, 4_000, 4_000, jpeg.COLOR, 3),
+        "gif": gif.whole(4_000, 4_000, True, 0),
+        "bmp": bmp.plain(4_000, 4_000, 1, 4_000_000),
+    }
+    for name, data in made.items():
+        (folder / f"hungry.{name}").write_bytes(data)
+    return [folder / f"hungry.{name}" for name in made]
+
+
 def starve(files: list[Path], make: Callable[[int | None], Child]) -> list[Starved]:
-    """Each file in processes of less and less memory; `make` takes the headroom."""
+    """Each file in processes of less and less memory; `make` takes the headroom in MB, None for no limit."""
     found = []
     with make(None) as enough:
         wanted = [ask(enough, {"file": str(file), "route": "raw"}) for file in files]
