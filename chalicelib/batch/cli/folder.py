@@ -5,9 +5,7 @@ At the end the result is written to another file, in the order of the keys, and 
 the same file whether or not the run was interrupted.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib import strict_json
@@ -17,21 +15,24 @@ from chalicelib.batch.cli.processes import Processes
 from chalicelib.batch.record import canonical
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest
-from chalicelib.inference.formats import SUFFIXES
+from chalicelib.inference.folders import find_pictures
+from chalicelib.inference.formats import ACCEPTED
 
 Show = Callable[[int, int, int], None]
 
 
 def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
-    """Classify every picture below the folder; returns the counts `total` and `failed`.
+    """Classify every picture below the folder; returns the counts `total` and `failed`, and `skipped` other files.
 
     Raises InvalidRequest, UnknownModel, ServiceError or OSError. If it is interrupted, it leaves the journal, and the
     next run does the rest.
     """
     with Processes(job, settings) as processes:
-        keys = sorted(list_pictures(job.folder))
+        keys, skipped = find_pictures(job.folder)
         if not keys:
-            raise InvalidRequest(f"{job.folder} holds no picture: expected files ending with {', '.join(SUFFIXES)}")
+            raise InvalidRequest(
+                f"{job.folder} holds no picture: {ACCEPTED}, whatever the files' names ({skipped} others)"
+            )
         model, version = processes.model()
         head = {"folder": str(job.folder.resolve()), "model": model, "version": version, "top_k": job.top_k}
         known = _resume(job, head)
@@ -47,26 +48,7 @@ def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
                 show(len(lines), len(keys), failed)
     write(job.out, [lines[key] for key in keys])
     job.journal.unlink()
-    return {"total": len(lines), "failed": failed}
-
-
-def list_pictures(folder: Path) -> Iterator[str]:
-    """Paths of the pictures below the folder, with `/` between their parts; raises OSError if a folder cannot be read.
-
-    Hidden files and folders are left out, and so are folders that are links.
-    """
-    below = [""]
-    while below:
-        above = below.pop()
-        with os.scandir(folder / above) as entries:
-            for entry in entries:
-                path = above + entry.name
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(f"{path}/")
-                elif path.lower().endswith(SUFFIXES) and entry.is_file():
-                    yield path
+    return {"total": len(lines), "failed": failed, "skipped": skipped}
 
 
 def _resume(job: Job, head: Row) -> dict[str, Line]:

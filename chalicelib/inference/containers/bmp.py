@@ -9,7 +9,10 @@ _CORE_BYTES = 12
 """OS/2's header, with sides of 16 bits and no compression."""
 _RUN_LENGTHS = (1, 2)
 """The compressions RLE8 and RLE4."""
+_MASKS_BYTES = 12
+"""Of BITFIELDS, behind a header of 40 bytes."""
 MAX_COLORS = 65_536
+"""Pillow refuses more."""
 
 
 def strip(data: bytes) -> Stripped:
@@ -28,7 +31,8 @@ def strip(data: bytes) -> Stripped:
     parts = min(colors or 1 << min(bits, 8), MAX_COLORS) if bits <= 8 else 0
     if compression in _RUN_LENGTHS:
         return Stripped(data, width, height, "run-length-encoded BMP", work=width * height, parts=parts)
-    end = _number(data, 10, 4) + (width * bits + 31) // 32 * 4 * height
+    tables_end = 14 + header_bytes + _MASKS_BYTES + 4 * parts  # at most: Pillow looks for pixels behind them, too
+    end = max(_number(data, 10, 4), tables_end) + (width * bits + 31) // 32 * 4 * height
     return Stripped(data[:end], width, height, "BMP", work=width * height, parts=parts)
 
 

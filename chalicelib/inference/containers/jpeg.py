@@ -105,6 +105,8 @@ class _Walk:
             if segments > MAX_SEGMENTS:
                 raise too_many("JPEG", "segments", MAX_SEGMENTS)
             end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            if marker in _APPLICATION:
+                end = max(end, at + 4)
             if end < at + 4 or end > len(data) or not self._is_known(marker):
                 self.kept.append(self._view[at:])  # libjpeg refuses it, in its own way
                 return
