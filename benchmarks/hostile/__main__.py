@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,9 +29,11 @@ PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak")
 LONG_MUTATIONS, MUTATIONS = 3_000_000, 20_000
 LONG_SOAK, SOAK = 20_000, 500
 EVERY = 8
-"""Each so-manieth bomb is sent, unless --long is given."""
+"""One bomb in 8 is sent, unless --long is given."""
+LIMIT_S = 60
+"""Of processor time, for one answer: what takes longer hangs."""
 OTHERS = 20
-"""One mutant of a request, and one of a bundle, for so many of pictures."""
+"""For 20 mutants of pictures, there is one of a request and one of a bundle."""
 
 
 class Run(NamedTuple):
@@ -38,7 +41,8 @@ class Run(NamedTuple):
 
     folders: list[Path]
     files: list[Path]
-    function: Callable[[], Child]
+    function: Callable[..., Child]
+    """Makes a process; the argument is its headroom in MB, without one there is no limit."""
     processes: int
     options: argparse.Namespace
 
@@ -86,7 +90,7 @@ def of_soak(run: Run) -> list[Promise]:
         found += soak.in_threads(few, child)
     with tempfile.TemporaryDirectory(prefix="slimception-") as folder:
         hungry = soak.hungry(Path(folder))
-        starved = soak.starve(hungry + few, lambda headroom_mb: Child(FUNCTION, headroom_mb=headroom_mb))
+        starved = soak.starve(hungry + few, run.function)
     tables.starved(starved)
     return found + soak.of_starved(starved)
 
@@ -151,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
         tables.CONSOLE.print(f"{len(files)} files ({where}), seed {options.seed}, {processor()}")
         with tempfile.TemporaryDirectory(prefix="slimception-") as unpacked:
             command = packaged.lay_out(Path(unpacked)) if options.packaged else FUNCTION
-            run = Run(folders, files, lambda: Child(command), options.processes, options)
+            run = Run(folders, files, partial(Child, command, LIMIT_S), options.processes, options)
             found = [promise for part in options.only or PARTS for promise in DO[part](run)]
     tables.promises(found)
     return 0 if all(promise.kept for promise in found) else 1

@@ -47,7 +47,7 @@ class Fuzzed(NamedTuple):
 def fuzz(
     kind: str, seeds: list[Path], seed: int, mutants: int, processes: int, report: Callable[[str], None]
 ) -> Fuzzed:
-    """Try so many mutants; `report` gets the number a second as it goes."""
+    """Try the first `mutants`; `report` gets the number a second as it goes."""
     began = time.monotonic()
     counted, accepted = itertools.count(PART, PART), 0
     findings: list[Finding] = []

@@ -118,7 +118,7 @@ class Child:
 def in_turn(
     asked: list[Asked], make: Callable[[], Child], work: Callable[[Child, Asked], Answered], processes: int
 ) -> list[Answered]:
-    """`work` on everything, in so many processes at once, each with its own Child; the results in order."""
+    """`work` on everything, in `processes` threads that have a Child each; the results in order."""
     results: dict[int, Answered] = {}
     waiting = list(enumerate(asked))[::-1]
 

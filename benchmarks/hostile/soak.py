@@ -83,10 +83,10 @@ def hungry(folder: Path) -> list[Path]:
     return [folder / f"hungry.{name}" for name in made]
 
 
-def starve(files: list[Path], make: Callable[[int | None], Child]) -> list[Starved]:
-    """Each file in processes of less and less memory; `make` takes the headroom in MB, None for no limit."""
+def starve(files: list[Path], make: Callable[..., Child]) -> list[Starved]:
+    """Each file in processes of less and less memory; `make` takes the headroom in MB, or nothing for no limit."""
     found = []
-    with make(None) as enough:
+    with make() as enough:
         wanted = [ask(enough, {"file": str(file), "route": "raw"}) for file in files]
     for headroom_mb in HEADROOMS_MB:
         with make(headroom_mb) as child:

@@ -23,9 +23,9 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import Spans
 
 HANDLED_EVERY = 100
-"""Each so-manieth picture goes through the handler, too."""
+"""One picture in 100 goes through the handler, too."""
 ROUTES_EVERY = 10
-"""Each so-manieth bundle lies beside a good one when all routes are asked."""
+"""One bundle in 10 lies beside a good one while all routes are asked."""
 SPEC = InputSpec(32, 24, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
 
 

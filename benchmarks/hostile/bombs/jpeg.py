@@ -70,7 +70,7 @@ def sequential(
 
 
 def several(kind: int, width: int, height: int, sampling: tuple[int, ...], scans: int, size: int = 0) -> bytes:
-    """A progressive file of so many scans, without their data: first DC, then AC of one component after another.
+    """A progressive file of `scans` scans, without their data: first DC, then AC of one component after another.
 
     With `size`, as many as fit into it.
     """
