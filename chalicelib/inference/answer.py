@@ -37,7 +37,7 @@ def answer(store: ModelStore, read: Callable[[], bytes], model: str | None = Non
 
 def given_up(tries: int, reason: str = "the log has the reason") -> Answer:
     """The answer for a picture on which the model still fails at its last try."""
-    message = f"the model failed on this picture, and so did the last of {tries} tries: {reason}"
+    message = f"the model fails on this picture, also at the last of {tries} tries: {reason}"
     return {"error": {"Code": UNEXPECTED[1], "Message": message}}
 
 

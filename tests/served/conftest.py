@@ -57,7 +57,7 @@ def s3_on_loopback() -> Iterator[tuple[S3Server, str]]:
 
 
 @pytest.fixture(scope="module")
-def impatient_client() -> Iterator[Callable[[str, str], Any]]:
+def impatient_client() -> Iterator[Callable[..., Any]]:
     """Makes the product's clients for a server at a URL, with a short limit of time and no waits between tries."""
     boto3 = pytest.importorskip("boto3", reason="boto3 is not installed: AWS is not tested")
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
@@ -73,9 +73,9 @@ def impatient_client() -> Iterator[Callable[[str, str], Any]]:
         session.register_component("data_loader", service_models())
         boto3.setup_default_session(botocore_session=session)
 
-        def make(service: str, url: str) -> Any:
+        def make(service: str, url: str, read_timeout_s: float = 0.3) -> Any:
             patch.setenv("AWS_ENDPOINT_URL", url)
-            made = clients.client(service, read_timeout_s=0.3)
+            made = clients.client(service, read_timeout_s)
             stack.callback(made.close)
             return made
 

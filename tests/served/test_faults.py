@@ -9,10 +9,7 @@ import pytest
 
 from chalicelib.aws.s3 import Objects
 from chalicelib.aws.sqs import Queue
-from chalicelib.batch.listing import Lister
 from chalicelib.batch.record import COMPLETE
-from chalicelib.batch.service import Service
-from chalicelib.batch.worker import Worker
 from chalicelib.config import Settings
 from chalicelib.errors import StorageError
 from chalicelib.workflow.classify import GroupClassifier
@@ -20,11 +17,10 @@ from chalicelib.workflow.plan import Planner
 from chalicelib.workflow.reporter import Reporter
 from tests.served.batch.conftest import moto_table  # noqa: F401
 from tests.served.conftest import BUCKET
+from tests.support.batch_functions import TRIES, BatchFunctions
 from tests.support.faults import KINDS, Faults
 
 PICTURES = 4
-TRIES = 3
-"""Of a message, by its queue, and at least of a state of the workflow."""
 MAX_BYTES = 100_000
 
 
@@ -54,66 +50,29 @@ def bucket(aws, seven):
     return BUCKET
 
 
-class Deployment:
-    """The batch's functions over moto, and the queues' deliveries."""
+def test_a_batch(aws, faults, bucket, moto_table, digits):  # noqa: F811
+    urls = {name: aws("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("listings", "pictures")}
+    queues = {name: Queue(aws("sqs"), name) for name in urls}
 
-    def __init__(self, aws: Callable[[str], Any], table: Any, store: Any) -> None:
-        self._sqs = aws("sqs")
-        for name in ("pictures", "listings"):
-            self._sqs.create_queue(QueueName=name)
-        self.objects, self.table = Objects(aws("s3")), table
-        self.pictures, self.listings = Queue(aws("sqs"), "pictures"), Queue(aws("sqs"), "listings")
-        self.service = Service(table, self.listings)
-        self._lister = Lister(self.objects, table, self.pictures, self.listings, page=2)
-        self._worker = Worker(store, self.objects, table, self.pictures, self.listings, MAX_BYTES)
-
-    def run(self, events: Any) -> None:
-        """Deliver messages until none is left; one that fails comes again, as often as its queue allows."""
-        waiting: list[tuple[str, dict[str, Any], int]] = []
-        while waiting or (waiting := self._received(events)):
-            name, record, receives = waiting.pop(0)
-            assert receives <= TRIES, "a dead letter"
-            record["attributes"] = {"ApproximateReceiveCount": str(receives)}
-            try:
-                if name == "listings":
-                    self._lister.work({"Records": [record]}, minute)
-                elif self._worker.work({"Records": [record]}, minute)["batchItemFailures"]:
-                    waiting.append((name, record, receives + 1))
-            except StorageError:
-                waiting.append((name, record, receives + 1))
-
-    def _received(self, faults: Faults) -> list[tuple[str, dict[str, Any], int]]:
-        at, faults.at = faults.at, None  # Lambda receives and deletes, not the functions
-        calls = len(faults.calls)
-        found = []
-        for name in ("listings", "pictures"):
-            url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
-            for message in self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                record = {
-                    "messageId": message["MessageId"],
-                    "receiptHandle": message["ReceiptHandle"],
-                    "body": message["Body"],
-                }
-                found.append((name, record, 1))
-        faults.at, faults.calls = at, faults.calls[:calls]
+    def receive(name: str) -> list[dict[str, Any]]:
+        found = aws("sqs").receive_message(QueueUrl=urls[name], MaxNumberOfMessages=1).get("Messages", [])
+        for message in found:
+            aws("sqs").delete_message(QueueUrl=urls[name], ReceiptHandle=message["ReceiptHandle"])
         return found
 
-
-def test_a_batch(aws, faults, bucket, moto_table, digits):  # noqa: F811
-    deployment = Deployment(aws, moto_table, digits)
+    functions = BatchFunctions(Objects(aws("s3")), moto_table, queues, digits, receive, page=2)
 
     def job(at: int | None) -> list[dict[str, Any]]:
         faults.begin(None)
-        status = deployment.service.start(f"s3://{bucket}/in/")
+        status = functions.service.start(f"s3://{bucket}/in/")
         faults.begin(at)
-        deployment.run(faults)
+        functions.run(faults.paused)
         calls = faults.calls
         faults.begin(None)
-        batch = deployment.table.get(status["id"])
+        batch = functions.table.get(status["id"])
         assert (batch.state, batch.total, batch.done, batch.failed) == (COMPLETE, PICTURES, PICTURES, 1)
         faults.calls = calls
-        return rows_at(deployment.objects, f"{batch.output_prefix}results.jsonl")
+        return rows_at(functions.objects, f"{batch.output_prefix}results.jsonl")
 
     clean = job(None)
     counted = Counter(faults.calls)

@@ -1,7 +1,8 @@
 """Fails one call of AWS, whichever it is: refused, not sent, or done without an answer."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 Kind = Literal["refused", "reset", "lost"]
@@ -20,6 +21,16 @@ class Faults:
     def begin(self, at: int | None) -> None:
         """Count from 0 again."""
         self.at, self.calls = at, []
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count and fail nothing meanwhile: Lambda, not a function, makes these calls."""
+        at, calls = self.at, self.calls
+        self.begin(None)
+        try:
+            yield
+        finally:
+            self.at, self.calls = at, calls
 
     def over(self, aws: Callable[[str], Any], *services: str) -> None:
         """Watch these clients."""

@@ -31,6 +31,7 @@ class S3Server:
         self.faults: dict[str, list[Fault]] = {}
         self.injected = 0
         self.sends_checksums = True
+        self.most_keys = 2  # in a page, so that there are pages to lose
         self.stopped = threading.Event()
 
     def fault(self, name: str) -> Fault | None:
@@ -42,10 +43,10 @@ class S3Server:
         return left.pop(0)
 
     def list(self, query: dict[str, list[str]]) -> bytes:
-        """The answer of ListObjectsV2, two keys a page at most, so that there are pages to lose."""
+        """The answer of ListObjectsV2."""
         prefix = query.get("prefix", [""])[0]
         after = query.get("continuation-token", query.get("start-after", [""]))[0]
-        limit = min(2, int(query.get("max-keys", ["1000"])[0]))
+        limit = min(self.most_keys, int(query.get("max-keys", ["1000"])[0]))
         keys = sorted(key for key in self.kept if key.startswith(prefix) and key > after)
         found = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(self.kept[key])}</Size></Contents>" for key in keys[:limit]

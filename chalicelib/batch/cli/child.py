@@ -60,15 +60,13 @@ def _answer(store: ModelStore, job: Job, key: str, settings: Settings) -> Answer
 
 def _tried(attempt: Callable[[], Answer]) -> Answer:
     """The answer of an attempt, which is repeated if the model fails; the last failure is an answer, too."""
-    for _ in range(TRIES - 1):
+    reason = ""
+    for _ in range(TRIES):
         try:
             return attempt()
-        except PictureFailed:
-            continue
-    try:
-        return attempt()
-    except PictureFailed as error:
-        return given_up(TRIES, str(error))
+        except PictureFailed as error:
+            reason = str(error)
+    return given_up(TRIES, reason)
 
 
 def _loaded(store: ModelStore, model: str | None) -> Classifier:

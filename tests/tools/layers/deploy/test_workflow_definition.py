@@ -25,7 +25,9 @@ LAMBDA_ERRORS = {
     "Lambda.TooManyRequestsException",
 }
 BUSY = "Lambda.TooManyRequestsException"
-ENDED = {"States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"}
+ENDED = {
+    "States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "MemoryError", "Lambda.Unknown",
+}  # fmt: skip
 EXPRESS_LIMIT_S = 300
 MAX_CALLS = 20
 """At once, of the thousand that an account has, or of the ten of a new one, which makes the others wait."""
