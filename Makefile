@@ -9,7 +9,7 @@ PORT ?= 8000
 AWS_PORT ?= 4566
 SOURCE ?= inception_v3
 TARGET ?= 3.13
-ARCH ?= x86_64
+ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
 ARGS ?=
@@ -56,7 +56,7 @@ digits: $(VENV)/.convert ## train the embedded default anew
 
 convert-env: $(VENV)/.convert ## install what `python -m convert` needs (TensorFlow among it)
 
-layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.13) and ARCH (x86_64 or arm64)
+layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.13) and ARCH (default arm64, or x86_64)
 	$(BIN)/python -m layers build $(FOR_TARGET)
 
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
@@ -85,10 +85,12 @@ workflow: $(VENV)/.dev ## two models compared by the state machine on this machi
 hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
 	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
 
-bench: $(VENV)/.dev ## the README's figures, measured on this machine
-	$(BIN)/python -m benchmarks.inception.latency
+bench: $(VENV)/.dev ## the README's figures, measured on this machine shown as AVX2 (arm64: estimated), in a quarter of an hour
+	$(BIN)/python -m benchmarks.inception.latency --processor all --as-exported --out build/bench/latency.json
+	-$(BIN)/python -m benchmarks.arm64 --out build/bench/arm64.json
 	$(BIN)/python -m benchmarks.inception.on_digits
 	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.batch.folder
 
 lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; ARGS=--upgrade takes the newest versions
 	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt

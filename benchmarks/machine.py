@@ -1,13 +1,21 @@
-"""Names this machine's processor, beside figures that hold for it only."""
+"""The option --processor of every benchmark, and what its headings say of the machine."""
 
-from pathlib import Path
+import argparse
 
-VNNI_FLAGS = {"avx512_vnni", "avx_vnni"}
+from localaws.errors import ProcessorMissing
+from localaws.processor.mask import Shown, in_place, show
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name, and its instructions for 8-bit products (VNNI), if any; raises OSError."""
-    lines = [line.split(":", 1) for line in cpuinfo.read_text(encoding="utf-8").splitlines() if ":" in line]
-    fields = {name.strip(): value.strip() for name, value in lines}
-    vnni = sorted(VNNI_FLAGS & set(fields.get("flags", "").split()))
-    return f"{fields.get('model name', 'a processor without a name')} ({', '.join(vnni) or 'no VNNI'})"
+def shown(parser: argparse.ArgumentParser, level: str) -> Shown:
+    """What the measured processes are shown; ends the program with 2 if this machine cannot show it."""
+    try:
+        return show(level)
+    except ProcessorMissing as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+def shown_to_this_process(parser: argparse.ArgumentParser, level: str) -> Shown:
+    """The same for a benchmark that measures in its own process, which starts again under the mask if it needs one."""
+    chosen = shown(parser, level)
+    in_place(chosen)
+    return chosen

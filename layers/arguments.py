@@ -93,7 +93,9 @@ def _local() -> argparse.ArgumentParser:
 def _picture() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     default = PICTURE if PICTURE.is_file() else None
-    options.add_argument("--picture", type=Path, default=default, help="the picture to classify")
+    options.add_argument(
+        "--picture", type=Path, default=default, help="the picture, or a folder of pictures, to classify"
+    )
     return options
 
 

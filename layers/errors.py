@@ -35,3 +35,15 @@ class PublishError(LayerError):
 
 class PackageError(LayerError):
     """`chalice package` failed, or its template cannot be completed."""
+
+
+class EmulatorError(LayerError):
+    """Programs of the other processor cannot be run on this machine."""
+
+
+class CompilerError(LayerError):
+    """No compiler for the target's processor is here, or it refused a source."""
+
+
+class SandboxError(LayerError):
+    """A sandbox that could be tried did not start."""

@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 LAMBDA_PYTHONS = ("3.12", "3.13", "3.14")
 """Those that layers are built for, the oldest first."""
+LANG = "/var/lang"
+"""Where Lambda has its Python, and a sandbox shows this one."""
 _ASK = "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', '') or sys.executable)"
 _ASK_S = 30
 
@@ -24,6 +26,29 @@ class Interpreter:
     path: Path
     version: str
     """Major and minor, `3.13`."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The beginning of a command line that runs it."""
+        return (str(self.path),)
+
+    @property
+    def read_only(self) -> Mapping[str, Path]:
+        """What a sandbox must show of it: path inside to path outside. A Python finds its library beside itself."""
+        return {LANG: self._prefix}
+
+    @property
+    def sandboxed_command(self) -> tuple[str, ...]:
+        """The same as `command`, in a sandbox that shows `read_only`."""
+        return (f"{LANG}/{self.path.resolve().relative_to(self._prefix)}",)
+
+    def environment(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """The environment of the command's process, with which the interpreter gets `wanted`."""
+        return dict(wanted)
+
+    @property
+    def _prefix(self) -> Path:
+        return self.path.resolve().parents[1]
 
     @property
     def runtime(self) -> str:

@@ -42,7 +42,7 @@ at 11. Sources as above, and amazonlinux/container-images issue 132; duckdb/duck
 
 SYSTEMS = {"3.11": AMAZON_LINUX_2, **dict.fromkeys(LAMBDA_PYTHONS, AMAZON_LINUX_2023)}
 PROCESSORS = {"x86_64": Processor("x86_64", "EM_X86_64"), "arm64": Processor("aarch64", "EM_AARCH64")}
-DEFAULT_PYTHON, DEFAULT_ARCH = "3.13", "x86_64"
+DEFAULT_PYTHON, DEFAULT_ARCH = "3.13", "arm64"
 
 DIRECT_UPLOAD_BYTES = 50 * 1024 * 1024
 """A larger zip has to go through S3. Source: AWS Lambda quotas."""

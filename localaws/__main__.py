@@ -16,6 +16,7 @@ from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
 from localaws.host import interpreters, packages
 from localaws.host.environment import CREDENTIALS, without_account
+from localaws.processor import mask, mask_option
 from localaws.run import serve
 
 PORT = 4566
@@ -33,12 +34,17 @@ def up(options: argparse.Namespace) -> int:
     from localaws.cloud.local_aws import LocalAws  # importing moto takes a second, which `--help` should not take
     from localaws.deploy.deployer import Deployer
     from localaws.host.lambda_host import LambdaHost
+    from localaws.host.masking import additions
 
+    shown = mask.show(options.processor)
     signal.signal(signal.SIGTERM, _stop)
     python = _python(options.python)
-    with LocalAws(options.port, host=LambdaHost(options.instances)) as cloud:
+    host = LambdaHost(options.instances, sandbox=options.sandbox, additions=additions(shown))
+    with LocalAws(options.port, host=host) as cloud:
         print(f"AWS        {cloud.url} (moto; nothing leaves this machine)")
         print(f"Functions  Python {python.version} at {python.path}, {cloud.host.max_instances} instances at most")
+        print(f"Sandbox    {_sandbox(cloud.host.why_no_sandbox(python))}; memory limited by {cloud.host.memory.name}")
+        print(f"Processor  {shown.heading}")
         print(f"Logs       {cloud.host.folder}/*.log", flush=True)
         deployed = Deployer(cloud, python, stage=options.stage, say=_say).deploy()
         print(f"\nAPI        {deployed.url}")
@@ -120,6 +126,10 @@ def _python(wanted: str | None) -> Interpreter:
     return chosen
 
 
+def _sandbox(why_not: str | None) -> str:
+    return f"none: {why_not}" if why_not else "as on Lambda: read-only, but for /tmp; no network but this AWS"
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -146,6 +156,10 @@ def _parser() -> argparse.ArgumentParser:
     up_parser.add_argument(
         "--instances", type=at_least(1), metavar="N", help="function processes at once (default: 2 per CPU)"
     )
+    up_parser.add_argument(
+        "--no-sandbox", dest="sandbox", action="store_false", help="let functions see and write all that you may"
+    )
+    mask_option.add_option(up_parser)
     up_parser.set_defaults(command=up)
 
     invoke_parser = commands.add_parser("invoke", parents=[port], help="send an event to a deployed function")

@@ -29,9 +29,25 @@ class CgroupMissing(LocalAwsError):
     """No cgroup with a processor quota can be made here."""
 
 
+class SandboxFailed(LocalAwsError):
+    """An instance's sandbox did not start, though one had started before."""
+
+
 class HostClosed(LocalAwsError):
     """The host has been closed; it starts no more instances."""
 
 
 class DeployFailed(LocalAwsError):
     """`layers publish` or `chalice deploy` ended with an error, or left no API behind."""
+
+
+class CompilerMissing(LocalAwsError):
+    """No C compiler is installed here, or it refuses a source of this project."""
+
+
+class MaskMissing(LocalAwsError):
+    """CPUID cannot be masked here."""
+
+
+class ProcessorMissing(LocalAwsError):
+    """The processor of this machine has less than the requested features."""

@@ -1,6 +1,6 @@
 """Measures the throughput of the local folder mode, with one process and with two, in the same run.
 
-python -m benchmarks.batch.folder [--pictures 16000] [--rounds 5]
+python -m benchmarks.batch.folder [--pictures 16000] [--rounds 5] [--processor avx2]
 
 The time is that of the whole command. Its start takes a third of a second, so use enough pictures.
 """
@@ -17,20 +17,23 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks import machine
 from benchmarks.batch.pictures import pictures
-from benchmarks.machine import processor
 from convert.arguments import count
 from localaws.deploy.deployer import PROJECT
+from localaws.processor import mask_option
+from localaws.processor.mask import Shown
 
 DIFFERENT = 2_000
 """Pictures that are made; the others are copies, because making one takes longer than classifying it."""
 
 
-def seconds(folder: Path, out: Path, processes: int) -> float:
+def seconds(folder: Path, out: Path, processes: int, shown: Shown) -> float:
     """Duration of the whole command, including the start of its processes."""
     command = [sys.executable, "-m", "chalicelib.batch", str(folder), "--out", str(out), "--model", "digits"]
     began = time.monotonic()
-    subprocess.run([*command, "--processes", str(processes)], cwd=PROJECT, check=True, capture_output=True)
+    command += ["--processes", str(processes)]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, env=shown.process_environment())
     return time.monotonic() - began
 
 
@@ -57,8 +60,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch.folder", description=__doc__)
     parser.add_argument("--pictures", type=count, default=16_000, metavar="N")
     parser.add_argument("--rounds", type=count, default=5, metavar="N")
+    mask_option.add_option(parser)
     options = parser.parse_args()
-    print(f"{options.pictures} pictures, {processor()}")
+    shown = machine.shown(parser, options.processor)
+    print(f"{options.pictures} pictures, {shown.heading}")
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         folder = Path(scratch, "pictures")
         folder.mkdir()
@@ -66,7 +71,7 @@ def main() -> int:
         took: dict[int, list[float]] = {1: [], 2: []}
         for turn in range(options.rounds):  # in turns, so that other work on the machine affects both
             for processes in (1, 2) if turn % 2 else (2, 1):
-                took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes))
+                took[processes].append(seconds(folder, Path(scratch, f"{processes}.jsonl"), processes, shown))
             print(f"  1 process {took[1][-1]:.2f} s, 2 processes {took[2][-1]:.2f} s", flush=True)
         same = Path(scratch, "1.jsonl").read_bytes() == Path(scratch, "2.jsonl").read_bytes()
     one, two = (options.pictures / statistics.median(values) for values in took.values())

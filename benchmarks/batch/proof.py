@@ -1,6 +1,6 @@
 """Proves that each picture of a batch gets exactly one result, on this machine's AWS, in spite of kills and repeats.
 
-    python -m benchmarks.batch.proof [--pictures 10000] [--seed 1]
+    python -m benchmarks.batch.proof [--pictures 10000] [--seed 1] [--processor avx2]
 
 Deploys the project into `localaws`, uploads files of which 99% are pictures of digits, starts a batch by HTTP, delivers
 10% of the messages twice, kills a worker every few seconds and the lister twice, and compares every result with the
@@ -11,17 +11,16 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
+from benchmarks.batch.deployment import Say, deploy
 from benchmarks.batch.pictures import PREFIX, pictures
 from chalicelib.aws.events import PictureRef
 from chalicelib.aws.sqs import Queue
@@ -30,13 +29,11 @@ from chalicelib.inference.answer import answer
 from chalicelib.inference.store import ModelStore
 from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
-from localaws.deploy import project
-from localaws.deploy.deployer import PROJECT, Deployer, Deployment
-from localaws.host import interpreters
+from localaws.deploy.deployer import Deployment
 from localaws.host.lambda_host import LambdaHost
+from localaws.host.masking import additions
+from localaws.processor import mask_option
 
-TIMEOUTS_S = {"worker": 12, "lister": 20}
-"""Shorter than deployed, so that messages of killed functions come again sooner. Visibility stays six times as long."""
 KILL_EVERY_S = (4.0, 8.0)
 PICTURES_BETWEEN_KILLS = 350
 """Minimum, so that the share of killed invocations is the same on a slow or busy machine. After three receives a
@@ -44,8 +41,6 @@ message is a dead letter, and only chance decides how many messages are killed t
 KILL_LISTER_AT = (2, 7)
 """Numbers of the kills that hit the lister; the others hit workers."""
 LIMIT_S = 1800.0
-
-Say = Callable[[str], None]
 
 
 class Proof:
@@ -174,27 +169,6 @@ class Proof:
         return [line for line, held in checks.items() if not held]
 
 
-def deploy(cloud: LocalAws, say: Say, timeouts_s: Mapping[str, int] = TIMEOUTS_S) -> Deployment:
-    """Deploy the stage dev of this source tree, with shorter time-outs."""
-    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
-        copied = project.copy(PROJECT, Path(scratch, "project"))
-        config = json.loads((copied / ".chalice/config.json").read_text())
-        for name, timeout_s in timeouts_s.items():
-            config["stages"]["dev"]["lambda_functions"][name]["lambda_timeout"] = timeout_s
-        (copied / ".chalice/config.json").write_text(json.dumps(config))
-        built = PROJECT / "build"
-        if built.is_dir():
-            (copied / "build").symlink_to(built)
-        deployed = Deployer(cloud, interpreters.preferred(), copied, say=lambda _: None).deploy()
-    sqs = cloud.client("sqs")
-    for name, function in (("pictures", "worker"), ("listings", "lister")):
-        url = sqs.get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"]
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(6 * timeouts_s[function])})
-    sqs.close()
-    say(f"deployed {', '.join(deployed.functions)}")
-    return deployed
-
-
 def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """POST if there is a body, otherwise GET."""
     data = None if body is None else json.dumps(body).encode()
@@ -210,9 +184,12 @@ def main() -> int:
     parser.add_argument("--pictures", type=count, default=10_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at once")
+    mask_option.add_option(parser)
     options, say = parser.parse_args(), partial(print, flush=True)
     began = time.monotonic()
-    with LocalAws(host=LambdaHost(options.instances)) as cloud:
+    shown = machine.shown(parser, options.processor)
+    say(f"{options.pictures} pictures, {shown.heading}")
+    with LocalAws(host=LambdaHost(options.instances, additions=additions(shown))) as cloud:
         deployed = deploy(cloud, say)
         problems = Proof(cloud, options.pictures, options.seed, say).run(deployed)
     print(f"{'failed' if problems else 'all held'}, {time.monotonic() - began:.0f} s in all")

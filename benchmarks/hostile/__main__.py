@@ -16,14 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import machine
 from benchmarks.hostile import blast, costs, folder, fuzz, packaged, promises, soak, tables
 from benchmarks.hostile.by_hand import sent_by_hand
 from benchmarks.hostile.processes import FUNCTION, PLAIN, Child
 from benchmarks.hostile.promises import Promise
 from benchmarks.hostile.samples import write_samples
-from benchmarks.machine import processor
 from chalicelib.inference import limits
 from convert.arguments import count
+from localaws.processor import mask_option
+from localaws.processor.mask import Shown
 
 PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak")
 LONG_MUTATIONS, MUTATIONS = 3_000_000, 20_000
@@ -44,6 +46,7 @@ class Run(NamedTuple):
     function: Callable[..., Child]
     """Makes a process; the argument is its headroom in MB, without one there is no limit."""
     processes: int
+    shown: Shown
     options: argparse.Namespace
 
 
@@ -74,7 +77,7 @@ def of_mutants(run: Run) -> list[Promise]:
     total = run.options.mutations or (LONG_MUTATIONS if run.options.long else MUTATIONS)
     found = []
     for kind, mutants in (("pictures", total), ("requests", total // OTHERS), ("cards", total // OTHERS)):
-        fuzzed = fuzz.fuzz(kind, run.files, run.options.seed, mutants, run.processes, tables.CONSOLE.print)
+        fuzzed = fuzz.fuzz(kind, run.files, run.options.seed, mutants, run.processes, run.shown, tables.CONSOLE.print)
         tables.fuzzed(fuzzed)
         text = f"mutants of {kind} are handled"
         found.append(Promise(text, f"{len(fuzzed.findings)} of {mutants:,} are not", not fuzzed.findings))
@@ -124,38 +127,48 @@ def folders_of_data() -> list[Path]:
     return [path for name in ("hostile", "odd_pictures") if data and (path := Path(data, name)).is_dir()]
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The options."""
-    found = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m benchmarks.hostile", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
-    found.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated (default: all)")
-    found.add_argument("--long", action="store_true", help="all bombs, 3 million mutants, 20,000 requests")
-    found.add_argument("--timed", action="store_true", help="times are promises, too")
-    found.add_argument("--mutations", type=count, metavar="N", help=f"mutants of pictures (default {MUTATIONS:,})")
-    found.add_argument(
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated (default: all)")
+    parser.add_argument("--long", action="store_true", help="all bombs, 3 million mutants, 20,000 requests")
+    parser.add_argument("--timed", action="store_true", help="times are promises, too")
+    parser.add_argument("--mutations", type=count, metavar="N", help=f"mutants of pictures (default {MUTATIONS:,})")
+    parser.add_argument(
         "--every", type=count, default=EVERY, metavar="N", help="send each Nth bomb (default %(default)s)"
     )
-    found.add_argument("--seed", type=int, default=1, metavar="N", help="of the mutants (default %(default)s)")
-    found.add_argument("--processes", type=count, default=2, metavar="N", help="at once (default %(default)s)")
-    found.add_argument("--packaged", action="store_true", help="ask the function's zip and its layer, unpacked")
-    return found
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the mutants (default %(default)s)")
+    parser.add_argument("--processes", type=count, default=2, metavar="N", help="at once (default %(default)s)")
+    parser.add_argument("--packaged", action="store_true", help="ask the function's zip and its layer, unpacked")
+    mask_option.add_option(parser)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the parts; print their tables and the verdict."""
-    options = parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    shown = machine.shown(parser, options.processor)
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         folders = options.folders or folders_of_data()
         where = ", ".join(map(str, folders)) or "drawn by this tool"
         if not folders:
             folders = [write_samples(Path(scratch, "drawn"))]
         files = folder.files_in(folders)
-        tables.CONSOLE.print(f"{len(files)} files ({where}), seed {options.seed}, {processor()}")
+        tables.CONSOLE.print(f"{len(files)} files ({where}), seed {options.seed}, {shown.heading}")
         with tempfile.TemporaryDirectory(prefix="slimception-") as unpacked:
             command = packaged.lay_out(Path(unpacked)) if options.packaged else FUNCTION
-            run = Run(folders, files, partial(Child, command, LIMIT_S), options.processes, options)
+            run = Run(
+                folders,
+                files,
+                partial(Child, command, LIMIT_S, shown.process_environment()),
+                options.processes,
+                shown,
+                options,
+            )
             found = [promise for part in options.only or PARTS for promise in DO[part](run)]
     tables.promises(found)
     return 0 if all(promise.kept for promise in found) else 1

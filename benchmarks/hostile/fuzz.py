@@ -6,11 +6,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.hostile.processes import PROJECT, Child, Crash, in_turn
+from benchmarks.hostile.processes import Child, Crash, in_turn
+from localaws.processor.mask import Shown
 
 PART = 250
 """Mutants between two signs of progress."""
@@ -45,7 +46,7 @@ class Fuzzed(NamedTuple):
 
 
 def fuzz(
-    kind: str, seeds: list[Path], seed: int, mutants: int, processes: int, report: Callable[[str], None]
+    kind: str, seeds: list[Path], seed: int, mutants: int, processes: int, shown: Shown, report: Callable[[str], None]
 ) -> Fuzzed:
     """Try the first `mutants`; `report` gets the number a second as it goes."""
     began = time.monotonic()
@@ -60,7 +61,7 @@ def fuzz(
             progress = Path(scratch, f"progress-{next(numbers)}")
             progress.write_bytes(bytes(8))
             command = [sys.executable, "-W", "ignore", "-m", "benchmarks.hostile.mutator", kind, str(progress), *named]
-            return Tried(command, progress)
+            return Tried(command, progress, shown.process_environment())
 
         def work(child: Child, first: int) -> None:
             nonlocal accepted
@@ -80,8 +81,8 @@ def fuzz(
 class Tried(Child):
     """A process of `mutator`. It goes on behind a mutant that ended it."""
 
-    def __init__(self, command: list[str], progress: Path) -> None:
-        super().__init__(command, limit_s=120, folder=PROJECT)
+    def __init__(self, command: list[str], progress: Path, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__(command, 120, environment)
         self._progress = progress
 
     def try_all(self, kind: str, seed: int, first: int, count: int) -> tuple[list[Finding], int]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -42,10 +42,14 @@ class Child:
     """One process at a time. `ask` starts it; after a Crash the next `ask` starts another."""
 
     def __init__(
-        self, command: list[str], limit_s: float = 60, headroom_mb: int | None = None, folder: Path | None = None
+        self,
+        command: list[str],
+        limit_s: float = 60,
+        environment: Mapping[str, str] | None = None,
+        headroom_mb: int | None = None,
     ) -> None:
-        """`headroom_mb` limits its memory (RLIMIT_AS) to so much above what it holds when it is ready."""
-        self._command, self._limit_s, self._headroom_mb, self._folder = command, limit_s, headroom_mb, folder
+        """`limit_s` is processor time for one answer. `headroom_mb` limits memory above what the start takes."""
+        self._command, self._limit_s, self._environment, self._headroom_mb = command, limit_s, environment, headroom_mb
         self._process: subprocess.Popen[bytes] | None = None
         self.hello: dict[str, Any] = {}
         """The process's first line."""
@@ -63,7 +67,13 @@ class Child:
     def _start(self) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            self._command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, cwd=self._folder
+            self._command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=PROJECT,
+            env=self._environment,
         )
         self.hello = self._read(self._process, START_S)
         if self._headroom_mb is not None:

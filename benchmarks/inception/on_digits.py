@@ -3,7 +3,7 @@
 Random weights make a bad test of quantisation, and ImageNet's need a network connection. So the whole network is
 trained here, with the smallest input that Keras allows, on scikit-learn's digits.
 
-    python -m benchmarks.inception.on_digits [--epochs 6]
+    python -m benchmarks.inception.on_digits [--epochs 6] [--processor avx2]
 """
 
 import argparse
@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import machine
 from chalicelib.inference.card import ModelCard
 from convert.arguments import count
 from convert.digits.source import LABELS
@@ -35,6 +36,7 @@ from convert.pipeline import convert
 from convert.screen import quiet_libraries
 from convert.sources import PREPROCESS, Source
 from convert.tensorflow_source import from_keras
+from localaws.processor import mask_option
 
 SIDE_PX = 75
 BATCH = 32
@@ -109,9 +111,9 @@ def convert_all(source: Source, options: Options) -> dict[Mode, ModelCard]:
     return {mode: convert(replace(source, name=mode), replace(options, quantize=mode)).card for mode in MODES}
 
 
-def table(cards: dict[Mode, ModelCard]) -> Table:
-    """Size, accuracy and latency, one line for each mode."""
-    shown = Table(title="Inception v3 trained on digits, 360 held-out pictures")
+def table(cards: dict[Mode, ModelCard], heading: str) -> Table:
+    """Size, accuracy and latency, one line for each mode; `heading` names the processor."""
+    shown = Table(title=f"Inception v3 trained on digits, 75x75, 360 held-out pictures\n{heading}")
     for column in ("mode", "MB", "accuracy", "source", "same best class", "largest difference", "ms, 1 thread"):
         shown.add_column(column, justify="left" if column == "mode" else "right")
     for mode, card in cards.items():
@@ -126,7 +128,10 @@ def main() -> int:
     """Train, convert, print the table; exit code 2 if a conversion fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=count, default=6, metavar="N", help="epochs of training (default %(default)s)")
-    network = train(parser.parse_args().epochs)
+    mask_option.add_option(parser)
+    given = parser.parse_args()
+    processor = machine.shown_to_this_process(parser, given.processor)
+    network = train(given.epochs)
     with tempfile.TemporaryDirectory() as name:
         calibration, validation = write_pictures(Path(name))
         options = Options("digits", calibration=calibration, validation=validation, out=Path(name) / "models")
@@ -135,7 +140,7 @@ def main() -> int:
         except ConvertError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-    Console(width=100).print(table(cards))
+    Console(width=100).print(table(cards, processor.heading))
     return 0
 
 

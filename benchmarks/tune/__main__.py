@@ -1,10 +1,10 @@
 """Power tuning without an account: runs the packaged function with the processor share of each memory size.
 
-    python -m benchmarks.tune [--model NAME]... [--memory MB ...] [--repetitions N]
+    python -m benchmarks.tune [--model NAME]... [--memory MB ...] [--repetitions N] [--processor avx2]
 
 Deploys the project into `localaws`. Then runs the function with each bundle, memory size and number of threads in
 turn: one cold start and some warm requests each time. Writes tune.json and a picture for each bundle to --out. The
-processor is this machine's, not Lambda's: compare the sizes, for the milliseconds differ on Lambda.
+functions are shown AVX2, as on Lambda, but the processor is this machine's: the milliseconds differ on Lambda.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.machine import processor
+from benchmarks import machine
 from benchmarks.tune import bundles, deployment, measure, plan, tables
 from benchmarks.tune.outcome import BALANCE, Outcome, outcomes
 from benchmarks.tune.prices import SOURCE
@@ -28,15 +28,17 @@ from localaws.deploy.deployer import PROJECT
 from localaws.errors import CgroupMissing, LocalAwsError
 from localaws.host import interpreters
 from localaws.host.lambda_host import LambdaHost
-from localaws.processor import cgroup
+from localaws.host.masking import additions
+from localaws.processor import cgroup, mask_option
 from localaws.processor.duty_cycle import DutyCycle
+from localaws.processor.mask import Shown
 from localaws.processor.share import Processor
 
 BUILD = PROJECT / "build" / "tune"
 CONSOLE = Console(width=140, soft_wrap=True, highlight=False)
 
 
-def tune(options: argparse.Namespace) -> list[Outcome]:
+def tune(options: argparse.Namespace, shown: Shown, shares: Processor) -> list[Outcome]:
     """Deploy and measure; raises LocalAwsError or UnknownBundle."""
     names = bundles.lay_out(options.model, BUILD / "project")
     function = deployment.deploy(BUILD / "project", options.python, lambda _: None)
@@ -50,16 +52,16 @@ def tune(options: argparse.Namespace) -> list[Outcome]:
         for chosen in plan.configurations(name, sizes_mb, cpus)
     }
     measure.go_first()
-    with LambdaHost(max_instances=1, processor=options.processor) as host:
+    with LambdaHost(max_instances=1, processor=shares, additions=additions(shown)) as host:
         measurement = measure.Measurement(host, function, deployment.configured)
         return outcomes(measurement.run(events, _turns(options.repetitions)), left_out)
 
 
-def show(found: list[Outcome], machine: str, how: str) -> None:
+def show(found: list[Outcome], heading: str, how: str) -> None:
     """Print the tables and the remarks."""
-    CONSOLE.print(f"This machine's processor, not Lambda's: {machine}. Shares by {how}; INIT has at least one vCPU.")
+    CONSOLE.print(f"Not on Lambda: {heading}. Shares by {how}; INIT has at least one vCPU.")
     for outcome in found:
-        CONSOLE.print(tables.table(outcome, machine))
+        CONSOLE.print(tables.table(outcome, heading))
         for remark in tables.remarks(outcome):
             CONSOLE.print(remark)
 
@@ -76,7 +78,7 @@ def write(found: list[Outcome], facts: dict[str, Any], out: Path) -> None:
     CONSOLE.print(f"Written to {out}: tune.json, {', '.join(f'tune-{outcome.bundle}.png' for outcome in found)}")
 
 
-def find_processor() -> Processor:
+def find_shares() -> Processor:
     """Cgroups if they can be created, else a duty cycle."""
     try:
         return cgroup.find()
@@ -86,19 +88,21 @@ def find_processor() -> Processor:
 
 def main(arguments: list[str] | None = None) -> int:
     """Tune once; returns 2 if a bundle is unknown or cannot be deployed."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    shown, shares = machine.shown(parser, options.processor), find_shares()
     try:
         options.python = interpreters.find(options.python) if options.python else interpreters.preferred()
-        options.processor = find_processor()
-        found = tune(options)
+        found = tune(options, shown, shares)
     except (LocalAwsError, bundles.UnknownBundle) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     facts = {
-        "machine": processor(),
+        "machine": shown.heading,
+        "processor": shown.level,
         "date": time.strftime("%Y-%m-%d"),
         "python": options.python.version,
-        "shares": options.processor.name,
+        "shares": shares.name,
         "repetitions": options.repetitions,
         "balance": BALANCE,
         "prices": SOURCE,
@@ -127,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         "--repetitions", type=count, default=15, metavar="N", help="cold starts of each configuration (%(default)s)"
     )
     parser.add_argument("--python", metavar="VERSION", help="default: the first of Lambda's versions that is installed")
+    mask_option.add_option(parser)
     parser.add_argument("--out", type=Path, default=BUILD, metavar="DIR", help="default: build/tune")
     return parser
 

@@ -1,6 +1,7 @@
 """A picture of a bundle's outcome: latency above, predictions for a dollar below, both over the memory size."""
 
 import io
+import textwrap
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -18,9 +19,8 @@ def draw(outcome: Outcome, machine: str, path: Path) -> None:
     """Write a PNG to `path`; raises OSError."""
     figure = Figure(figsize=(8, 6.4), dpi=100, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    figure.suptitle(
-        f"{outcome.bundle}: a warm request by memory size\non this machine's {machine}, not on Lambda", fontsize=11
-    )
+    title = [f"{outcome.bundle}: a warm request by memory size", *textwrap.wrap(f"not on Lambda: {machine}", 90)]
+    figure.suptitle("\n".join(title), fontsize=11)
     _curves(above, outcome, "warm_ms")
     above.set_ylabel("latency, median ms")
     _curves(below, outcome, "per_dollar")

@@ -1,6 +1,7 @@
 """`make workflow`: the state machine on this machine's AWS, from nothing to the report.
 
     python -m benchmarks.workflow [--images 400] [--weight 0.3] [--fail throttle|b-missing|b-corrupt|timeout|...]
+                                   [--processor avx2]
 
 Deploys the project into `localaws` with the digits in two quantisations, uploads scans of digits in folders named by
 their label, and runs the deployed state machine on them. The exit code is 0 if the counts add up.
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks import machine
 from benchmarks.workflow.deployment import ABSENT, CORRUPT, FIRST, SECOND, deploy
 from benchmarks.workflow.faults import BAD_PICTURE, BUCKET, FAILURES, MISSING, FaultyHost, FirstWriteRefused
 from benchmarks.workflow.faults import CORRUPT as B_CORRUPT
@@ -27,6 +29,8 @@ from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy.deployer import PROJECT
 from localaws.host import interpreters
+from localaws.host.masking import additions
+from localaws.processor import mask_option
 
 OUT = PROJECT / "build" / "workflow"
 SECOND_WHEN = {MISSING: ABSENT, B_CORRUPT: CORRUPT}
@@ -35,10 +39,13 @@ CONSOLE = Console(highlight=False, soft_wrap=True)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one trial and show its report; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     began = time.monotonic()
     python = interpreters.preferred()
-    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch, FaultyHost(options.instances) as host:
+    shown = machine.shown(parser, options.processor)
+    chosen = FaultyHost(options.instances, additions=additions(shown))
+    with tempfile.TemporaryDirectory(prefix="slimception-") as scratch, chosen as host:
         host.fault = options.fail
         with LocalAws(host=host) as cloud:
             with CONSOLE.status(f"Deploying for Python {python.version}: layers, functions, state machine"):
@@ -48,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
                 cloud.refuse(FirstWriteRefused())
             trial = trial_of(cloud, options)
             problems = _run(trial)
-    _show(trial, problems)
+    _show(trial, problems, shown.heading)
     CONSOLE.print(f"{'failed' if problems else 'all adds up'}, {time.monotonic() - began:.0f} s in all")
     return 1 if problems else 0
 
@@ -74,12 +81,12 @@ def _run(trial: Trial) -> list[str]:
         return trial.run(lambda done, of: progress.update(task, completed=done, total=of))
 
 
-def _show(trial: Trial, problems: list[str]) -> None:
+def _show(trial: Trial, problems: list[str], heading: str) -> None:
     if trial.report:
         OUT.mkdir(parents=True, exist_ok=True)
         (OUT / "report.html").write_text(trial.page, encoding="utf-8")
         (OUT / "report.json").write_text(json.dumps(trial.report, indent=2) + "\n", encoding="utf-8")
-        CONSOLE.print(_table(trial.report))
+        CONSOLE.print(_table(trial.report, heading))
         CONSOLE.print(trial.report["verdict"]["text"], markup=False)
         for line, held in trial.checks().items():
             CONSOLE.print(f"{'ok  ' if held else 'FAIL'} {line}", markup=False)
@@ -89,9 +96,9 @@ def _show(trial: Trial, problems: list[str]) -> None:
             CONSOLE.print(f"FAIL {line}", markup=False)
 
 
-def _table(report: Report) -> Table:
+def _table(report: Report, heading: str) -> Table:
     arms = [report["arms"][arm] for arm in ARMS]
-    table = Table("", *(f"{arm}: {report['models'][arm]}" for arm in ARMS))
+    table = Table("", *(f"{arm}: {report['models'][arm]}" for arm in ARMS), title=heading, title_justify="left")
     table.add_row("images", *(str(arm["images"]) for arm in arms))
     table.add_row("answered", *(str(arm["answered"]) for arm in arms))
     table.add_row("fallbacks", *(str(arm["fallbacks"]) for arm in arms))
@@ -128,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fail", choices=FAILURES, help="the failure to inject")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random shifts of the pictures")
     parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at the same time")
+    mask_option.add_option(parser)
     return parser
 
 

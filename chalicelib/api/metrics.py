@@ -14,11 +14,14 @@ from chalicelib.api.bodies import Request
 from chalicelib.api.customers import customer_of
 from chalicelib.api.record import RequestRecord
 from chalicelib.config import Settings
+from chalicelib.inference.classifier import FLOAT_MODEL, WITHOUT_DELEGATE
 from chalicelib.pricing import cost_usd
 from chalicelib.telemetry import cold_start
 
 NO_MODEL = "none"
 _UNITS = {"PayloadBytes": "Bytes", "CostUSD": "None"}
+OF_WARNINGS = {WITHOUT_DELEGATE: "WithoutDelegate", FLOAT_MODEL: "FloatModel"}
+"""A warning's code to its metric, which has no dimension: an alarm need not know the model's name."""
 _OF_AN_ARM = ("Requests", "ClientErrors", "ServerErrors", "Fallbacks", "DurationMs", "InferenceMs")
 _INIT_PARTS = ("python_ms", "import_ms")
 _WARMED_PARTS = ("model_load_ms", "first_inference_ms")
@@ -52,6 +55,8 @@ def metered(
         groups.append(Group({"Experiment": record.experiment, "Arm": record.arm}, _of_arm(record, values)))
     if record.code:
         groups.append(Group({"Code": record.code}, {"Errors": 1}))
+    if record.first_answer and "warnings" in record.first_answer:
+        groups.append(Group({}, {OF_WARNINGS[code]: 1 for code in record.first_answer["warnings"]}))
     if "cost_usd" in added:
         groups.append(Group({"Customer": customer.metric}, {"CostUSD": added["cost_usd"]}))
     return {**added, **embedded(f"Slimception/{settings.function_name}", groups)}

@@ -1,6 +1,5 @@
 """From a parsed request to the answer of a model, and what the log line says of it."""
 
-import platform
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -66,18 +65,7 @@ class Predictor:
         record, card = exchange.record, classifier.card
         record.cold_start, record.model, record.version = cold_start.claim(), card.name, card.version
         if record.cold_start:
-            record.first_answer = {"cold_start_ms": cold_start.breakdown(), **self.runtime(classifier)}
-
-    def runtime(self, classifier: Classifier) -> Body:
-        """What this process runs on."""
-        return {
-            "engine": classifier.engine.name,
-            "engine_version": classifier.engine.version,
-            "threads": classifier.num_threads,
-            "python": platform.python_version(),
-            "architecture": platform.machine(),
-            "memory_mb": self._settings.memory_mb,
-        }
+            record.first_answer = self._store.setup(classifier)
 
 
 def _of_each(wanted: PredictRequest, work: Callable[[bytes], T]) -> list[T]:

@@ -23,7 +23,7 @@ class RequestRecord:
     model: str | None = None
     version: str | None = None
     first_answer: dict[str, Any] | None = None
-    """What the process cost until its first answer, and what it runs on."""
+    """What the process cost until its first answer, what it runs on, and codes of warnings (`ModelStore.setup`)."""
     fallback: bool | None = None
     code: str | None = None
     """The error's, one of those in `statuses`."""

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 from chalicelib.api.contract import Schema
+from chalicelib.api.health import MAX_NAMES
 from chalicelib.batch.record import BatchState
 from chalicelib.inference.card import COLORS, SCORES
+from chalicelib.inference.engine import FEATURES
 from chalicelib.statuses import STATUS, UNEXPECTED
 
 STRING: Schema = {"type": "string"}
@@ -68,7 +70,22 @@ _RUNTIME = {
     "threads": WHOLE,
     "python": STRING,
     "architecture": STRING,
+    "features": {
+        **_list({"enum": list(FEATURES.values())}),
+        "description": "Those of the processor that decide how fast it is in 8 bits, by the Linux kernel's names.",
+    },
     "memory_mb": {"type": ["integer", "null"]},
+}
+_DELEGATE = {
+    "partitions": {**WHOLE, "description": "Parts of the graph that XNNPACK holds; 0: it runs without XNNPACK."},
+    "operators": {**WHOLE, "description": "Of the whole graph."},
+    "outside": {**WHOLE, "description": "Operators that XNNPACK does not hold."},
+    "outside_names": {
+        "type": "object",
+        "additionalProperties": {"type": "integer", "minimum": 1},
+        "maxProperties": MAX_NAMES,
+        "description": "The most common names among these, each with its count.",
+    },
 }
 
 COMPONENTS: dict[str, Schema] = {
@@ -101,6 +118,11 @@ COMPONENTS: dict[str, Schema] = {
             "status": {"const": "ok"},
             "model": _ref("Card"),
             "runtime": _object(_RUNTIME),
+            "delegate": {
+                "oneOf": [{"type": "null"}, _object(_DELEGATE)],
+                "description": "What XNNPACK, which has the fast kernels, holds of the model; null: it is not known.",
+            },
+            "warnings": {**_list(STRING), "description": "Why the model is slower than it need be, and what helps."},
             "cold_start": {"type": "object", "additionalProperties": MILLISECONDS},
             "request_id": STRING,
             "experiment": _ref("Experiment"),

@@ -9,14 +9,13 @@ from chalice import CORSConfig, Response
 from chalicelib import errors
 from chalicelib.api.ab_test import AbTest
 from chalicelib.api.bodies import SCALE_DOWN, Request, image_body, json_body
-from chalicelib.api.exchange import Body, Exchange
+from chalicelib.api.exchange import Exchange
 from chalicelib.api.parsing import PredictRequest, parse_batch, parse_image_query, parse_predict
 from chalicelib.api.predictor import Predictor
 from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
-from chalicelib.inference.classifier import Classifier, check_top_k
+from chalicelib.inference.classifier import check_top_k
 from chalicelib.inference.store import ModelStore
-from chalicelib.telemetry import cold_start
 
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
 """Headers that a page of another origin may read."""
@@ -85,8 +84,10 @@ class Api:
                 content = exchange.fail(error)
                 exchange.answer({"status": "unavailable", **content, "Message": str(error)}, 503)
             else:
+                from chalicelib.api import health
+
                 self._predictor.note(exchange, classifier)
-                exchange.answer(self._healthy(classifier))
+                exchange.answer(health.describe(self._store, classifier, self._ab_test))
         return _response(exchange)
 
     def models(self, request: Request) -> Response:
@@ -120,15 +121,6 @@ class Api:
             raise errors.UnknownBatch(
                 "batches are not available: BATCH_PREFIX is not set, or this is not a deployed stage"
             )
-
-    def _healthy(self, classifier: Classifier) -> Body:
-        return {
-            "status": "ok",
-            "model": classifier.card.to_dict(),
-            "runtime": self._predictor.runtime(classifier),
-            "cold_start": cold_start.breakdown(),
-            **({"experiment": self._ab_test.health()} if self._ab_test else {}),
-        }
 
 
 def _response(exchange: Exchange) -> Response:

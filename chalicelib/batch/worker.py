@@ -179,7 +179,7 @@ class Worker:
     def _store_batch(self, batch_id: str, results: Sequence[Result]) -> Retry | None:
         try:
             new = self._table.record(batch_id, results)
-            log("pictures", batch=batch_id, results=len(results), new=new)
+            log("pictures", batch=batch_id, results=len(results), new=new, **self._store.first_answer())
             batch = self._table.get(batch_id)
             if batch is not None and batch.answered:
                 self._listings.send([finish_message(batch_id)])

@@ -1,5 +1,6 @@
 """The models of this process. Each is loaded once, when it is first needed, and then kept."""
 
+import platform
 import threading
 import time
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from chalicelib.config import Settings
 from chalicelib.errors import ModelError, UnknownModel
 from chalicelib.inference.classifier import Classifier
-from chalicelib.inference.engine import Engine, find_engine
+from chalicelib.inference.engine import Engine, find_engine, processor_features
 from chalicelib.inference.registry import find_bundles, load_bundle, load_card
 from chalicelib.telemetry import ColdStart, milliseconds_since
 
@@ -57,6 +58,39 @@ class ModelStore:
                 card = {"name": name, "error": str(error)}
             cards.append({**card, "default": name == self.default_name()})
         return cards
+
+    def runtime(self, classifier: Classifier) -> dict[str, Any]:
+        """What this process runs a model on."""
+        return {
+            "engine": classifier.engine.name,
+            "engine_version": classifier.engine.version,
+            "threads": classifier.num_threads,
+            "python": platform.python_version(),
+            "architecture": platform.machine(),
+            "features": processor_features(),
+            "memory_mb": self._settings.memory_mb,
+        }
+
+    def setup(self, classifier: Classifier) -> dict[str, Any]:
+        """What the log line of a process's first answer says of it: its cold start, what it runs on, warnings."""
+        held = classifier.delegated()
+        warnings = classifier.warnings(held)
+        return {
+            "cold_start_ms": self._cold_start.breakdown(),
+            **self.runtime(classifier),
+            "outside_delegate": held and held.outside_count,
+            **({"warnings": warnings} if warnings else {}),
+        }
+
+    def first_answer(self) -> dict[str, Any]:
+        """The same of the model that was loaded first, for functions that name no model in their log line.
+
+        It is empty as long as no model is loaded, and after the first call that was not.
+        """
+        first = next(iter(self._loaded.values()), None)
+        if first is None or not self._cold_start.claim():
+            return {}
+        return {"model": first.card.name, "version": first.card.version, **self.setup(first)}
 
     def _load(self, name: str, named: bool) -> Classifier:
         began = time.perf_counter()

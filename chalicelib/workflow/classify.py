@@ -56,7 +56,7 @@ class GroupClassifier:
             "errors": sum(row.error is not None for row in rows),
             "fallbacks": sum(row.fallback for row in rows),
         }
-        log("group", prefix=task.run.output_prefix, group=task.group, **counts)
+        log("group", prefix=task.run.output_prefix, group=task.group, **counts, **self._store.first_answer())
         return {"group": task.group, **counts}
 
     def _rows(self, task: GroupTask, pictures: list[Picture]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Builds the runtime layer: LiteRT, numpy and Pillow, slimmed, with bytecode."""
+"""Builds the runtime layer: LiteRT, numpy and Pillow, slimmed, with bytecode, and for arm64 the list of processors."""
 
 import tempfile
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from layers.build.archive import zip_folder
 from layers.build.bytecode import add_bytecode
 from layers.build.sbom import SUFFIX, layer_sbom, write_sbom
 from layers.build.wheels import REQUIREMENTS, download, unpack
+from layers.cpulist import library
+from layers.cpulist.compiler import compile_library
 from layers.targets import Target
 
 MOUNTED_AT = "/opt/python"
@@ -32,6 +34,8 @@ def build_runtime_layer(target: Target, folder: Path, requirements: Path = REQUI
         wheels, tree = Path(scratch, "wheels"), Path(scratch, "layer")
         fetched = download(target, requirements, wheels)
         unpack(fetched, tree / "python")
+        if library.is_needed_on(target.arch):
+            compile_library(target, tree / library.PATH)
         bytecode = add_bytecode(target.python, tree / "python", MOUNTED_AT)
         zip_folder(path, tree)
         write_sbom(path.with_suffix(SUFFIX), layer_sbom(path.stem, fetched))

@@ -15,7 +15,11 @@ from typing import Any
 
 
 def main(task_root: Path, opt: Path, picture: Path | None) -> dict[str, Any]:
-    """Import `app`, classify the picture in each format with each model, and say what was loaded from where."""
+    """Import `app`, classify with each model, and say what was loaded from where.
+
+    `picture` may be a folder of pictures. `answers` has the first one in each format: its label and score. `samples`
+    has each picture as it is, and mirrored and turned: all labels with their scores.
+    """
     sys.path[:0] = [str(task_root), str(opt / "python")]  # Lambda's order
     import app
     from chalicelib.config import EMBEDDED_MODELS, Settings
@@ -25,22 +29,44 @@ def main(task_root: Path, opt: Path, picture: Path | None) -> dict[str, Any]:
 
     settings = Settings(model_dirs=(opt / "models", EMBEDDED_MODELS))
     store = ModelStore(settings)
-    pictures = encoded(picture)
-    answers = {}
+    images = opened(picture)
+    formats, turned = encoded(next(iter(images.values()))), in_all_directions(images)
+    answers, samples = {}, {}
     for name in find_bundles(settings.model_dirs):
-        classify = store.get(name).classify
-        best = {kind: classify(data, 1, Spans())[0] for kind, data in pictures.items()}
+        model = store.get(name)
+        best = {kind: model.classify(data, 1, Spans())[0] for kind, data in formats.items()}
         answers[name] = {kind: [prediction.label, prediction.score] for kind, prediction in best.items()}
-    return {"app": app.app.app_name, "answers": answers, **loaded((task_root, opt))}
+        ranked = {sample: model.classify(data, len(model.labels), Spans()) for sample, data in turned.items()}
+        samples[name] = {sample: {p.label: p.score for p in predictions} for sample, predictions in ranked.items()}
+    return {"app": app.app.app_name, "answers": answers, "samples": samples, **loaded((task_root, opt))}
 
 
-def encoded(picture: Path | None) -> dict[str, bytes]:
-    """The picture, or a grey ramp, in every format that is served: slimming could have taken any codec away."""
+def opened(picture: Path | None) -> dict[str, Any]:
+    """The picture, those of a folder by their names, or a grey ramp."""
     from PIL import Image
 
+    if picture is None:
+        return {"ramp": Image.linear_gradient("L")}
+    files = {file.name: file for file in sorted(picture.iterdir())} if picture.is_dir() else {"picture": picture}
+    return {name: Image.open(file) for name, file in files.items()}
+
+
+def in_all_directions(images: dict[str, Any]) -> dict[str, bytes]:
+    """Each image as it is, mirrored and turned, as PNG files: one picture alone would show little."""
+    from PIL import Image
+
+    ways = Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180
+    turned = {f"{name}, {way.name}": image.transpose(way) for name, image in images.items() for way in ways}
+    files = {name: io.BytesIO() for name in (*images, *turned)}
+    for name, image in (images | turned).items():
+        image.convert("RGB").save(files[name], "PNG")
+    return {name: file.getvalue() for name, file in files.items()}
+
+
+def encoded(image: Any) -> dict[str, bytes]:
+    """The image in every format that is served: slimming could have taken any codec away."""
     from chalicelib.inference.formats import FORMATS
 
-    image = Image.open(picture) if picture else Image.linear_gradient("L")
     files = {kind: io.BytesIO() for kind in FORMATS}
     for kind, file in files.items():
         image.convert("RGB").save(file, kind)

@@ -9,7 +9,8 @@ from rich.table import Table
 from layers.build.function import function_contents
 from layers.check import sizes
 from layers.check.compatibility import Problem, find_notes, find_problems
-from layers.check.proof import prove
+from layers.check.emulated import prove
+from layers.check.preloaded import library_problems
 from layers.contents import Contents, open_contents
 from layers.errors import ContentsError
 from layers.targets import Target, target_of
@@ -33,6 +34,7 @@ def check_deployment(target: Target, runtime: Path, models: list[Path], project:
         measured = [sizes.total(layer, path.stat().st_size) for layer, path in zip(layers, paths, strict=True)]
         report = Report(_table(target, function, measured, layers))
         report.problems += [problem for layer in layers for problem in find_problems(layer, target)]
+        report.problems += library_problems(layers[0], target)
         report.problems += sizes.over_budget(measured[0])
         report.problems += sizes.over_limits(sizes.total(function), measured)
         if not report.problems:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layers.check.compatibility import find_problems
+from layers.check.preloaded import library_problems
 from layers.check.report import model_zips
 from layers.contents import open_contents
 from layers.errors import ContentsError
@@ -37,6 +38,7 @@ def layers_for(target: Target, folder: Path, app_name: str) -> list[Layer]:
         raise ContentsError(f"{len(layers)} layers, a function takes {MAX_LAYERS}: remove models and build again")
     for layer in layers:
         with open_contents(layer.path) as contents:
-            for problem in find_problems(contents, target):
+            missing = library_problems(contents, target) if layer.path == runtime else ()
+            for problem in [*find_problems(contents, target), *missing]:
                 raise ContentsError(f"{layer.path.name} would not load: {problem}")
     return layers

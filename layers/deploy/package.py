@@ -13,7 +13,7 @@ from pathlib import Path
 from layers.build.archive import zip_folder
 from layers.build.bytecode import add_bytecode
 from layers.build.vendor import MOUNTED_AT
-from layers.check.proof import prove
+from layers.check.emulated import prove
 from layers.contents import open_contents
 from layers.deploy.layer_set import Layer, layers_for
 from layers.deploy.policies import write_policies

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from layers.cpulist import library
 from layers.deploy.cloudformation import Template, references, resolved
 from layers.deploy.layer_set import Layer
 from layers.deploy.resources import read_resources
@@ -36,13 +37,22 @@ def merge_template(resources: Path, target: Target, layers: list[Layer], stage: 
 
 
 def equip_functions(template: Template) -> Template:
-    """Give every function the runtime, the processor and the layers of the one behind the API."""
+    """Give every function the runtime, the processor, its LD_PRELOAD and the layers of the one behind the API."""
     resources = template["Resources"]
     of_api = {name: resources[FUNCTION]["Properties"][name] for name in ("Runtime", "Architectures", "Layers")}
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"] |= of_api
+            _load_library(resource["Properties"])
     return template
+
+
+def _load_library(function: Template) -> None:
+    """Set the function's LD_PRELOAD for its processor; what the user loads stays."""
+    [arch], variables = function["Architectures"], function.get("Environment", {}).get("Variables", {})
+    wanted = library.preload(arch, variables.pop(library.VARIABLE, ""))
+    if wanted:
+        function.setdefault("Environment", {}).setdefault("Variables", variables)[library.VARIABLE] = wanted
 
 
 def call_through_alias(template: Template) -> Template:

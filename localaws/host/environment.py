@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from localaws.host.function import Function
-from localaws.host.layout import Tree
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "localaws", "AWS_SECRET_ACCESS_KEY": "localaws", "AWS_SESSION_TOKEN": "localaws"}
 """Not secret: nothing on this machine checks them, but a client signs only with keys."""
@@ -16,16 +16,26 @@ CLIENT_KEYS = {
 """The same as boto3 takes them."""
 
 
-def function_environment(
-    function: Function, tree: Tree, runtime_packages: Path, runtime_api: str, log_stream: str, temporary: Path
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class Places:
+    """Where a function's process finds its files."""
+
+    task: Path
+    opt: Path
+    packages: Path
+    """Lambda's runtime client and boto3."""
+    temporary: Path | None = None
+    """In place of /tmp; None if the process has one like Lambda's, and all else where Lambda has it."""
+
+
+def function_environment(function: Function, places: Places, runtime_api: str, log_stream: str) -> dict[str, str]:
     """Source: AWS Lambda developer guide, "Defined runtime environment variables".
 
-    Three things differ. MODEL_DIR, LD_LIBRARY_PATH and PYTHONPATH name the unpacked tree, since only root
-    could mount it at /opt. PYTHONPATH also gives the process its whole search path (function, layers, runtime
-    client), so that it needs no start-up file. TMPDIR is the instance's own, as /tmp is on Lambda.
+    PYTHONPATH differs: it gives the process its whole search path (function, layers, runtime client), so that it
+    needs no start-up file. Without a sandbox two more differ, since nothing is mounted at /opt: MODEL_DIR and
+    LD_LIBRARY_PATH name the unpacked tree; and TMPDIR is set.
     """
-    task, opt = tree.task, tree.opt
+    task, opt, packages = places.task, places.opt, places.packages
     layer_packages = (opt / "python" / "lib" / function.runtime / "site-packages", opt / "python")
     return {
         **CREDENTIALS,
@@ -39,17 +49,32 @@ def function_environment(
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_REGION": function.region,
-        "LAMBDA_RUNTIME_DIR": str(runtime_packages),
+        "LAMBDA_RUNTIME_DIR": str(packages),
         "LAMBDA_TASK_ROOT": str(task),
         "LANG": "en_US.UTF-8",
-        "LD_LIBRARY_PATH": _joined(task, task / "lib", opt / "lib"),
-        "MODEL_DIR": str(opt / "models"),
-        "PATH": _joined(Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin"), opt / "bin"),
-        "PYTHONPATH": _joined(task, *layer_packages, runtime_packages),
-        "TMPDIR": str(temporary),
+        "PYTHONPATH": _joined(task, *layer_packages, packages),
         "TZ": ":UTC",
         "_HANDLER": function.handler,
+        **(_lambdas_own() if places.temporary is None else _unpacked(places, places.temporary)),
         **_configured(function.environment),
+    }
+
+
+def _lambdas_own() -> dict[str, str]:
+    """As Lambda's Python runtimes have them, seen in their processes."""
+    libraries = ("/var/lang/lib", "/lib64", "/usr/lib64", "/var/runtime", "/var/runtime/lib")
+    return {
+        "LD_LIBRARY_PATH": ":".join([*libraries, "/var/task", "/var/task/lib", "/opt/lib"]),
+        "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    }
+
+
+def _unpacked(places: Places, temporary: Path) -> dict[str, str]:
+    return {
+        "LD_LIBRARY_PATH": _joined(places.task, places.task / "lib", places.opt / "lib"),
+        "MODEL_DIR": str(places.opt / "models"),
+        "PATH": _joined(Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin"), places.opt / "bin"),
+        "TMPDIR": str(temporary),
     }
 
 

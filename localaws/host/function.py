@@ -37,6 +37,8 @@ class Function:
     """In the order in which they are unpacked over one another."""
     memory_mb: int = 128
     timeout_s: float = 3.0
+    ephemeral_storage_mb: int = 512
+    """The size of /tmp, in a sandbox."""
     environment: Mapping[str, str] = field(default_factory=dict)
     reserved_concurrency: int | None = field(default=None, compare=False)
     """More invocations than this at once are refused; None: as many as the host has instances."""

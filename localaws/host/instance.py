@@ -1,19 +1,17 @@
 """One function instance: started at its first event, one event at a time, gone at its first fault."""
 
+import signal
 import threading
 import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from layers.pythons import Interpreter
 from localaws.host import logs
-from localaws.host.environment import function_environment
-from localaws.host.function import Function
 from localaws.host.invocation import Fault, Invocation, Result, error_type_of
-from localaws.host.layout import Tree
-from localaws.host.process import FunctionProcess
-from localaws.host.runtime_api import RuntimeApi
+from localaws.host.launch import Installation, Started
+from localaws.host.process import exit_reason, queued_ms
+from localaws.processor.memory import Memory, MemoryLimit, WatchedMemory, peak_mb
 from localaws.processor.share import INIT_VCPUS, Processor, Share, WholeMachine, vcpus_of
 
 INIT_LIMIT_S = 10.0
@@ -27,43 +25,41 @@ class Instance:
 
     def __init__(
         self,
-        function: Function,
-        tree: Tree,
-        interpreter: Interpreter,
-        packages: Path,
+        installation: Installation,
         folder: Path,
         processor: Processor | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        self.function = function
+        self._installation, self.function = installation, installation.function
         self.id = uuid.uuid4().hex
         self.last_used = 0.0
-        self._tree, self._interpreter, self._packages = tree, interpreter, packages
         self._temporary = folder / f"tmp-{self.id}"
         self._temporary.mkdir()
-        self.log = logs.LogStream(folder / f"{function.name}-{self.id}.log", logs.stream_name(function, self.id))
-        self._processor = processor or WholeMachine()
-        self._process: FunctionProcess | None = None
+        name = self.function.name
+        self.log = logs.LogStream(folder / f"{name}-{self.id}.log", logs.stream_name(self.function, self.id))
+        self._processor, self._memory = processor or WholeMachine(), memory or WatchedMemory()
+        self._started: Started | None = None
         self._share: Share | None = None
-        self._api: RuntimeApi | None = None
+        self._limit: MemoryLimit | None = None
         self._peak_mb = 0
         self._retired = False
 
     @property
     def usable(self) -> bool:
         """Whether it can take an event: not started yet, or running."""
-        return not self._retired and (self._process is None or self._process.alive)
+        return not self._retired and (self._started is None or self._started.process.alive)
 
     @property
     def pid(self) -> int | None:
         """The process id, while there is a process."""
-        process = self._process
+        process = self._started.process if self._started else None
         return process.pid if process and process.alive else None
 
     def invoke(self, payload: bytes) -> Result | None:
         """Run one event. None if the instance had died before it fetched the event: try another instance."""
         invocation = Invocation(payload, self.function.arn, self.function.timeout_s)
         log_offset_bytes = self.log.size_bytes
-        init_ms, fault = self._initialise() if self._process is None else (None, None)
+        init_ms, fault = self._initialise() if self._started is None else (None, None)
         self.log.write(f"START RequestId: {invocation.request_id} Version: {self.function.version}")
         crowded_ms = self._crowded_ms()
         began = time.monotonic()
@@ -79,91 +75,93 @@ class Instance:
     def kill(self) -> None:
         """End the process from outside, as a failing machine would; its present event fails."""
         self._retired = True
-        if self._process is not None:
-            self._process.kill()
+        if self._started is not None:
+            self._started.process.kill()
 
     def stop(self) -> None:
-        """End process and server. Does nothing the second time."""
-        self.kill()
-        self._release_share()
-        if self._api is not None:
-            self._api.close()
-            self._api = None
+        """End process and servers. Does nothing the second time."""
+        self._retired = True
+        self._end()
 
     def _initialise(self) -> tuple[float, Fault | None]:
         """The INIT phase. As on Lambda, one that fails is repeated once, within the function's time-out."""
-        began = time.monotonic()
-        fault = self._boot("init", INIT_LIMIT_S)
+        init_ms, fault = self._boot("init", INIT_LIMIT_S)
         if fault is not None and not self._retired:
-            fault = self._boot("invoke", self.function.timeout_s)
-        return (time.monotonic() - began) * 1000, fault
+            again_ms, fault = self._boot("invoke", self.function.timeout_s)
+            init_ms += again_ms
+        return init_ms, fault
 
-    def _boot(self, phase: str, limit_s: float) -> Fault | None:
-        if self._api is not None:
-            self._api.close()
-        if self._process is not None:
-            self._process.kill()
-        self._release_share()
-        began = time.monotonic()
-        self._api = RuntimeApi()
-        self.log.write(logs.init_start(self.function, str(self._interpreter.path)))
-        self._process = FunctionProcess(
-            self._interpreter, self.function.handler, self._environment(), self._tree.task, self.log.path
-        )
+    def _boot(self, phase: str, limit_s: float) -> tuple[float, Fault | None]:
+        """One try, timed from the start of the function's own process: what makes its sandbox is not Lambda's INIT."""
+        self._end()
+        installation = self._installation
+        self.log.write(logs.init_start(self.function, str(installation.interpreter.path), installation.sandboxed))
+        self._started = started = installation.start(self.log, self._temporary)
+        process, api = started.process, started.api
         vcpus = vcpus_of(self.function.memory_mb)
-        self._share = self._processor.admit(self._process.pid, max(vcpus, INIT_VCPUS))
+        try:
+            self._limit = self._memory.admit(process.pid, self.function.memory_mb)
+            self._share = self._processor.admit(process.pid, max(vcpus, INIT_VCPUS))
+        except OSError:
+            self._end()
+            raise
+        process.begin()
         if self._retired:  # another thread did so while there was no process to kill
-            self._process.kill()
-        fault = self._watch(self._process, self._api.initialised, began + limit_s)
-        if fault is None and self._api.init_error is not None:
-            fault = Fault(error_type_of(self._api.init_error), "", payload=self._api.init_error)
+            process.kill()
+        fault = self._watch(started, api.initialised, process.began + limit_s)
+        if fault is None and api.init_error is not None:
+            fault = Fault(error_type_of(api.init_error), "", payload=api.init_error)
         self._share.resize(vcpus)
+        init_ms = (time.monotonic() - process.began) * 1000
         if fault is not None:
-            self._process.kill()
-            self.log.write(logs.init_report((time.monotonic() - began) * 1000, phase, fault))
-        return fault
+            process.kill()
+            self.log.write(logs.init_report(init_ms, phase, fault))
+        return init_ms, fault
 
     def _crowded_ms(self) -> float:
-        if self._process is None or self._share is None:
+        if self._started is None or self._share is None:
             return 0.0
-        return self._process.queued_ms() - self._share.stopped_ms()
+        return queued_ms(self._started.process.pid) - self._share.stopped_ms()
 
-    def _release_share(self) -> None:
+    def _end(self) -> None:
+        started, self._started = self._started, None
+        if started is not None:
+            started.close()
         if self._share is not None:
             self._share.release()
             self._share = None
-
-    def _environment(self) -> dict[str, str]:
-        assert self._api is not None
-        return function_environment(
-            self.function, self._tree, self._packages, self._api.address, self.log.name, self._temporary
-        )
+        if self._limit is not None:
+            self._limit.release()
+            self._limit = None
 
     def _run(self, invocation: Invocation) -> Fault | None:
-        assert self._api is not None and self._process is not None
+        started = self._started
+        assert started is not None
         invocation.begin()
-        self._api.hand_over(invocation)
-        fault = self._watch(self._process, invocation.done, invocation.deadline)
+        started.api.hand_over(invocation)
+        fault = self._watch(started, invocation.done, invocation.deadline)
         if fault is not None and fault.status == "timeout":
-            self._process.kill()
+            started.process.kill()
             stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             self.log.write(f"{stamp} {invocation.request_id} {fault.message}")
         elif fault is not None:
             self.log.write(f"RequestId: {invocation.request_id} Error: {fault.message}\n{fault.error_type}")
         return fault
 
-    def _watch(self, process: FunctionProcess, done: threading.Event, deadline: float) -> Fault | None:
+    def _watch(self, started: Started, done: threading.Event, deadline: float) -> Fault | None:
         """Wait until `done`; gives a fault if the process ends, or has to be ended, before that."""
+        process = started.process
         while True:
             finished = done.wait(_LOOK_EVERY_S)
-            self._peak_mb = max(self._peak_mb, process.peak_mb())
-            if self._peak_mb > self.function.memory_mb:
+            self._peak_mb = max(self._peak_mb, peak_mb(process.pid))
+            if self._limit is not None and self._limit.exceeded(process.tmp_bytes()):
                 process.kill()
-                return Fault("Runtime.ExitError", process.exit_reason(), logged_type="Runtime.OutOfMemory")
+                self._peak_mb = max(self._peak_mb, self.function.memory_mb)
+                return Fault("Runtime.ExitError", exit_reason(-signal.SIGKILL), logged_type="Runtime.OutOfMemory")
             if finished:
                 return None
             if not process.alive:
-                return Fault("Runtime.ExitError", process.exit_reason())
+                return Fault("Runtime.ExitError", exit_reason(process.exit_code()))
             if time.monotonic() >= deadline:
                 message = f"Task timed out after {self.function.timeout_s:.2f} seconds"
                 return Fault("Sandbox.Timedout", message, "timeout")

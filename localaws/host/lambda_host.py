@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Self
 
 from layers.pythons import Interpreter
+from layers.sandbox.bubblewrap import why_not
 from localaws.errors import HostClosed, TooManyRequests
 from localaws.host import interpreters, packages
 from localaws.host.function import Function
 from localaws.host.instance import Instance
 from localaws.host.invocation import Result
+from localaws.host.launch import Additions, Installation
 from localaws.host.layout import Trees
 from localaws.host.pool import Pool
+from localaws.processor import memory
 from localaws.processor.share import Processor
 
 ASYNC_RETRY_DELAYS_S = (1.0, 2.0)
@@ -28,7 +31,8 @@ class LambdaHost:
 
     `max_instances` is how many processes run at once (default: two per CPU). `python` is the path of the Python
     that runs every function (default: the Python that its runtime names). `processor` limits each function to the
-    share of the processor that its memory buys (default: no limit).
+    share of the processor that its memory buys (default: no limit). Each instance runs in a sandbox, unless `sandbox`
+    is false or this machine has none (`why_no_sandbox`). `additions` are what every instance gets.
     """
 
     def __init__(
@@ -37,13 +41,18 @@ class LambdaHost:
         python: str | None = None,
         async_retry_delays_s: Sequence[float] = ASYNC_RETRY_DELAYS_S,
         processor: Processor | None = None,
+        sandbox: bool = True,
+        additions: Additions = Additions(),  # noqa: B008 - it is frozen
     ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="localaws-")
         self.folder = Path(self._scratch.name)
         """Unpacked functions and the log files; deleted when the host is closed."""
         self._trees = Trees(self.folder / "trees")
         self._pool = Pool(max_instances or 2 * (os.cpu_count() or 1))
-        self._python, self._processor = python, processor
+        self._python, self._processor, self._sandbox = python, processor, sandbox
+        self.memory = memory.find()
+        """What ends a function that uses more than its memory size."""
+        self._additions = additions
         self._async_retry_delays_s = tuple(async_retry_delays_s)
         self._background = ThreadPoolExecutor(self._pool.max_instances, thread_name_prefix="localaws-async")
         self._closing = threading.Event()
@@ -90,6 +99,10 @@ class LambdaHost:
             self._interpreters[wanted] = interpreters.find(wanted)
         return self._interpreters[wanted]
 
+    def why_no_sandbox(self, interpreter: Interpreter) -> str | None:
+        """Why functions of this Python run in no sandbox, and what to do; None if they run in one."""
+        return why_not(interpreter) if self._sandbox else "turned off"
+
     def instances(self) -> list[Instance]:
         """Every instance whose process runs, busy ones first."""
         return self._pool.live()
@@ -114,7 +127,9 @@ class LambdaHost:
         tree = self._trees.of(function)
         interpreter = self.interpreter(function.runtime)
         folder = packages.install(interpreter)
-        return lambda: Instance(function, tree, interpreter, folder, self.folder, self._processor)
+        sandboxed = self.why_no_sandbox(interpreter) is None
+        installation = Installation(function, tree, interpreter, folder, self._additions, sandboxed)
+        return lambda: Instance(installation, self.folder, self._processor, self.memory)
 
     def _try_repeatedly(self, function: Function, payload: bytes, on_result: Callable[[Result], None]) -> Result | None:
         result: Result | None = None

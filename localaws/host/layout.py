@@ -77,6 +77,6 @@ def _extract(archive: Archive, place: Path, what: str, limit_bytes: int) -> int:
 
 
 def _make_read_only(root: Path) -> None:
-    """As on Lambda, a function that writes beside its code fails (unless it runs as root)."""
+    """As on Lambda, a function that writes beside its code fails (unless it runs as root, and not in a sandbox)."""
     for path in [*root.rglob("*"), root]:
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)

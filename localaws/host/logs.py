@@ -41,10 +41,11 @@ def stream_name(function: Function, instance_id: str) -> str:
     return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{function.version}]{instance_id}"
 
 
-def init_start(function: Function, python: str) -> str:
-    """The line before an instance starts; it says which Python of this machine runs it."""
+def init_start(function: Function, python: str, sandboxed: bool) -> str:
+    """The line before an instance starts; it says which Python of this machine runs it, and where."""
     version = function.runtime.removeprefix("python")
-    return f"INIT_START Runtime Version: python:{version}.localaws (CPython at {python})"
+    where = "in a sandbox" if sandboxed else "not in a sandbox"
+    return f"INIT_START Runtime Version: python:{version}.localaws (CPython at {python}, {where})"
 
 
 def init_report(init_ms: float, phase: str, fault: Fault) -> str:

@@ -4,6 +4,7 @@ Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom run
 """
 
 import queue
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,15 +17,21 @@ _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 
 
 class RuntimeApi:
-    """Hands one invocation after the other to one runtime client. Listens on loopback, on a free port."""
+    """Hands one invocation after the other to one runtime client.
 
-    def __init__(self) -> None:
+    Listens on `listening`, a socket of a sandbox's network, or else on loopback, on a free port.
+    """
+
+    def __init__(self, listening: socket.socket | None = None) -> None:
         self.initialised = threading.Event()
         """Set when the client asks for its first event, or reports that it cannot start."""
         self.init_error: bytes | None = None
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
         self._current: Invocation | None = None
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler, bind_and_activate=listening is None)
+        if listening is not None:
+            self._server.socket.close()
+            self._server.socket = listening
         self._server.api = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

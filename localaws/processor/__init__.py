@@ -1,1 +1,1 @@
-"""A function's share of the processor, which its memory size decides."""
+"""A function's share of the processor and its memory, which its memory size decides; what it sees of the processor."""

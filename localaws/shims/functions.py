@@ -51,6 +51,7 @@ def function_of(model: Any, endpoint_url: str) -> Function:
         layers=tuple(Archive(layer.code_sha_256, layer.code_bytes) for layer in layers),
         memory_mb=int(model.memory_size),
         timeout_s=float(model.timeout),
+        ephemeral_storage_mb=int(model.ephemeral_storage),
         environment={"AWS_ENDPOINT_URL": endpoint_url, **model.environment_vars},
         reserved_concurrency=None if concurrency is None else int(concurrency),
         region=model.region,

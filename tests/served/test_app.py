@@ -10,6 +10,7 @@ import pytest
 from chalice.local import LambdaContext
 
 import app
+from chalicelib.inference.engine import processor_features
 from tests.support.bundles import DAMAGES, DATA_DIR, write_bundle
 from tests.support.paths import ROOT
 from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming, quarters, scan_bomb
@@ -224,7 +225,8 @@ class TestColdStart:
         assert (first["model"], first["memory_mb"], first["threads"]) == ("channels_float", 1769, 1)
         assert len(first["version"]) == 12 and first["architecture"] and first["python"]
         assert second["cold_start"] is False
-        assert not {"cold_start_ms", "engine", "memory_mb", "architecture"} & set(second)
+        assert first["outside_delegate"] == 0 and first["features"] == processor_features()
+        assert not {"cold_start_ms", "engine", "memory_mb", "architecture", "features"} & set(second)
 
     @pytest.mark.parametrize(("in_lambda", "warm"), [(True, True), (True, False), (False, True)])
     def test_warming_in_init_happens_only_in_lambda_and_only_when_asked_for(self, models_dir, in_lambda, warm):

@@ -33,6 +33,21 @@ def host(runtime_packages: None) -> Iterator[LambdaHost]:
         yield running
 
 
+@pytest.fixture
+def sandboxed(host: LambdaHost) -> LambdaHost:
+    """The same host, if its functions run in a sandbox."""
+    if reason := host.why_no_sandbox(own()):
+        pytest.skip(reason)
+    return host
+
+
+@pytest.fixture
+def unconfined(runtime_packages: None) -> Iterator[LambdaHost]:
+    """A host without a sandbox, as on a machine that has none."""
+    with LambdaHost(max_instances=2, sandbox=False) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def cloud(runtime_packages: None) -> Iterator["LocalAws"]:
     """A whole local AWS, which leaves no thread behind."""

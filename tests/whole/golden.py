@@ -20,6 +20,8 @@ VOLATILE = {
     *("Timestamp", "DurationMs", "DecodeMs", "PreprocessMs", "InferenceMs", "CostUSD"),
 }
 """Names of what differs from run to run or from machine to machine: of their values only the types are kept."""
+OF_THE_PROCESSOR = "features"
+"""A list whose length differs from machine to machine."""
 COUNTS = {"of"}
 """Of how many a figure was measured: the same each time."""
 IDS = re.compile(r"\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})\b")
@@ -58,7 +60,7 @@ def settled(value: Any, volatile: bool = False) -> Any:
     if isinstance(value, dict):
         return {
             IDS.sub("<id>", name): _score(one) if name == "score" else settled(one, _is_volatile(name, volatile))
-            for name, one in value.items()
+            for name, one in ((name, "<list>" if name == OF_THE_PROCESSOR else one) for name, one in value.items())
         }
     if isinstance(value, list):
         return [settled(one, volatile) for one in value]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import paths
+from tests.support.engines import without_xnnpack
 from tests.support.pictures import gif_claiming
 from tests.whole.recording import DIGITS, IN_LAMBDA, Recording, Scenario, damage, second_model
 
@@ -122,6 +123,15 @@ def compared_with_damage(folder: Path) -> None:
     damage(folder / "second_models" / "digits-2")
 
 
+def slow(recording: Recording) -> None:
+    """XNNPACK does not start, as on Lambda's arm64 without the layer's library."""
+    store = recording.app.runtime.store
+    store._engine = without_xnnpack(store.get().engine)
+    store._loaded.clear()
+    for name in ("first", "second"):
+        recording.ask(name, "POST", "/predict", {"image": TEXT, "top_k": 1})
+
+
 SCENARIOS = {
     "everything": Scenario(everything, {**IN_LAMBDA, "CUSTOMERS": "acme", "CORS_ALLOW_ORIGIN": "https://example.org"}),
     "refusals": Scenario(refusals, {**IN_LAMBDA, "MAX_BODY_BYTES": "8000"}),
@@ -129,6 +139,7 @@ SCENARIOS = {
     "a damaged model": Scenario(broken, IN_LAMBDA, lambda folder: damage(folder / DIGITS)),
     "unforeseen": Scenario(unforeseen, IN_LAMBDA),
     "outside of Lambda": Scenario(broken),
+    "without XNNPACK": Scenario(slow, IN_LAMBDA),
     "A/B": Scenario(compared, AB, second_model),
     "A/B, B damaged": Scenario(compared, AB, compared_with_damage),
 }

@@ -33,12 +33,24 @@ MAY_USE = {
     "convert.digits": {"convert"},
     "convert": {"ground", "inference", "convert.digits"},
     "layers": set(),
-    "layers.build": {"ground", "inference", "layers"},
-    "layers.check": {"ground", "inference", "app", "layers", "layers.build"},
-    "layers.deploy": {"layers", "layers.build", "layers.check"},
+    "layers.emulator": {"layers"},
+    "layers.sandbox": {"layers"},
+    "layers.cpulist": {"layers"},
+    "layers.build": {"ground", "inference", "layers", "layers.cpulist"},
+    "layers.check": {
+        "ground",
+        "inference",
+        "app",
+        "layers",
+        "layers.build",
+        "layers.cpulist",
+        "layers.emulator",
+        "layers.sandbox",
+    },
+    "layers.deploy": {"layers", "layers.build", "layers.check", "layers.cpulist"},
     "localaws": set(),
     "localaws.processor": {"localaws"},
-    "localaws.host": {"layers", "localaws", "localaws.processor"},
+    "localaws.host": {"layers", "layers.sandbox", "localaws", "localaws.processor"},
     "localaws.shims": {"localaws", "localaws.host"},
     "localaws.cloud": {"localaws", "localaws.host", "localaws.shims"},
     "localaws.deploy": {"layers", "localaws", "localaws.host", "localaws.cloud"},
@@ -190,7 +202,7 @@ class TestTools:
         assert not outside(module) & {"tensorflow", "keras"} or module in with_tensorflow or ".digits." in module
 
     def test_what_the_target_python_runs_imports_nothing_of_layers(self):
-        for module in ("layers.build.compile_script", "layers.check.first_answer"):
+        for module in ("layers.build.compile_script", "layers.check.first_answer", "layers.sandbox.start"):
             assert "layers" not in outside(module)
 
 

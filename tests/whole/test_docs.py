@@ -22,8 +22,8 @@ PARSERS = {
 }
 
 ARCHITECTURE = DOCS / "architecture.md"
-OTHERS = {"SELECT_TF_OPS", "FULLY_CONNECTED", "ROLLBACK_COMPLETE", "LC_ALL"}
-"""TensorFlow's, CloudFormation's, the shell's."""
+OTHERS = {"SELECT_TF_OPS", "FULLY_CONNECTED", "ROLLBACK_COMPLETE", "LC_ALL", "LD_PRELOAD"}
+"""TensorFlow's, CloudFormation's, the shell's, the loader's."""
 
 
 def each_page(test):

@@ -31,7 +31,7 @@ def test_packaged_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for part in PARTS_THAT_WRITE_NOTHING:
         monkeypatch.setattr(part, lambda *_: ())
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    write_zip(tmp_path / "layers/runtime-py313-x86_64.zip", {"python/tiny.py": b""})
+    write_zip(tmp_path / "layers/runtime-py313-arm64.zip", {"lib/libcpulist.so": b"", "python/tiny.py": b""})
     digits = ROOT / "chalicelib/models/digits"
     write_zip(tmp_path / "layers/model-own.zip", {f"models/own/{f.name}": f.read_bytes() for f in digits.iterdir()})
     ignored = shutil.ignore_patterns("deploy*", "__pycache__")

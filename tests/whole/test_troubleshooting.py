@@ -1,9 +1,12 @@
 """Every message that the program can print leads somewhere in docs/troubleshooting.md."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from chalicelib.api import health
+from chalicelib.api.metrics import OF_WARNINGS
 from tests.support.messages import PACKAGES, VARYING, Message, messages
 from tests.support.pages import DOCS, ROOT, prose, section, text_of
 
@@ -36,6 +39,15 @@ def test_every_message_leads_somewhere(message: Message) -> None:
     if letters(message.text) >= LEAST_LETTERS:  # shorter ones only hand on what another one says
         told = message.text.replace(VARYING, "...")
         assert any(regex(pattern).search(message.text) for pattern in PATTERNS), f"not in {PAGE.name}: {told}"
+
+
+@pytest.mark.parametrize("code", OF_WARNINGS)
+def test_every_warning_of_health_leads_somewhere(code: str) -> None:
+    card, engine = SimpleNamespace(name="m", quantization="float32"), SimpleNamespace(name="litert")
+    model = SimpleNamespace(card=card, engine=engine)
+    warning = health.SENTENCES[code](model, ["asimddp"])  # type: ignore[arg-type]
+    rows = section(PAGE, "`/health` warns")
+    assert any(regex(pattern).search(warning) for pattern in patterns(rows)) and f"`{code}`" in rows
 
 
 def test_no_row_is_left_of_a_message_that_is_gone() -> None:

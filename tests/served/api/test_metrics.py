@@ -13,6 +13,7 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.pricing import cost_usd
 from chalicelib.telemetry import ColdStart
 from tests.support.bundles import write_bundle
+from tests.support.engines import without_xnnpack
 from tests.support.pictures import RED
 from tests.support.requests import FakeRequest, b64, json_request
 
@@ -130,6 +131,28 @@ class TestLines:
         assert line["InferenceMs"] == line["spans_ms"]["inference"] and line["DecodeMs"] == line["spans_ms"]["decode"]
         assert line["DurationMs"] >= line["spans_ms"]["total"]
         assert line["ColdStarts"] == int(line["cold_start"])
+
+    def test_a_model_without_xnnpack_is_counted_in_the_first_line_only(
+        self, api, engine, models_dir, log_lines, monkeypatch
+    ):
+        monkeypatch.setattr(predictor, "cold_start", ColdStart())
+        monkeypatch.setattr("chalicelib.inference.classifier.processor_features", lambda: ["asimddp"])
+        api._store._engine = without_xnnpack(engine)._replace(name="litert")
+        api.predict(asking())
+        api.predict(asking())
+        first, second = log_lines()
+        assert_is_emf(first)
+        assert first["warnings"] == ["without_delegate", "float_model"]
+        assert totals([first])["WithoutDelegate",] == totals([first])["FloatModel",] == 1
+        assert first["outside_delegate"] == 1
+        assert not {"warnings", "features", "outside_delegate", "WithoutDelegate", "FloatModel"} & set(second)
+
+    def test_a_model_with_nothing_to_warn_of_has_no_metric_for_it(self, api, log_lines, monkeypatch):
+        monkeypatch.setattr(predictor, "cold_start", ColdStart())
+        monkeypatch.setattr("chalicelib.inference.classifier.processor_features", lambda: ["avx2"])
+        api.predict(asking())
+        (line,) = log_lines()
+        assert line["cold_start"] and not {"warnings", "WithoutDelegate", "FloatModel"} & set(line)
 
     def test_errors_by_code(self, api, log_lines):
         for _ in range(3):

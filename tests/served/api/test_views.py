@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from chalicelib import errors
+from chalicelib.api.openapi import describe
 from chalicelib.api.views import Api
 from chalicelib.config import Settings
+from chalicelib.inference.engine import Delegated, processor_features
 from chalicelib.inference.formats import BINARY_TYPES
 from chalicelib.inference.store import ModelStore
 from chalicelib.statuses import STATUS, error_answer
 from chalicelib.telemetry import cold_start
 from tests.support.bundles import DAMAGES, write_bundle
+from tests.support.engines import without_xnnpack
 from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming
 from tests.support.requests import FakeRequest, assert_is_error, b64, image_request, json_request, settled
 
@@ -171,10 +174,69 @@ class TestHealth:
             "threads": 2,
             "python": platform.python_version(),
             "architecture": platform.machine(),
+            "features": processor_features(),
             "memory_mb": 512,
         }
+        assert body["delegate"] == {"partitions": 1, "operators": 1, "outside": 0, "outside_names": {}}
         assert {"import_ms", "model_load_ms", "first_inference_ms", "total_ms"} <= set(body["cold_start"])
-        assert set(body) == {"status", "model", "runtime", "cold_start", "request_id"} and body["status"] == "ok"
+        fields = {"status", "model", "runtime", "delegate", "warnings", "cold_start", "request_id"}
+        assert set(body) == fields and body["status"] == "ok"
+
+    @pytest.mark.parametrize(
+        ("name", "machine", "remedy"),
+        [
+            ("litert", "aarch64", "set LD_PRELOAD to the library in the arm64 layer that stands in for it"),
+            ("litert", "x86_64", "convert the model again (`python -m convert`)"),
+            ("tflite-runtime", "aarch64", "tflite-runtime gives it few models in 8 bits: install LiteRT"),
+        ],
+    )
+    def test_without_xnnpack_it_says_what_helps(self, models_dir, engine, monkeypatch, name, machine, remedy):
+        write_bundle(models_dir, "channels_int8")
+        monkeypatch.setattr(platform, "machine", lambda: machine)
+        api = api_over(models_dir, model_name="channels_int8")
+        api._store._engine = without_xnnpack(engine)._replace(name=name)
+        response = api.health(FakeRequest(path="/health"))
+        assert (response.status_code, response.body["status"]) == (200, "ok")
+        assert response.body["delegate"] == {
+            "partitions": 0,
+            "operators": 1,
+            "outside": 1,
+            "outside_names": {"MEAN": 1},
+        }
+        (warning,) = response.body["warnings"]
+        assert warning.startswith("model 'channels_int8' runs without XNNPACK") and remedy in warning
+
+    def test_a_float_model_where_8_bits_pay(self, models_dir, engine, monkeypatch):
+        monkeypatch.setattr("chalicelib.inference.classifier.processor_features", lambda: ["avx2", "avx512_vnni"])
+        monkeypatch.setattr("chalicelib.inference.store.processor_features", lambda: ["avx2", "avx512_vnni"])
+        api = api_over(models_dir)
+        api._store._engine = engine._replace(name="litert")
+        body = api.health(FakeRequest(path="/health")).body
+        assert body["runtime"]["features"] == ["avx2", "avx512_vnni"]
+        (warning,) = body["warnings"]
+        assert "computes in float32, and this processor (avx512_vnni) takes about a third" in warning
+        assert "`python -m convert SOURCE --quantize dynamic`" in warning
+
+    def test_an_engine_that_does_not_show_its_graph(self, models_dir, monkeypatch):
+        monkeypatch.setattr("chalicelib.inference.classifier.delegated", lambda _: None)
+        monkeypatch.setattr("chalicelib.inference.classifier.processor_features", list)
+        response = api_over(models_dir).health(FakeRequest(path="/health"))
+        assert (response.status_code, response.body["delegate"], response.body["warnings"]) == (200, None, [])
+
+    @pytest.mark.parametrize("held", [None, Delegated(3, 0, {"MEAN": 3})])
+    def test_each_of_these_answers_is_the_contracts(self, models_dir, monkeypatch, held):
+        validator = pytest.importorskip("jsonschema", reason="jsonschema is not installed").Draft202012Validator
+        monkeypatch.setattr("chalicelib.inference.classifier.delegated", lambda _: held)
+        body = json.loads(json.dumps(api_over(models_dir).health(FakeRequest(path="/health")).body))
+        contract = json.loads(json.dumps(describe([])))
+        validator({**contract, "$ref": "#/components/schemas/Health"}).validate(body)
+
+    def test_no_graph_makes_the_answer_long(self, models_dir, monkeypatch):
+        many = Delegated(500, 0, {f"OPERATOR_{number}": number for number in range(1, 30)})
+        monkeypatch.setattr("chalicelib.inference.classifier.delegated", lambda _: many)
+        held = api_over(models_dir).health(FakeRequest(path="/health")).body["delegate"]
+        assert list(held["outside_names"]) == [f"OPERATOR_{number}" for number in range(29, 21, -1)]
+        assert held["outside"] == sum(range(1, 30))
 
     @pytest.mark.parametrize("name", DAMAGES)
     def test_a_damaged_bundle(self, models_dir, name):

@@ -298,6 +298,17 @@ class TestTopK:
         assert len(rig.rows()["in/seven.png"]["predictions"]) == 5
 
 
+class TestLog:
+    def test_the_first_line_names_what_the_model_runs_on(self, seven, log_lines):
+        store = ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
+        rig = Rig(store, {"in/a.png": seven, "in/b.png": seven})
+        for key in rig.objects.kept:
+            rig.work(ref(key))
+        first, second = [line for line in log_lines() if line["event"] == "pictures"]
+        assert first["model"] == "digits" and {"features", "outside_delegate", "cold_start_ms"} <= set(first)
+        assert set(second) == {"event", "batch", "results", "new"}
+
+
 class TestSecondTries:
     KEYS = ("in/text.png", "in/seven.png", "in/cut.png")
 

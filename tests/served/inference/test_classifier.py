@@ -1,3 +1,4 @@
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,7 +7,9 @@ import pytest
 
 from chalicelib.config import EMBEDDED_MODELS
 from chalicelib.errors import ModelError, UndecodableImage
+from chalicelib.inference import classifier as classifier_module
 from chalicelib.inference.classifier import Classifier, Prediction, rank, softmax
+from chalicelib.inference.engine import Delegated
 from chalicelib.inference.registry import load_bundle
 from chalicelib.telemetry import Spans
 from tests.support.bundles import DATA_DIR, card_with, rgb_input, write_bundle
@@ -167,3 +170,55 @@ class TestEmbeddedDigits:
         best = classifier.classify((DATA_DIR / "seven.png").read_bytes(), 1, Spans())[0]
         assert (best.index, best.label) == (7, "7")
         assert best.score > 0.9
+
+
+class TestWarnings:
+    @pytest.mark.parametrize(
+        ("quantization", "features", "warnings"),
+        [
+            ("float32", ["asimddp"], ["float_model"]),
+            ("float16", ["avx2", "avx512f", "avx512_vnni"], ["float_model"]),
+            ("float32", ["avx2"], []),
+            ("float32", ["avx2", "avx512f"], []),
+            ("float32", [], []),
+            ("dynamic", ["asimddp"], []),
+            ("int8", ["avx512_vnni"], []),
+        ],
+    )
+    def test_float_where_8_bits_pay(self, load, monkeypatch, quantization, features, warnings):
+        monkeypatch.setattr(classifier_module, "processor_features", lambda: features)
+        model = load("channels_float", quantization=quantization)
+        model.engine = model.engine._replace(name="litert")
+        assert model.warnings(Delegated(1, 1, {})) == warnings
+
+    def test_8_bits_do_not_pay_in_tflite_runtime(self, load, monkeypatch):
+        monkeypatch.setattr(classifier_module, "processor_features", lambda: ["asimddp"])
+        model = load("channels_float")
+        model.engine = model.engine._replace(name="tflite-runtime")
+        assert model.warnings(Delegated(1, 1, {})) == []
+
+    @pytest.mark.parametrize(
+        ("held", "warnings"),
+        [(Delegated(2, 0, {"MEAN": 2}), ["without_delegate"]), (Delegated(2, 1, {"MEAN": 1}), []), (None, [])],
+        ids=["none", "half", "unknown"],
+    )
+    def test_without_a_delegate(self, load, held, warnings):
+        assert load("channels_int8").warnings(held) == warnings
+
+    def test_both(self, load, monkeypatch):
+        monkeypatch.setattr(classifier_module, "processor_features", lambda: ["asimddp"])
+        model = load("channels_float")
+        model.engine = model.engine._replace(name="litert")
+        assert model.warnings(Delegated(1, 0, {"MEAN": 1})) == ["without_delegate", "float_model"]
+
+    def test_looking_at_the_graph_disturbs_no_answer(self, load):
+        model, pixels = load("background_float"), np.zeros((8, 8, 3), np.uint8)
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                pairs = [(pool.submit(model.delegated), pool.submit(model.scores, pixels)) for _ in range(1000)]
+                for look, answer_ in pairs:
+                    assert look.result() and answer_.result() is not None
+        finally:
+            sys.setswitchinterval(before)

@@ -11,6 +11,7 @@ from chalicelib.inference.registry import CARD_FILE, load_bundle
 from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import ColdStart
 from tests.support.bundles import DAMAGES, write_bundle
+from tests.support.engines import without_xnnpack
 
 
 def store_of(*directories, **settings) -> ModelStore:
@@ -137,6 +138,37 @@ class TestColdStart:
         cold_start = ColdStart()
         ModelStore(Settings(model_dirs=(models_dir,)), cold_start).get().warm()
         assert list(cold_start.breakdown()) == ["model_load_ms", "first_inference_ms", "total_ms"]
+
+
+class TestFirstAnswer:
+    def test_it_is_empty_until_a_model_is_loaded_and_after_the_first_time(self, models_dir):
+        write_bundle(models_dir, "channels_int8")
+        store = store_of(models_dir, memory_mb=1769)
+        assert store.first_answer() == {}
+        for name in ("channels_int8", "channels_float"):
+            store.get(name).warm()
+        first = store.first_answer()
+        assert (first["model"], first["memory_mb"], first["threads"]) == ("channels_int8", 1769, 1)
+        assert set(first["cold_start_ms"]) == {"model_load_ms", "first_inference_ms", "total_ms"}
+        assert store.first_answer() == {}
+
+    def test_the_warnings_are_there_only_if_there_are_some(self, models_dir, engine, monkeypatch):
+        monkeypatch.setattr("chalicelib.inference.classifier.processor_features", list)
+        found = []
+        for chosen in (engine, without_xnnpack(engine)):
+            store = store_of(models_dir)
+            store._engine = chosen
+            store.get()
+            found.append(store.first_answer())
+        assert [first["outside_delegate"] for first in found] == [0, 1]
+        assert "warnings" not in found[0]
+        assert found[1]["warnings"] == ["without_delegate"]
+
+    def test_what_is_not_known_is_null(self, models_dir, monkeypatch):
+        monkeypatch.setattr("chalicelib.inference.classifier.delegated", lambda _: None)
+        store = store_of(models_dir)
+        store.get()
+        assert store.first_answer()["outside_delegate"] is None
 
 
 class TestCards:

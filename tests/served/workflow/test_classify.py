@@ -53,6 +53,16 @@ def test_a_group(classifier, objects, run, pictures):
     assert all(row["total_ms"] >= row["inference_ms"] > 0 for row in rows)
 
 
+def test_the_first_log_line_names_what_the_model_runs_on(objects, run, pictures, log_lines):
+    store = ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
+    classifier = GroupClassifier(store, objects, 1_000_000)
+    for _ in range(2):
+        classifier.work(event(run))
+    first, second = [line for line in log_lines() if line["event"] == "group"]
+    assert first["model"] == "digits" and {"features", "outside_delegate", "cold_start_ms"} <= set(first)
+    assert set(second) == {"event", "prefix", "group", "images", "errors", "fallbacks"}
+
+
 def test_a_group_done_twice_is_written_once(classifier, objects, run, pictures):
     classifier.work(event(run))
     classifier.work(event(run))
@@ -107,6 +117,9 @@ class WatchedStore:
 
     def warm(self):
         self._model.warm()
+
+    def first_answer(self):
+        return {}
 
     def classify(self, data, top_k, spans):
         self.had_arrived.append(len(self._arrived))
@@ -197,6 +210,9 @@ class FragileStore:
 
     def get(self, name):
         return self._fragile if name == "fragile" else self._store.get(name)
+
+    def first_answer(self):
+        return self._store.first_answer()
 
 
 FAILURES = [RuntimeError("secret: engine at 0x7f"), ModelError("answers with values that are not numbers")]

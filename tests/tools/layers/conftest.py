@@ -12,7 +12,8 @@ import pytest
 
 from layers.__main__ import main
 from layers.build.runtime_layer import build_runtime_layer
-from layers.errors import WheelError
+from layers.emulator.emulator import Emulator, find_emulator
+from layers.errors import CompilerError, WheelError
 from layers.targets import Target, local_target, target
 from tests.support.account import empty_account
 from tests.support.bundles import write_bundle
@@ -47,6 +48,8 @@ def build_real(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], P
         if wanted not in built:
             try:
                 built[wanted] = build_runtime_layer(wanted, folder).path
+            except CompilerError as error:
+                pytest.skip(str(error))
             except WheelError as error:
                 if "cannot be reached" in str(error):
                     pytest.skip(str(error))
@@ -66,6 +69,15 @@ def runtime_zip(build_real: Callable[[Target], Path]) -> Path:
 def local_zip(build_real: Callable[[Target], Path]) -> Path:
     """The runtime layer for the Python that runs the tests, which can therefore run it."""
     return build_real(local_target())
+
+
+@pytest.fixture(scope="session")
+def arm64() -> Emulator:
+    """What runs arm64 programs here; a skip where it cannot be had."""
+    found = find_emulator()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
 
 
 @pytest.fixture

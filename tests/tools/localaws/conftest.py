@@ -5,7 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.local_cloud import cloud, host, runtime_packages  # noqa: F401 - fixtures of these tests
+from tests.support.local_cloud import (  # noqa: F401 - fixtures of these tests
+    cloud,
+    host,
+    runtime_packages,
+    sandboxed,
+    unconfined,
+)
 
 LIMIT_S = 30
 Wait = Callable[[Callable[[], object]], None]

@@ -16,6 +16,7 @@ from layers.pythons import own
 from localaws import __main__ as command_line
 from localaws.__main__ import main
 from localaws.deploy.deployer import PROJECT
+from localaws.processor.mask_features import Machine
 from tests.support.bundles import DATA_DIR
 
 COMMAND = [sys.executable, "-u", "-m", "localaws"]
@@ -68,6 +69,12 @@ def test_no_instance_at_all(capsys):
         main(["up", "--instances", "0"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith("argument --instances: '0': expected a whole number of at least 1\n")
+
+
+def test_a_processor_that_this_machine_does_not_have(monkeypatch, capsys):
+    monkeypatch.setattr(command_line.mask, "read", lambda: Machine("AMD EPYC", frozenset({"avx2"})))
+    assert main(["up", "--python", own().version, "--processor", "avx512"]) == 2
+    assert capsys.readouterr().err.startswith("error: --processor avx512: AMD EPYC has AVX2 and no AVX-512 VNNI")
 
 
 def test_an_event_with_nobody_to_answer_it(free_port, capsys, tmp_path):
@@ -159,6 +166,7 @@ def test_up_serves_the_deployed_project_until_it_is_ended(runtime_packages, free
         try:
             lines = read_until(running, "Ctrl-C ends it.")
             url = next(line for line in lines if line.startswith("API")).split()[1]
+            assert sum(line.startswith(("Sandbox    as on Lambda", "Sandbox    none: ")) for line in lines) == 1
             folder = Path(next(line for line in lines if line.startswith("Logs")).split()[1]).parent
             answer = post(f"{url}predict/image?model=digits", (DATA_DIR / "seven.png").read_bytes())
             assert answer["predictions"][0]["label"] == "7"

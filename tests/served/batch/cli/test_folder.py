@@ -184,7 +184,10 @@ def test_a_picture_larger_than_the_limit(folder, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (("nowhere",), "nowhere is not a folder: expected a folder, or s3://bucket/prefix"),
-        (("{empty}",), "holds no picture: JPEG, PNG, WebP, GIF and BMP are accepted, whatever the files' names (0 others)"),
+        (
+            ("{empty}",),
+            "holds no picture: JPEG, PNG, WebP, GIF and BMP are accepted, whatever the files' names (0 others)",
+        ),
         (("{folder}", "--model", "none"), "no model is called 'none'"),
         (("{folder}", "--top-k", "11"), '"top_k" is 11: this model has 10 classes'),
         (("{folder}", "--out", "{empty}/no/out.jsonl"), "No such file or directory"),

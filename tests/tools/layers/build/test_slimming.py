@@ -13,9 +13,9 @@ from layers.build.wheels import REQUIREMENTS, download
 from layers.check.proof import facts_of, run_clean
 from layers.contents import Contents, open_contents
 from layers.pythons import own
-from layers.targets import target
 from tests.support.bundles import DATA_DIR, write_bundle
 from tests.support.paths import ROOT
+from tests.tools.layers.conftest import X86_64
 
 UNUSED_BYTES = 100_000
 """Smaller shared objects may lie in the layer unused: a rule for each would cost more than it saves."""
@@ -25,7 +25,7 @@ UNUSED_BYTES = 100_000
 def wheel_names(runtime_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Every file in the wheels, before slimming."""
     names: set[str] = set()
-    for wheel in download(target(), REQUIREMENTS, tmp_path_factory.mktemp("wheels")):
+    for wheel in download(X86_64, REQUIREMENTS, tmp_path_factory.mktemp("wheels")):
         with open_contents(wheel) as contents:
             names.update(contents.sizes)
     return names
@@ -37,9 +37,9 @@ def facts(local_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     opt = tmp_path_factory.mktemp("opt")
     write_bundle(opt / "models", name="tiny")
     with open_contents(local_zip) as runtime, open_contents(opt) as models:
-        run = run_clean(own().path, function_contents(ROOT), [runtime, models], DATA_DIR / "seven.png")
-    assert run is not None and run.returncode == 0, run
-    return facts_of(run)
+        clean = run_clean(own(), function_contents(ROOT), [runtime, models], DATA_DIR / "seven.png")
+    assert clean.ended is not None and clean.ended.returncode == 0, clean
+    return facts_of(clean.ended)
 
 
 @pytest.mark.parametrize("pattern", LEFT_OUT)

@@ -21,8 +21,8 @@ def problems(path: Path, wanted: Target = X86_64) -> list[Problem]:
 
 def test_a_symbol_of_a_newer_glibc_is_named(compile_object: Compiler) -> None:
     path = compile_object("engine.so", NEEDS_GLIBC_229, "-lm")
-    assert problems(path, target("3.12")) == []
-    [problem] = problems(path, target("3.11"))
+    assert problems(path, target("3.12", "x86_64")) == []
+    [problem] = problems(path, target("3.11", "x86_64"))
     assert problem.file == "engine.so"
     assert problem.found.startswith("needs exp@GLIBC_2.29, log@GLIBC_2.29 from libm.so.6; Amazon Linux 2 (Python 3.11)")
     assert problem.found.endswith("has GLIBC up to 2.26")

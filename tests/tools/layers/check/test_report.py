@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from layers.build.function import function_contents
-from layers.check.proof import prove
+from layers.check.proof import prove, run_clean
 from layers.contents import from_files
+from layers.pythons import find_python, own
+from layers.sandbox.bubblewrap import why_not
 from layers.targets import local_target
+from tests.support.bundles import DATA_DIR
 from tests.support.paths import ROOT
 from tests.support.wheelhouse import Compiler, for_arm64, write_requirements, write_wheel, write_zip
 from tests.tools.layers.conftest import ARM64, Outcome
@@ -39,12 +42,14 @@ def test_what_was_built_passes_with_a_table_and_an_answer(layers: Path, run: Run
     if "answered in a clean process" in outcome.out:
         assert "digits: 7 (" in outcome.out
         assert "decoded from JPEG, PNG, WEBP, GIF, BMP" in outcome.out
+        reason = why_not(find_python("3.13"))
+        assert (f"not in a sandbox: {reason}" if reason else "in a sandbox as on Lambda") in outcome.out
     else:
         assert "not run: " in outcome.out
     assert outcome.out.endswith("check passed\n")
 
 
-def test_an_arm64_layer_is_checked_but_not_run(build_real: Callable[[object], Path], run: Run) -> None:
+def test_the_files_of_an_arm64_layer_are_checked(build_real: Callable[[object], Path], run: Run) -> None:
     arm64 = build_real(ARM64)
     outcome = run("check", arm64)
     assert (outcome.code, outcome.err) == (0, "")
@@ -68,7 +73,7 @@ def test_a_wheel_that_lies_about_glibc_fails_on_python_311(compile_object: Compi
     wheel = write_wheel(tmp_path, "cp311-cp311-manylinux2014_x86_64")
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("tiny/engine.so", engine)
-    outcome = run("check", "--python", "3.11", wheel)
+    outcome = run("check", "--python", "3.11", "--arch", "x86_64", wheel)
     assert outcome.code == 1
     [line] = outcome.err.splitlines()
     assert line.startswith("problem: tiny/engine.so: needs exp@GLIBC_2.29, log@GLIBC_2.29 from libm.so.6; ")
@@ -150,6 +155,26 @@ def test_a_function_that_imports_from_elsewhere_is_caught(tmp_path: Path) -> Non
     changed = from_files("function", {**files, "app.py": tmp_path / "app.py"})
     proof = prove(local_target(), changed, [], None)
     assert [problem.file for problem in proof.problems] == ["clean process"]
+
+
+@pytest.mark.parametrize("reason", [None, "no namespaces here"])
+def test_the_clean_process_is_lambdas_or_says_why_not(
+    reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """first_answer would import `app`; this one shows where it ran instead."""
+    if reason is None and (missing := why_not(own())):
+        pytest.skip(missing)
+    monkeypatch.setattr("layers.check.proof.why_not", lambda _: reason)
+    (tmp_path / "app.py").write_text(
+        "import os, sys\nraise SystemExit(f'{os.getcwd()} {sys.argv[1:]} {os.getuid()}')\n"
+    )
+    clean = run_clean(own(), from_files("function", {"app.py": tmp_path / "app.py"}), [], DATA_DIR / "seven.png")
+    if reason is None:
+        assert clean.where == "in a sandbox as on Lambda"
+        assert clean.ended.stderr == "/var/task ['/var/task', '/opt', '/run/picture'] 993\n"
+    else:
+        assert clean.where == "not in a sandbox: no namespaces here"
+        assert "seven.png" in clean.ended.stderr and "/run/picture" not in clean.ended.stderr
 
 
 def test_the_function_is_what_chalice_would_zip() -> None:

@@ -22,7 +22,7 @@ Template = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def packaged(runtime_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `package` fills for dev, with the real runtime layer and two models."""
+    """The folder that `package` fills for dev, with the real layer for x86_64, which runs here, and two models."""
     from layers.__main__ import main
 
     folder = tmp_path_factory.mktemp("package")
@@ -38,7 +38,7 @@ def packaged(runtime_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     for name in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / name, project)
     options = ["--stage", "dev", "--out", folder / "layers", "--project", project, "--package", folder / "out"]
-    assert main(["package", *map(str, options)]) == 0
+    assert main(["package", "--arch", "x86_64", *map(str, options)]) == 0
     return folder / "out"
 
 
@@ -183,7 +183,7 @@ def test_another_chalices_template_is_refused() -> None:
 
 @pytest.fixture
 def broken_project(project: Path, tmp_path: Path) -> Iterator[Path]:
-    write_zip(tmp_path / "layers/runtime-py313-x86_64.zip", {"python/tiny.py": b""})
+    write_zip(tmp_path / "layers/runtime-py313-arm64.zip", {"lib/libcpulist.so": b"", "python/tiny.py": b""})
     (project / "app.py").write_text(
         "from chalice import Chalice\napp = Chalice(app_name='slimception')\n@app.route('/')\ndef view(): ...\n"
     )

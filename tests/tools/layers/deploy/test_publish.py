@@ -30,7 +30,7 @@ def layers_alone(project: Path) -> None:
 def layers(tmp_path: Path) -> Path:
     """A runtime layer and two models, tiny."""
     folder = tmp_path / "layers"
-    write_zip(folder / "runtime-py313-x86_64.zip", {"python/tiny.py": b"ANSWER = 42\n"})
+    write_zip(folder / "runtime-py313-arm64.zip", {"lib/libcpulist.so": b"", "python/tiny.py": b"ANSWER = 42\n"})
     for name in ("a", "b"):
         write_zip(folder / f"model-{name}.zip", {f"models/{name}/labels.txt": name.encode()})
     return folder
@@ -53,16 +53,17 @@ class TestAccount:
         assert (outcome.code, outcome.err) == (0, "")
         arns = stages()["dev"]["layers"]
         assert [arn.split(":layer:")[1] for arn in arns] == [
-            "slimception-runtime-py313-x86_64:1",
+            "slimception-runtime-py313-arm64:1",
             "slimception-model-a:1",
             "slimception-model-b:1",
         ]
-        before["stages"]["dev"] |= {"layers": arns, "lambda_architecture": "x86_64"}
+        before["stages"]["dev"] |= {"layers": arns, "lambda_architecture": "arm64"}
+        before["stages"]["dev"]["environment_variables"]["LD_PRELOAD"] = "/opt/lib/libcpulist.so"
         assert json.loads((project / ".chalice/config.json").read_text()) == before
-        name = "slimception-runtime-py313-x86_64"
+        name = "slimception-runtime-py313-arm64"
         version = boto3.client("lambda").get_layer_version(LayerName=name, VersionNumber=1)
         assert version["CompatibleRuntimes"] == ["python3.13"]
-        assert version["CompatibleArchitectures"] == ["x86_64"]
+        assert version["CompatibleArchitectures"] == ["arm64"]
 
     def test_a_second_run_publishes_nothing(self, layers: Path, project: Path, run: Run, stages: Stages) -> None:
         run("publish", "--stage", "dev", "--out", layers, "--project", project)
@@ -78,7 +79,7 @@ class TestAccount:
         write_zip(layers / "model-a.zip", {"models/a/labels.txt": b"another"})
         run("publish", "--stage", "dev", "--out", layers, "--project", project)
         assert published() == {
-            "slimception-runtime-py313-x86_64": 1,
+            "slimception-runtime-py313-arm64": 1,
             "slimception-model-a": 2,
             "slimception-model-b": 1,
         }
@@ -124,17 +125,17 @@ class TestAccount:
         assert published() == {}
 
     def test_a_layer_that_would_not_load_is_not_published(self, layers: Path, project: Path, run: Run) -> None:
-        name = "python/a.cpython-312-x86_64-linux-gnu.so"
-        write_zip(layers / "runtime-py313-x86_64.zip", {name: b""})
+        name = "python/a.cpython-312-aarch64-linux-gnu.so"
+        write_zip(layers / "runtime-py313-arm64.zip", {name: b""})
         outcome = run("publish", "--stage", "dev", "--out", layers, "--project", project)
         assert outcome.code == 2
-        assert f"runtime-py313-x86_64.zip would not load: {name}: a module for cpython-312" in outcome.err
+        assert f"runtime-py313-arm64.zip would not load: {name}: a module for cpython-312" in outcome.err
         assert published() == {}
 
     def test_what_was_not_built_is_not_published(self, layers: Path, project: Path, run: Run) -> None:
-        outcome = run("publish", "--stage", "dev", "--out", layers, "--project", project, "--arch", "arm64")
+        outcome = run("publish", "--stage", "dev", "--out", layers, "--project", project, "--arch", "x86_64")
         assert outcome.code == 2
-        assert "run `python -m layers build --python 3.13 --arch arm64` first" in outcome.err
+        assert "run `python -m layers build --python 3.13 --arch x86_64` first" in outcome.err
 
     def test_more_layers_than_a_function_takes_are_refused(self, layers: Path, project: Path, run: Run) -> None:
         for name in "cde":

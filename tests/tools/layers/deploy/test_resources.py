@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api.metrics import OF_WARNINGS
+from chalicelib.inference.classifier import WITHOUT_DELEGATE
 from layers.deploy.resources import read_resources
 from layers.errors import PackageError
 from tests.support.paths import ROOT
@@ -35,6 +37,12 @@ class TestDashboard:
             assert metric in WRITTEN
             assert dimensions == DIMENSIONS.get(metric, "Route,Model")
 
+    def test_it_shows_the_metric_of_every_warning(self) -> None:
+        lines = [line for widget in dashboard()["widgets"] for line in widget["properties"]["metrics"]]
+        own = [line for line in lines if line[0] == "Slimception/${APIHandler}"]
+        assert {line[1] for line in own} == set(OF_WARNINGS.values())
+        assert all(isinstance(line[2], dict) for line in own), "these metrics have no dimension"
+
     def test_it_names_resources_that_there_are(self) -> None:
         names = set(re.findall(r"\$\{(\w+)", json.dumps(dashboard())))
         assert names - {"AWS", "Stage"} <= set(RESOURCES)
@@ -59,14 +67,16 @@ def expressions() -> list[dict[str, Any]]:
     return [line[0] for line in lines if isinstance(line[0], dict)]
 
 
-def test_alarms_on_errors_name_codes_of_the_contract() -> None:
+def test_alarms_on_the_apps_own_metrics_name_what_it_writes() -> None:
     own = [
         alarm["Properties"]
         for alarm in RESOURCES.values()
         if alarm.get("Type") == "AWS::CloudWatch::Alarm" and isinstance(alarm["Properties"]["Namespace"], dict)
     ]
-    assert {alarm["MetricName"] for alarm in own} == {"Errors"}
-    assert {alarm["Dimensions"][0]["Value"] for alarm in own} == {"InternalServerError", "ServiceUnavailableError"}
+    codes = {alarm["Dimensions"][0]["Value"] for alarm in own if alarm["MetricName"] == "Errors"}
+    assert codes == {"InternalServerError", "ServiceUnavailableError"}
+    (other,) = [alarm for alarm in own if alarm["MetricName"] != "Errors"]
+    assert other["MetricName"] == OF_WARNINGS[WITHOUT_DELEGATE] and "Dimensions" not in other
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Any) -> None:

@@ -57,7 +57,8 @@ def test_a_test_that_fails_leaves_no_process(runtime_packages):
 
     pids = []
     with pytest.raises(Failed), LocalAws() as cloud:
-        pids.append(run(cloud.host, toy()).json()["pid"])
+        run(cloud.host, toy())
+        pids.append(cloud.host.instances()[0].pid)
         raise Failed
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)

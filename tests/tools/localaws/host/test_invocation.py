@@ -16,17 +16,17 @@ def test_the_event_comes_in_and_the_answer_goes_out(host):
 def test_the_first_event_is_a_cold_start_and_the_second_is_not(host):
     first, second = run(host, toy()), run(host, toy())
     assert (first.init_ms is not None, second.init_ms) == (True, None)
-    assert first.json()["pid"] == second.json()["pid"]
+    assert first.json()["instance"] == second.json()["instance"]
     assert "loaded" in first.log
     assert "loaded" not in second.log
 
 
 def test_an_exception_is_the_runtime_clients_error_and_the_instance_lives(host):
-    pid = run(host, toy()).json()["pid"]
+    instance = run(host, toy()).json()["instance"]
     failed = run(host, toy(), "raise", "no such thing")
     assert error_of(failed) == ("ValueError", "no such thing")
     assert failed.json()["stackTrace"]
-    assert run(host, toy()).json()["pid"] == pid
+    assert run(host, toy()).json()["instance"] == instance
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_an_exception_is_the_runtime_clients_error_and_the_instance_lives(host):
     ],
 )
 def test_a_process_that_ends_is_an_exit_error_and_is_replaced(host, do, value, error):
-    pid = run(host, toy()).json()["pid"]
+    instance = run(host, toy()).json()["instance"]
     assert error_of(run(host, toy(), do, value)) == ("Runtime.ExitError", f"RequestId: <id> Error: {error}")
     after = run(host, toy())
     assert after.init_ms is not None
-    assert after.json()["pid"] != pid
+    assert after.json()["instance"] != instance
 
 
 def test_a_time_out_ends_the_instance(host):
@@ -53,7 +53,7 @@ def test_a_time_out_ends_the_instance(host):
     assert error_of(late) == ("Sandbox.Timedout", "RequestId: <id> Error: Task timed out after 0.50 seconds")
     assert f"{late.request_id} Task timed out after 0.50 seconds" in late.log
     assert "Status: timeout" in late.log
-    assert run(host, function).json()["pid"] != first.json()["pid"]
+    assert run(host, function).json()["instance"] != first.json()["instance"]
 
 
 def test_the_time_out_is_of_the_handler_and_not_of_the_start(host):

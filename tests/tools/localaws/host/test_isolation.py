@@ -18,15 +18,21 @@ def value(host, expression, **options):
     return result.json()
 
 
-def test_the_search_path_holds_function_layers_runtime_client_and_the_standard_library(host):
-    path = value(host, "sys.path")
-    standard = [entry for entry in path if entry.startswith(sys.base_prefix)]
+@pytest.mark.parametrize(
+    ("where", "packages", "python"),
+    [("sandboxed", "/var/runtime", "/var/lang/lib"), ("unconfined", "slimception/localaws", sys.base_prefix)],
+)
+def test_the_search_path_holds_function_layers_runtime_client_and_the_standard_library(
+    request, where, packages, python
+):
+    path = value(request.getfixturevalue(where), "sys.path")
+    standard = [entry for entry in path if entry.startswith(python)]
     assert not any("site-packages" in entry for entry in standard)
     task, versioned, layer, client, *_ = path
     assert task.endswith("/var/task")
     assert versioned.endswith(f"/opt/python/lib/{own().runtime}/site-packages")
     assert layer.endswith("/opt/python")
-    assert "slimception/localaws" in client
+    assert packages in client
     assert sorted(path) == sorted([task, versioned, layer, client, *standard])
 
 
@@ -74,7 +80,8 @@ def test_layers_lie_over_one_another_in_their_order(host):
     ]
     assert value(host, "__import__('both').which", layers=tuple(layers)) == "second"
     assert value(host, "__import__('both').which", layers=tuple(reversed(layers))) == "first"
-    assert value(host, "os.listdir(os.environ['MODEL_DIR'])", layers=tuple(layers)) == ["m"]
+    models = "os.listdir(os.environ.get('MODEL_DIR', '/opt/models'))"
+    assert value(host, models, layers=tuple(layers)) == ["m"]
     assert value(host, "__import__('one').__name__", layers=tuple(layers)) == "one"
 
 
@@ -91,9 +98,9 @@ def test_executables_keep_their_mode_and_nothing_can_be_written(host):
     assert value(host, "os.path.exists('__pycache__')") is False
 
 
-def test_temporary_files_are_the_instances_own(host):
-    place = Path(value(host, "__import__('tempfile').gettempdir()"))
-    assert place.parent == host.folder
+def test_temporary_files_are_the_instances_own(unconfined):
+    place = Path(value(unconfined, "__import__('tempfile').gettempdir()"))
+    assert place.parent == unconfined.folder
 
 
 @pytest.mark.parametrize("data", [b"", b"not a zip", zip_of({"a": "b" * 1000})[:-30]])

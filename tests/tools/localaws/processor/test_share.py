@@ -124,8 +124,9 @@ class TestFunctions:
     def test_init_has_at_least_a_whole_vcpu_and_requests_their_share(self, runtime_packages, memory_mb, in_init, later):
         recorder = Recorder()
         with LambdaHost(max_instances=1, processor=recorder) as host:
-            pid = run(host, toy(memory_mb=memory_mb)).json()["pid"]
             run(host, toy(memory_mb=memory_mb))
+            run(host, toy(memory_mb=memory_mb))
+            pid = host.instances()[0].pid
             assert recorder.asked == [("admit", pid, in_init), ("resize", later)]
         assert recorder.asked[2:] == [("release",)]
 
@@ -149,7 +150,8 @@ class TestFunctions:
         except CgroupMissing as error:
             pytest.skip(str(error))
         with LambdaHost(max_instances=1, processor=processor) as host:
-            group = processor.parent / f"localaws-{run(host, toy(memory_mb=512)).json()['pid']}"
+            run(host, toy(memory_mb=512))
+            group = processor.parent / f"localaws-{host.instances()[0].pid}"
             assert group.is_dir()
             host.stop_idle_instances()
             assert not group.exists()

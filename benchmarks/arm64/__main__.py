@@ -1,0 +1,105 @@
+"""Counts the instructions of one inference of Inception v3 on arm64, and estimates time and dollars on Graviton2.
+
+The arm64 wheels run under QEMU as on a Neoverse N1, one thread. Counts are the same in every run.
+
+    python -m benchmarks.arm64 [--mode int8]... [--without-sys] [--out FILE.json]
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.arm64 import counting
+from benchmarks.arm64.counting import Counter, Counts
+from benchmarks.arm64.estimate import ASSUMPTIONS, Estimate
+from convert.arguments import count
+from convert.modes import MODES
+from convert.screen import console
+from layers.build.wheels import REQUIREMENTS, download, unpack
+from layers.emulator.emulator import PROCESSOR
+from layers.emulator.root import PYTHON
+from layers.errors import LayerError
+from layers.targets import target
+from localaws.errors import CompilerMissing
+
+REFERENCE = "float32"
+
+
+def table(counts: dict[str, Counts], heading: str) -> Table:
+    """Instructions in thousand millions, and what they mean."""
+    made = Table(title=f"{heading}\n{ASSUMPTIONS}", title_justify="left")
+    columns = ("all", "SIMD", "dot", "multiply-add", "widening", "load, store", "SIMD, ms", "all, ms", "$ / million")
+    for column in ("mode", *columns, f"of {REFERENCE}"):
+        made.add_column(column, justify="left" if column == "mode" else "right")
+    estimates = {mode: Estimate.of(found) for mode, found in counts.items()}
+    for mode, found in counts.items():
+        own = estimates[mode]
+        ratio = f"{own.ms / estimates[REFERENCE].ms:.2f}" if REFERENCE in estimates else ""
+        times = (f"{own.simd_ms:.0f}", f"{own.all_ms:.0f}", f"{own.usd_per_million:.2f}", ratio)
+        made.add_row(mode, *(f"{number / 1e9:.3f}" for number in found), *times)
+    return made
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Counts]:
+    """Build the models, fetch the arm64 wheels, count; raises LayerError or CompilerMissing."""
+    emulator = counting.emulator()
+    unpack(download(target(PYTHON, "arm64"), REQUIREMENTS, folder / "wheels"), folder / "python")
+    counter = Counter(emulator, folder / "python", has_sys=not options.without_sys)
+    from benchmarks.inception.models import write_all  # TensorFlow takes seconds to import
+
+    models = write_all(folder, modes=options.mode or MODES)
+    turns = track(models.items(), "Counting", console=console)
+    return {name: counter.one_inference(path, options.inferences) for name, path in turns}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Count once; 2 if something is missing here."""
+    options = _parser().parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="slimception-") as folder:
+            counts = measure(options, Path(folder))
+    except (LayerError, CompilerMissing) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    heading = f"One inference of Inception v3 on arm64, in thousand millions of instructions, as {PROCESSOR}"
+    if options.without_sys:
+        heading += ", /sys hidden and nothing in its place"
+    Console(width=130).print(table(counts, heading))
+    if options.out:
+        found = {mode: {**each._asdict(), **asdict(Estimate.of(each))} for mode, each in counts.items()}
+        facts = {"estimate": ASSUMPTIONS, "date": time.strftime("%Y-%m-%d"), "has_sys": not options.without_sys}
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps({**facts, "instructions": found}, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.arm64", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--mode", action="append", default=[], choices=MODES, help="may be repeated (default: all)")
+    parser.add_argument(
+        "--inferences", type=count, default=1, metavar="K", help="of a run; the other has 2K (default %(default)s)"
+    )
+    parser.add_argument(
+        "--without-sys",
+        action="store_true",
+        help="hide /sys, as on Lambda, without the layer's library that stands in for it: LiteRT then loses XNNPACK",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures as JSON, too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Compiles cpulist.c for the target's processor, on any machine that has one of three compilers."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from layers.errors import CompilerError
+from layers.targets import Target
+
+SOURCE = Path(__file__).with_name("cpulist.c")
+OPTIONS = ("-shared", "-fPIC", "-O2", "-s", "-Wall", "-Wextra", "-Werror")
+"""Without symbols, so that the bytes depend on source and compiler and not on the folder."""
+_LIMIT_S = 300
+
+
+def compile_library(target: Target, path: Path) -> None:
+    """Write the shared object to `path`; the same compiler gives the same bytes. Raises CompilerError."""
+    command = _compiler(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run = subprocess.run(
+        [*command, *OPTIONS, "-o", str(path), str(SOURCE)], capture_output=True, text=True, timeout=_LIMIT_S
+    )
+    if run.returncode or not path.is_file():
+        last = (run.stderr.strip().splitlines() or ["no message"])[-1]
+        raise CompilerError(f"{' '.join(command[:4])} cannot compile the library {SOURCE.name}: {last}")
+
+
+def _compiler(target: Target) -> list[str]:
+    """Zig from PyPI first: with a pinned version the bytes are the same everywhere."""
+    processor = target.processor.wheel
+    if importlib.util.find_spec("ziglang"):
+        glibc = ".".join(map(str, target.system.newest["GLIBC"]))
+        return [sys.executable, "-m", "ziglang", "cc", "-target", f"{processor}-linux-gnu.{glibc}"]
+    if found := shutil.which(f"{processor}-linux-gnu-gcc"):
+        return [found]
+    if target.is_this_machine and (found := shutil.which("cc")):
+        return [found]
+    raise CompilerError(
+        f"there is no compiler for {target.arch} here, and its layer needs a library: `pip install ziglang`, "
+        f"or install {processor}-linux-gnu-gcc (Debian: gcc-{processor}-linux-gnu)"
+    )

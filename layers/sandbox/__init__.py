@@ -1,0 +1,1 @@
+"""A sandbox with the layout of Lambda's file system, made by bubblewrap from Linux's namespaces."""
