@@ -52,9 +52,9 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
-        sides = f"input is {self.width!r}x{self.height!r}, expected whole numbers of 1 to {MAX_SIDE_PX}"
+        sides = f"input is {self.width!r:.60}x{self.height!r:.60}, expected whole numbers of 1 to {MAX_SIDE_PX}"
         _require(_is_whole(self.width, 1, MAX_SIDE_PX) and _is_whole(self.height, 1, MAX_SIDE_PX), sides)
-        _require(self.color in COLORS, f"input.color is {self.color!r}, expected one of {', '.join(COLORS)}")
+        _require(self.color in COLORS, f"input.color is {self.color!r:.60}, expected one of {', '.join(COLORS)}")
         _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
             _require(
@@ -85,11 +85,13 @@ class OutputSpec:
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
-        for name, value, least in (("classes", self.classes, 1), ("label_offset", self.label_offset, 0)):
-            _require(
-                _is_whole(value, least, MAX_CLASSES), f"output.{name} is {value!r}, expected {least} to {MAX_CLASSES:,}"
-            )
-        _require(self.scores in SCORES, f"output.scores is {self.scores!r}, expected one of {', '.join(SCORES)}")
+        most = f"to {MAX_CLASSES:,}"
+        _require(_is_whole(self.classes, 1, MAX_CLASSES), f"output.classes is {shown(self.classes)}, expected 1 {most}")
+        _require(
+            _is_whole(self.label_offset, 0, MAX_CLASSES),
+            f"output.label_offset is {shown(self.label_offset)}, expected 0 {most}",
+        )
+        _require(self.scores in SCORES, f"output.scores is {self.scores!r:.60}, expected one of {', '.join(SCORES)}")
 
 
 @dataclass(frozen=True)
