@@ -74,7 +74,7 @@ def run_here(options: argparse.Namespace) -> int:
     job = Job(source, out, options.processes, options.model, options.top_k)
     with Progress() as progress:
         counts = folder.run(job, Settings.from_env(), progress.show)
-    others = f"; {counts['skipped']} other files were left out" if counts["skipped"] else ""
+    others = f"; other files left out: {counts['skipped']}" if counts["skipped"] else ""
     print(f"{out}: {counts['total']} pictures, {counts['failed']} of them with an error{others}")
     return 0
 

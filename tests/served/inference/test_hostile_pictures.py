@@ -2,6 +2,7 @@
 
 import functools
 import io
+import random
 import resource
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chalicelib.errors import ClientError, ImageTooLarge, UndecodableImage, UnsupportedImage
-from chalicelib.inference import limits
+from chalicelib.inference import images, limits
 from chalicelib.inference.card import InputSpec
 from chalicelib.inference.formats import FORMATS
 from chalicelib.inference.images import pixels_of
@@ -21,6 +22,7 @@ from chalicelib.telemetry import Spans
 from tests.support.pictures import (
     bmp_claiming,
     encode,
+    exif,
     gif_claiming,
     plain,
     png_claiming,
@@ -29,6 +31,7 @@ from tests.support.pictures import (
     webp_claiming,
 )
 
+TURNED_PALETTE = encode(quarters().convert("P"), exif=exif(6))
 SPEC = InputSpec(32, 24, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as outside the tests; see `images`
 
@@ -42,6 +45,36 @@ def outcome(data: bytes) -> str:
         return type(error).__name__
     assert (pixels.shape, pixels.dtype) == ((24, 32, 3), np.uint8)
     return "decoded"
+
+
+def mutated(data: bytes, chooser: random.Random) -> bytes:
+    """The picture with some bytes changed, left out, doubled or put in."""
+    changed = bytearray(data)
+    for _ in range(chooser.choice((1, 1, 2, 4))):
+        at = chooser.randrange(2, len(changed) if chooser.random() < 0.5 else min(len(changed), 200))
+        match chooser.randrange(5):
+            case 0:
+                changed[at] = chooser.choice((0, 1, 255, chooser.randrange(256)))
+            case 1:
+                changed[at] ^= 1 << chooser.randrange(8)
+            case 2:
+                del changed[at : at + chooser.choice((1, 4, 30))]
+            case 3:
+                changed[at:at] = changed[at : at + chooser.choice((2, 12, 40))]
+            case 4:
+                changed[at:at] = chooser.choice((b"\xff", b"\0", b"\xff\xda", b"\xff\xd9", chooser.randbytes(4)))
+    return bytes(changed)
+
+
+def loaded(data: bytes, image_format: str) -> tuple[object, ...] | None:
+    """What Pillow's strict load gives, or None."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=[image_format])
+        image.load()
+    except Exception:
+        return None
+    palette = image.getpalette() if image.mode == "P" else None
+    return image.mode, image.size, image.tobytes(), image.info.get("transparency"), palette
 
 
 @functools.cache
@@ -79,6 +112,25 @@ class TestBrokenFiles:
     def test_junk_behind_an_honest_start(self, image_format, tail, keep):
         outcome(sample(image_format)[:keep] + tail)
 
+    @pytest.mark.parametrize("image_format", [*FORMATS, "progressive"])
+    def test_mutations_are_read_as_pillow_reads_them_or_refused(self, image_format):
+        """The reader never raises anything but a refusal; where it and Pillow both read a picture, they agree."""
+        chooser, kind = random.Random(12), "JPEG" if image_format == "progressive" else image_format
+        data, agreed = sample(kind, progressive=image_format == "progressive"), 0
+        for _ in range(300):
+            mutant = mutated(data, chooser)
+            try:
+                stripped = images.strip(mutant)
+            except ClientError:
+                continue
+            if stripped.width * stripped.height > 100_000:
+                continue
+            ours, theirs = loaded(stripped.data, kind), loaded(mutant, kind)
+            if ours and theirs:
+                assert ours == theirs
+                agreed += 1
+        assert agreed > 5
+
     def test_the_message_says_what_came_and_nothing_of_the_decoder(self):
         with pytest.raises(UndecodableImage) as caught:
             pixels_of(sample("PNG")[:200], SPEC, Spans())
@@ -100,6 +152,35 @@ class TestBrokenFiles:
 
     def test_a_bmp_of_negative_width_is_refused(self):
         assert outcome(bmp_claiming(-5, 5)) == "ImageTooLarge"  # the width is unsigned
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            encode(quarters().convert("P")).replace(b"PLTE", b"teXt"),
+            png_claiming(4, 4, color_type=0).replace(b"\x08\0", b"\x08\3", 1),
+        ],
+        ids=["another checksum", "no palette"],
+    )
+    def test_a_palette_picture_without_a_palette(self, data):
+        assert outcome(data) == "UndecodableImage"
+
+    @pytest.mark.parametrize("name", ["has_transparency_data", "convert", "resize", "transpose"])
+    @pytest.mark.parametrize("error", [AssertionError, TypeError, RecursionError])
+    def test_whatever_pillow_raises_is_the_pictures_fault(self, monkeypatch, name, error):
+        def fail(*_args: object, **_options: object) -> None:
+            raise error("a secret path")
+
+        monkeypatch.setattr(Image.Image, name, property(fail) if name == "has_transparency_data" else fail)
+        with pytest.raises(UndecodableImage, match="that is broken or truncated$"):
+            pixels_of(TURNED_PALETTE, SPEC, Spans())
+
+    def test_memory_that_runs_out_is_not_the_pictures_fault(self, monkeypatch):
+        def fail(*_args: object, **_options: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(Image.Image, "resize", fail)
+        with pytest.raises(MemoryError):
+            outcome(sample("PNG"))
 
     @pytest.mark.parametrize("image_format", FORMATS)
     def test_the_smallest_picture(self, image_format):

@@ -22,6 +22,7 @@ from chalicelib.batch.cli.progress import Progress
 from chalicelib.config import Settings
 from chalicelib.inference.answer import answer
 from tests.support.paths import ROOT, SEVEN
+from tests.support.pictures import encode, quarters
 
 needs_tqdm = pytest.mark.skipif(find_spec("tqdm") is None, reason="tqdm, which shows progress, is not installed")
 NAMES = ["a.png", "b c+%.PNG", "ünï/日本.png", "sub/deep/d.png", "sub/text.png", "empty.png"]
@@ -35,7 +36,7 @@ def folder(tmp_path, seven):
         (made / name).write_bytes({"sub/text.png": b"no picture", "empty.png": b""}.get(name, seven))
     (made / ".hidden").mkdir()
     for name in (".hidden/h.png", ".h.png", "notes.txt"):
-        (made / name).write_bytes(seven)
+        (made / name).write_bytes(seven if name.endswith(".png") else b"notes")
     return made
 
 
@@ -66,9 +67,46 @@ def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, ca
     contents = {"sub/text.png": b"no picture", "empty.png": b""}
     for name, row in rows.items():
         assert row == answer(digits, lambda name=name: contents.get(name, seven), top_k=2)
-    assert "6 pictures, 2 of them with an error" in shown.out
+    assert "6 pictures, 2 of them with an error; other files left out: 2" in shown.out
     assert "6/6" in shown.err and "failed=2" in shown.err and "INFO" not in shown.err
     assert not list(tmp_path.glob("*part*"))
+
+
+@needs_tqdm
+def test_the_bytes_decide_and_no_file_ends_the_run(folder, tmp_path, seven, capsys):
+    """Names without or with another suffix, links to themselves and to nowhere, a palette that is damaged."""
+    (folder / "no_suffix").write_bytes(seven)
+    (folder / "x.jfif").write_bytes(encode(quarters(), "JPEG"))
+    (folder / "._x.jpg").write_bytes(b"\0\5\x16\7")
+    (folder / "palette.png").write_bytes(encode(quarters().convert("P")).replace(b"PLTE", b"teXt"))
+    (folder / "itself.png").symlink_to("itself.png")
+    (folder / "loop").symlink_to(".")
+    out = tmp_path / "out.jsonl"
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    rows = {row["key"]: row for row in rows_of(out)}
+    assert set(rows) == {*NAMES, "no_suffix", "x.jfif", "palette.png", "itself.png"}
+    failed = {key: row["error"]["Code"] for key, row in rows.items() if "error" in row}
+    assert failed == {
+        "sub/text.png": "UnsupportedMediaTypeError",
+        "empty.png": "UnsupportedMediaTypeError",
+        "palette.png": "UnprocessableEntityError",
+        "itself.png": "ForbiddenError",
+    }
+    assert "10 pictures, 4 of them with an error; other files left out: 3" in capsys.readouterr().out
+
+
+@needs_tqdm
+def test_a_damaged_journal_costs_only_the_damaged_lines(folder, tmp_path):
+    whole, out, journal = tmp_path / "whole.jsonl", tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    assert run(folder, "--out", whole, "--processes", 1) == 0
+    rows = rows_of(whole)
+    head = {"folder": str(folder.resolve()), "model": "digits", "version": rows[0]["model"]["version"], "top_k": None}
+    marked = {**rows[0], "marked": True}
+    lines = [json.dumps(head), '{"key": 5}', "[]", "\udcff\0", json.dumps(marked), json.dumps(rows[1])[:-9], "null"]
+    for damaged in ("\n".join(lines).encode("utf-8", "surrogateescape"), b"\0" * 5_000, b"\xff\xfe[", b"[]\n"):
+        journal.write_bytes(damaged)
+        assert run(folder, "--out", out, "--processes", 1) == 0
+        assert rows_of(out) == ([marked, *rows[1:]] if damaged.startswith(b"{") else rows)
 
 
 @needs_tqdm
