@@ -20,7 +20,7 @@ from tests.served.conftest import BUCKET
 from tests.support.batch_functions import TRIES, BatchFunctions
 from tests.support.faults import KINDS, Faults
 
-PICTURES = 4
+PICTURES = 3
 MAX_BYTES = 100_000
 
 
