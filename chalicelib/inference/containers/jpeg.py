@@ -98,12 +98,12 @@ class _Walk:
             if marker == _EOI:
                 self.kept.append(b"\xff\xd9")
                 return
-            if marker == _TEM:
-                at = _next_marker(data, at + 2)
-                continue
             segments += 1
             if segments > MAX_SEGMENTS:
                 raise too_many("JPEG", "segments", MAX_SEGMENTS)
+            if marker == _TEM:
+                at = _next_marker(data, at + 2)
+                continue
             end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker in _APPLICATION:
                 end = max(end, at + 4)

@@ -98,9 +98,10 @@ class TestWhatIsCounted:
             with pytest.raises(ImageTooLarge, match="a JPEG image of more than 100 scans"):
                 jpeg.strip(scan_bomb(scans))
 
+    @pytest.mark.parametrize("part", [segment(0xE1, b"Exif\0\0"), b"\xff\x01"], ids=["EXIF", "TEM"])
     @pytest.mark.parametrize(("segments", "fits"), [(1_900, True), (2_100, False), (220_000, False)])
-    def test_segments_are_bounded(self, segments, fits):
-        data = behind_start(PLAIN, segment(0xE1, b"Exif\0\0") * segments)
+    def test_segments_are_bounded(self, segments, fits, part):
+        data = behind_start(PLAIN, part * segments)
         if fits:
             assert jpeg.strip(data) == jpeg.strip(PLAIN)
         else:
