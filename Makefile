@@ -82,6 +82,9 @@ tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: tab
 workflow: $(VENV)/.dev ## two models compared by the state machine on this machine's AWS, to a report (ARGS="--fail timeout")
 	$(BIN)/python -W ignore -m benchmarks.workflow $(ARGS)
 
+hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
+	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
+
 bench: $(VENV)/.dev ## the README's figures, measured on this machine shown as AVX2 (arm64: estimated), in a quarter of an hour
 	$(BIN)/python -m benchmarks.inception.latency --processor all --as-exported --out build/bench/latency.json
 	-$(BIN)/python -m benchmarks.arm64 --out build/bench/arm64.json
@@ -146,4 +149,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package deploy up batch-proof workflow tune bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package deploy up batch-proof workflow tune hostile bench lock release clean

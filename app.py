@@ -2,10 +2,11 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
+from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, Response
-from chalice.app import CloudWatchEvent, Rate, SQSEvent
+from chalice.app import CloudWatchEvent, Rate, Request, SQSEvent
 
 from chalicelib import runtime
 from chalicelib.api import views
@@ -16,6 +17,14 @@ app = Chalice(app_name="slimception")
 app.api.binary_types = BINARY_TYPES
 CORS = views.cors(runtime.settings)
 ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
+
+
+@app.middleware("http")
+def forbid_sniffing(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Make a browser believe the Content-Type of every response, also of those that Chalice itself makes."""
+    response = get_response(event)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 @app.route("/", methods=["GET"])

@@ -8,23 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.errors import ClientError
-from chalicelib.inference import images
+from chalicelib.inference import folders, images
 from chalicelib.inference.card import InputSpec
-from chalicelib.inference.formats import SUFFIXES
+from chalicelib.inference.formats import listed
 from chalicelib.inference.preprocessing import InputEncoder
+from chalicelib.telemetry import Spans
 from convert.errors import ConvertError
 
 
 def find_pictures(folder: Path, purpose: str) -> list[Path]:
-    """Every picture below `folder`, in the order of their paths; raises ConvertError if there are none."""
+    """Every picture below `folder`, whatever its name, in the order of their paths; raises ConvertError."""
     if not folder.is_dir():
         raise ConvertError(f"--{purpose} {folder}: no such folder")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    try:
+        found = folders.find_pictures(folder).pictures
+    except OSError as error:
+        raise ConvertError(f"--{purpose} {folder} cannot be read ({error.strerror})") from error
     if not found:
-        raise ConvertError(
-            f"--{purpose} {folder} holds no picture ({', '.join(SUFFIXES)}): give a folder that holds some"
-        )
-    return found
+        raise ConvertError(f"--{purpose} {folder} holds no picture ({listed('or')}): give a folder that holds some")
+    return sorted(folder / path for path in found)
 
 
 def spread(paths: list[Path], limit: int) -> list[Path]:
@@ -37,7 +39,7 @@ def spread(paths: list[Path], limit: int) -> list[Path]:
 def read_pixels(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
     """A picture as the served code sees it: uint8 (height, width, channels), 0..255; raises ConvertError."""
     try:
-        return images.to_pixels(images.decode(path.read_bytes(), spec), spec)
+        return images.pixels_of(path.read_bytes(), spec, Spans())
     except ClientError as error:
         raise ConvertError(f"{path}: {error}; repair the picture or remove it") from error
 

@@ -116,7 +116,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     except OSError as error:
         raise ConvertError(f"cannot read the labels {path}: {error.strerror}") from error
     except ModelError as error:
-        raise ConvertError(f"{path}: {error}; save it as UTF-8") from error
+        raise ConvertError(f"{path}: {error}") from error
 
 
 def sha256_of(path: Path) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 from rich.console import Console
 
 from layers.arguments import PROJECT, parser
+from layers.build.function import function_contents
 from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
+from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
 from layers.deploy import alarms, mappings, package, policies, publish, queues, state_machine
 from layers.deploy.stages import read_config
@@ -30,7 +32,8 @@ def build(options: argparse.Namespace) -> int:
     wanted = _target_to_build(options)
     built = build_runtime_layer(wanted, options.out)
     models = build_model_layers(options.models, options.out)
-    _print([f"{built.path}: {built.bytecode}", *map(str, models)])
+    bill = write_sbom(options.out / f"function{SUFFIX}", function_sbom(function_contents(PROJECT)))
+    _print([f"{built.path}: {built.bytecode}", *map(str, models), str(built.path.with_suffix(SUFFIX)), str(bill)])
     if wanted.local:
         _print(["not for Lambda: this runtime layer fits this machine's own Python"])
     return _show([report.check_deployment(wanted, built.path, models, PROJECT, options.picture)])

@@ -7,21 +7,22 @@ from typing import Any
 
 from PIL import Image
 
-from chalicelib.inference.images import MAX_AREA_PX, PROGRESSIVE_JPEG
+from chalicelib.inference.limits import COSTS
 
 
 def largest_pictures() -> Iterator[tuple[str, bytes]]:
     """Name and bytes. They are of one colour: what a decoder needs depends on the area, and a request holds 4 MB."""
-    yield _encoded("WEBP", "WEBP", "RGBA", lossless=True, quality=0, method=0)
+    yield _encoded("lossless WebP", "WEBP", "RGBA", lossless=True, quality=0, method=0)
+    yield _encoded("WebP", "WEBP", "RGB", method=0)
     yield _encoded("PNG", "PNG", "RGBA", compress_level=1)
     yield _encoded("PNG", "PNG", "I;16", compress_level=1)
-    yield _encoded(PROGRESSIVE_JPEG, "JPEG", "CMYK", progressive=True)
+    yield _encoded("progressive JPEG", "JPEG", "RGB", progressive=True, subsampling=0)
     yield _encoded("JPEG", "JPEG", "RGB")
     yield _encoded("GIF", "GIF", "P")
 
 
-def _encoded(limit: str, image_format: str, mode: str, **options: Any) -> tuple[str, bytes]:
-    side_px = math.isqrt(MAX_AREA_PX[limit])
+def _encoded(variant: str, image_format: str, mode: str, **options: Any) -> tuple[str, bytes]:
+    side_px = math.isqrt(COSTS[variant].max_area_px)
     file = io.BytesIO()
     Image.new(mode, (side_px, side_px), 9).save(file, image_format, **options)
-    return f"{limit} of {side_px}x{side_px}, {mode}", file.getvalue()
+    return f"{variant} of {side_px}x{side_px}, {mode}", file.getvalue()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from chalicelib import strict_json
 from chalicelib.api.bodies import Request
 from chalicelib.api.metrics import metered
 from chalicelib.api.record import RequestRecord
@@ -74,16 +75,16 @@ class Exchange:
         log("request", **about, **record.line(), spans_ms=self.spans, **measured)
         return True
 
-    def body(self) -> Body | str:
-        """The body of the response, once the block has ended."""
+    def body(self) -> str:
+        """The text of the response, once the block has ended; ValueError if it would be no strict JSON."""
         if isinstance(self._content, Document):
             return self._content.text
         timing = {"timing_ms": dict(self.spans), "cold_start": self.record.cold_start} if self._is_timed else {}
-        return {**self._content, **timing, "request_id": self.id}
+        return strict_json.dumps({**self._content, **timing, "request_id": self.id})
 
     def headers(self) -> dict[str, str]:
         """The headers of the response, once the block has ended."""
-        own = self._content.headers if isinstance(self._content, Document) else {}
+        own = self._content.headers if isinstance(self._content, Document) else {"Content-Type": "application/json"}
         timing = {"Server-Timing": server_timing(self.spans)} if self.spans else {}
         return {**own, "X-Request-Id": self.id, **timing}
 

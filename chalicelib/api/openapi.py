@@ -1,9 +1,9 @@
 """The contract at `GET /openapi.json`: OpenAPI 3.1 for this deployment and its installed models."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib import strict_json
 from chalicelib.api import schemas
 from chalicelib.api.contract import BATCH, EXAMPLE_IMAGE, QUERY, SERVING, SINGLE, Schema, object_schema
 from chalicelib.api.exchange import Document
@@ -29,8 +29,10 @@ _HEADERS = {
 def document(cards: list[dict[str, Any]], path: str = PATH, *, takes_batches: bool = False) -> Document:
     """The contract for the installed `cards`, asked for at `path`, which ends in PATH after a stage's prefix."""
     contract = describe(cards, path.removesuffix(PATH) or "/", takes_batches=takes_batches)
-    text = json.dumps(contract, separators=(",", ":"))
-    return Document(text, {"Content-Type": "application/json", "Cache-Control": f"public, max-age={MAX_AGE_S}"})
+    return Document(
+        strict_json.dumps(contract),
+        {"Content-Type": "application/json", "Cache-Control": f"public, max-age={MAX_AGE_S}"},
+    )
 
 
 def describe(cards: list[dict[str, Any]], server: str = "/", *, takes_batches: bool = False) -> Schema:

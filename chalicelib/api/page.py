@@ -22,7 +22,6 @@ def document() -> Document:
         "Cache-Control": f"public, max-age={MAX_AGE_S}",
         "Content-Security-Policy": content_security_policy(html),
         "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
     }
     return Document(html, headers)
 

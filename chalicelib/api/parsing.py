@@ -2,10 +2,10 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
+from chalicelib import strict_json
 from chalicelib.api.contract import (
     BATCH,
     IMAGE,
@@ -129,16 +129,12 @@ def _instances(instances: Any) -> tuple[bytes, ...]:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(body, parse_constant=_refuse_constant)
+        fields = strict_json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON ({len(body)} bytes received)") from error
     if not isinstance(fields, dict):
         raise InvalidRequest(f"the body is {shown(fields)}: expected a JSON object")
     return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check(name: str, value: Any, field: Field) -> Any:

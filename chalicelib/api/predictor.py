@@ -1,13 +1,19 @@
 """From a parsed request to the answer of a model, and what the log line says of it."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from chalicelib import errors
 from chalicelib.api.ab_test import AbTest
 from chalicelib.api.exchange import Body, Exchange
 from chalicelib.api.parsing import PredictRequest
 from chalicelib.config import Settings
 from chalicelib.inference.classifier import Classifier, check_top_k
+from chalicelib.inference.images import seconds_of
 from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import cold_start
+
+T = TypeVar("T")
 
 
 class Predictor:
@@ -44,14 +50,11 @@ class Predictor:
     def _answer_of(self, model: str | None, exchange: Exchange, wanted: PredictRequest) -> Body:
         classifier = self._store.get(model)
         top_k = check_top_k(wanted.top_k, len(classifier.labels))
-        answers = []
-        for number, data in enumerate(wanted.images):
-            try:
-                answers.append(classifier.classify(data, top_k, exchange.spans))
-            except errors.ClientError as error:
-                if not wanted.is_instances:
-                    raise
-                raise type(error)(f'"instances"[{number}]: {error}') from error
+        if len(wanted.images) > 1:
+            from chalicelib.inference.limits import check_together  # with the readers, it is imported at its first use
+
+            check_together(_of_each(wanted, seconds_of))
+        answers = _of_each(wanted, lambda data: classifier.classify(data, top_k, exchange.spans))
         self.note(exchange, classifier)
         predictions = [[prediction.to_dict() for prediction in answer] for answer in answers]
         shown = predictions if wanted.is_instances else predictions[0]
@@ -63,3 +66,16 @@ class Predictor:
         record.cold_start, record.model, record.version = cold_start.claim(), card.name, card.version
         if record.cold_start:
             record.first_answer = self._store.setup(classifier)
+
+
+def _of_each(wanted: PredictRequest, work: Callable[[bytes], T]) -> list[T]:
+    """What `work` returns for each image; a ClientError says which of the instances it means."""
+    done = []
+    for number, data in enumerate(wanted.images):
+        try:
+            done.append(work(data))
+        except errors.ClientError as error:
+            if not wanted.is_instances:
+                raise
+            raise type(error)(f'"instances"[{number}]: {error}') from error
+    return done

@@ -4,12 +4,14 @@ Every error becomes one of four: the object does not exist (ObjectGone), AWS den
 is in another region (InvalidRequest), or the call may succeed later (StorageError).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, StorageError
 
+READ_TIMEOUT_S = 5
+"""For the next bytes of an answer. All four tries of a call, and the waits between them, end within 30 s."""
 _GONE = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"}
 _DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
 _LOCKED = {"InvalidObjectState", "InvalidRequest", "KMS.DisabledException", "KMS.NotFoundException"}
@@ -30,29 +32,50 @@ _REMEDIES = {
 """For readers of the log and of the command line; the API never sends these to a client."""
 
 
-def client(service: str) -> Any:
+def client(service: str, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
     """A boto3 client that retries temporary errors; raises StorageError if no region is set."""
     import boto3
     from botocore.config import Config
 
     options = Config(
-        connect_timeout=3, read_timeout=20, max_pool_connections=32, retries={"mode": "standard", "max_attempts": 4}
+        connect_timeout=3,
+        read_timeout=read_timeout_s,
+        max_pool_connections=32,
+        retries={"mode": "standard", "total_max_attempts": 4},
     )
     with translated(service):
-        return boto3.client(service, config=options)
+        made = boto3.client(service, config=options)
+    made.meta.events.register("before-parse", _check_length)
+    return made
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turn botocore's exceptions into this project's errors; `what` begins the message."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
     except ClientError as error:
         raise _error_for(what, error.response.get("Error", {})) from error
-    except (BotoCoreError, HTTPClientError, OSError) as error:  # no connection, a time-out, an incomplete body
+    except (BotoCoreError, HTTPClientError, ResponseParserError, HTTPError, OSError) as error:
+        # no connection, a time-out, a body that is incomplete or altered (by its checksum, or for TLS)
         raise _to_try_again(what, type(error).__name__) from error
+
+
+def _check_length(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse an answer that was cut off.
+
+    botocore compares the length of an object's body alone. A listing that is cut off before its first byte would be an
+    empty listing, and the answer of SQS that is cut off one in which no message was refused.
+    """
+    from botocore.exceptions import IncompleteReadError
+
+    body, length = response_dict["body"], response_dict["headers"].get("content-length")
+    if isinstance(body, bytes) and length is not None and len(body) != int(length):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(length))
 
 
 def _error_for(what: str, error: Any) -> Exception:

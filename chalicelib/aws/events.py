@@ -31,7 +31,8 @@ class PictureRef:
     """When the object was uploaded, ISO 8601 in UTC."""
     batch: str | None = None
     model: str | None = None
-    top_k: int | None = None
+    top_k: Any = None
+    """As the message has it: the picture gets an error as its answer if it is not a whole number of at least 1."""
 
     def to_message(self) -> str:
         """The plain JSON form, which `read` accepts."""
@@ -102,10 +103,14 @@ def _dynamodb(record: Mapping[str, Any], _: int) -> list[PictureRef]:
     """A new or changed item with `bucket` and `key`."""
     if record["eventName"] == "REMOVE":
         return []
-    item = {name: value for name, typed in record["dynamodb"]["NewImage"].items() for value in typed.values()}
-    if "size" in item:
-        item["size"] = int(item["size"])
+    image = record["dynamodb"]["NewImage"]
+    item = {name: _value(kind, value) for name, typed in image.items() for kind, value in typed.items()}
     return _kept([_plain(item)])
+
+
+def _value(kind: str, value: Any) -> Any:
+    """An attribute's value. DynamoDB writes numbers as text; only whole ones mean something here."""
+    return int(value) if kind == "N" and value.isdigit() else value
 
 
 _RECORDS: dict[str, Callable[[Mapping[str, Any], int], list[PictureRef]]] = {
@@ -124,10 +129,10 @@ def _plain(event: Mapping[str, Any]) -> PictureRef:
     texts = {name: event.get(name) for name in ("etag", "time", "batch", "model")}
     for value in texts.values():
         _text(value or "-")
-    size, top_k = event.get("size"), event.get("top_k")
-    if any(value is not None and type(value) is not int for value in (size, top_k)):
-        raise InvalidRequest('"size" or "top_k" of the event is not a whole number')
-    return PictureRef(_text(event["bucket"]), _text(event["key"]), size, top_k=top_k, **texts)
+    size = event.get("size")
+    if size is not None and type(size) is not int:
+        raise InvalidRequest('"size" of the event is not a whole number')
+    return PictureRef(_text(event["bucket"]), _text(event["key"]), size, top_k=event.get("top_k"), **texts)
 
 
 def _kept(refs: Iterable[PictureRef]) -> list[PictureRef]:
@@ -140,8 +145,10 @@ def is_folder(key: str, size_bytes: int | None) -> bool:
 
 
 def _text(value: Any) -> str:
+    """A text that UTF-8 can encode, as S3's and DynamoDB's keys are: JSON can hold half of a surrogate pair."""
     if not isinstance(value, str) or not value:
         raise InvalidRequest("bucket, key, batch or model of the event is not a string, or is empty")
+    value.encode()
     return value
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from chalicelib.aws.clients import translated
@@ -26,13 +27,21 @@ class Objects:
         self._s3 = s3
 
     def read(self, bucket: str, key: str, max_bytes: int) -> bytes:
-        """An object's bytes; raises PayloadTooLarge before it reads more than `max_bytes`, and as `translated` does."""
+        """An object's bytes, whole; raises PayloadTooLarge before it reads more than `max_bytes`, else as `translated`.
+
+        botocore compares the length, and the checksum if S3 has one that it can calculate: CRC32, SHA-1, SHA-256, and
+        others if awscrt is installed. It does so in `StreamingBody.read`. `with body` would enter the stream below
+        that, which verifies nothing.
+        """
         with translated(f"s3://{bucket}/{key}"):
-            answer = self._s3.get_object(Bucket=bucket, Key=key)
-            with answer["Body"] as body:
+            answer = self._s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            body = answer["Body"]
+            try:
                 if answer["ContentLength"] > max_bytes:
                     raise too_large(answer["ContentLength"], max_bytes)
                 data: bytes = body.read()
+            finally:
+                body.close()
         return data
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
@@ -75,7 +84,8 @@ class Objects:
             ]
             self._s3.complete_multipart_upload(**target, MultipartUpload={"Parts": sent})
         except BaseException:
-            self._s3.abort_multipart_upload(**target)
+            with suppress(Exception):  # the first error says whether a retry helps; S3 lists what is left over
+                self._s3.abort_multipart_upload(**target)
             raise
 
 

@@ -1,5 +1,6 @@
 """SQS: sends, receives, deletes messages. The boto3 client is passed in; errors are those of `clients.translated`."""
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ from chalicelib.errors import StorageError
 SEND_AT_ONCE = 10
 """Messages in one request, SQS's limit."""
 SENDERS = 8
+DEFAULT_RECEIVES = 3
 
 
 class Queue:
@@ -18,6 +20,7 @@ class Queue:
     def __init__(self, sqs: Any, name: str) -> None:
         self._sqs, self.name = sqs, name
         self._known_url: str | None = None
+        self._known_max_receives: int | None = None
 
     def send(self, bodies: Sequence[str]) -> None:
         """Send every message, ten in a request and several requests at once; raises StorageError if SQS refuses any.
@@ -53,15 +56,28 @@ class Queue:
 
     def length(self) -> int:
         """The approximate number of waiting messages."""
-        name = "ApproximateNumberOfMessages"
-        with translated(f"queue {self.name}"):
-            answer = self._sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        return int(self._attribute("ApproximateNumberOfMessages") or 0)
+
+    def max_receives(self) -> int:
+        """How often a message is delivered before it becomes a dead letter: the queue's `maxReceiveCount`.
+
+        A queue without dead letters gives DEFAULT_RECEIVES. It is read once, and raises as `clients.translated`.
+        """
+        if self._known_max_receives is None:
+            policy = json.loads(self._attribute("RedrivePolicy") or "{}")
+            self._known_max_receives = int(policy.get("maxReceiveCount", DEFAULT_RECEIVES))
+        return self._known_max_receives
 
     def delete(self, receipt: str) -> None:
         """Delete a received message by its receipt handle."""
         with translated(f"queue {self.name}"):
             self._sqs.delete_message(QueueUrl=self._url(), ReceiptHandle=receipt)
+
+    def _attribute(self, name: str) -> str | None:
+        with translated(f"queue {self.name}"):
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=[name])
+        value: str | None = answer.get("Attributes", {}).get(name)
+        return value
 
     def _send(self, bodies: Sequence[str]) -> int:
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]

@@ -1,8 +1,10 @@
 """Turns SQS messages into results.
 
-A permanent error is stored as the picture's result; a temporary one returns the message to the queue. New messages are
-answered together. A retry, a message that is delivered again, is processed first, alone, and deleted at once, so that
-a picture that crashes the process cannot push its neighbours into the dead-letter queue.
+A permanent error is stored as the picture's result; a temporary one returns the message to the queue. If the model
+fails on a picture, its message comes again, too, but after its last delivery that is the picture's result: otherwise
+one picture would keep its batch from completing. New messages are answered together. A retry, a message that is
+delivered again, is processed first, alone, and deleted at once, so that a picture that crashes the process cannot push
+its neighbours into the dead-letter queue.
 """
 
 import time
@@ -22,7 +24,7 @@ from chalicelib.batch.messages import finish_message
 from chalicelib.batch.record import Result, open_batch
 from chalicelib.batch.table import Table
 from chalicelib.errors import StorageError
-from chalicelib.inference.answer import answer
+from chalicelib.inference.answer import Answer, PictureFailed, answer, given_up
 from chalicelib.inference.store import ModelStore
 from chalicelib.telemetry import log, milliseconds_since
 
@@ -48,6 +50,8 @@ class _Job(NamedTuple):
     """One picture of a message, whose bytes are being fetched."""
 
     message_id: str
+    receives: int
+    """How often its message was delivered."""
     ref: PictureRef
     data: "Future[bytes]"
 
@@ -122,7 +126,7 @@ class Worker:
             except Exception as error:  # no try will succeed: after three the message is a dead letter
                 to_retry[message_id] = Retry(str(error))
                 continue
-            jobs += [_Job(message_id, ref, readers.submit(self._read, ref)) for ref in refs]
+            jobs += [_Job(message_id, _receives(record), ref, readers.submit(self._read, ref)) for ref in refs]
         return jobs, to_retry
 
     def _read(self, ref: PictureRef) -> bytes:
@@ -133,13 +137,24 @@ class Worker:
     def _attempt(self, job: _Job) -> _Answered | Retry:
         began = time.perf_counter()
         try:
-            found = answer(self._store, job.data.result, job.ref.model, job.ref.top_k)
+            found = self._answer_of(job)
             batch_id = job.ref.batch or self._open_batch(job.ref)
         except Exception as error:
             log("picture_failed", key=job.ref.key, error=str(error), traceback=traceback.format_exc())
             return Retry(f"{type(error).__name__}: {error}")
         etag = None if job.ref.batch else job.ref.etag
         return _Answered(job.message_id, batch_id, Result(job.ref.key, found, etag, milliseconds_since(began)))
+
+    def _answer_of(self, job: _Job) -> Answer:
+        """The picture's answer; raises what another try may mend."""
+        try:
+            return answer(self._store, job.data.result, job.ref.model, job.ref.top_k)
+        except PictureFailed as error:
+            tries = self._pictures.max_receives()
+            if job.receives < tries:
+                raise
+            log("picture_given_up", key=job.ref.key, error=str(error), traceback=traceback.format_exc())
+            return given_up(tries)
 
     def _open_batch(self, ref: PictureRef) -> str:
         """The batch of the day on which the picture was uploaded under `incoming/`; the first picture opens it."""

@@ -1,11 +1,28 @@
-"""The model card, `model.json`: everything that a model needs apart from its weights and its labels."""
+"""The model card, `model.json`: everything that a model needs apart from its weights and its labels.
 
+A card is checked as strictly as a request. Its values reach every answer, so that one that is no JSON, or nested too
+deeply to be copied, would break the answers about other models, too.
+"""
+
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from chalicelib.errors import ModelError
+from chalicelib.errors import ModelError, shown
 
+MAX_SIDE_PX = 4096
+"""Of the input: a float32 input of this size has 200 MB. The largest classifiers take some 600 px."""
+MAX_CLASSES = 100_000
+"""The largest public label set, ImageNet-21k, has 21,841."""
+MAX_VALUE, MIN_STD = 1e6, 1e-6
+"""Of mean and standard deviation: float16 and float32 hold what (0..255 - mean) / std then gives, or round it to 0."""
+MAX_SIZE_BYTES = 2**40
+MAX_TEXT = 1000
+"""Characters of the card's own texts."""
+MAX_DEPTH = 8
+"""Lists and objects inside each other in `source` and `verification`."""
 Color = Literal["RGB", "BGR", "L"]
 Scores = Literal["probabilities", "logits"]
 COLORS: tuple[Color, ...] = get_args(Color)
@@ -35,15 +52,22 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
-        sides = f"input is {self.width!r}x{self.height!r}, expected whole numbers of at least 1"
-        _require(_is_whole(self.width, 1) and _is_whole(self.height, 1), sides)
-        _require(self.color in COLORS, f"input.color is {self.color!r}, expected one of {', '.join(COLORS)}")
+        sides = f"input is {self.width!r:.60}x{self.height!r:.60}, expected whole numbers of 1 to {MAX_SIDE_PX}"
+        _require(_is_whole(self.width, 1, MAX_SIDE_PX) and _is_whole(self.height, 1, MAX_SIDE_PX), sides)
+        _require(self.color in COLORS, f"input.color is {self.color!r:.60}, expected one of {', '.join(COLORS)}")
         _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
             _require(
                 len(values) == self.channels, f"input.{name} has {len(values)} values for {self.channels} channels"
             )
-        _require(0 not in self.std, "input.std has a 0: expected other numbers")
+            _require(
+                all(-MAX_VALUE <= value <= MAX_VALUE for value in values),
+                f"input.{name} is {list(values)}, expected numbers of at most {MAX_VALUE:,.0f}",
+            )
+        _require(
+            all(abs(value) >= MIN_STD for value in self.std),
+            f"input.std has a 0, or less than {MIN_STD}: expected more",
+        )
 
 
 @dataclass(frozen=True)
@@ -61,9 +85,13 @@ class OutputSpec:
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
-        _require(_is_whole(self.classes, 1), f"output.classes is {self.classes}, expected at least 1")
-        _require(self.scores in SCORES, f"output.scores is {self.scores!r}, expected one of {', '.join(SCORES)}")
-        _require(_is_whole(self.label_offset, 0), f"output.label_offset is {self.label_offset}, expected at least 0")
+        most = f"to {MAX_CLASSES:,}"
+        _require(_is_whole(self.classes, 1, MAX_CLASSES), f"output.classes is {shown(self.classes)}, expected 1 {most}")
+        _require(
+            _is_whole(self.label_offset, 0, MAX_CLASSES),
+            f"output.label_offset is {shown(self.label_offset)}, expected 0 {most}",
+        )
+        _require(self.scores in SCORES, f"output.scores is {self.scores!r:.60}, expected one of {', '.join(SCORES)}")
 
 
 @dataclass(frozen=True)
@@ -83,6 +111,23 @@ class ModelCard:
     output: OutputSpec
     source: Mapping[str, Any] = field(default_factory=dict)
     verification: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ModelError for a value that cannot be served."""
+        for name, value in (("name", self.name), ("quantization", self.quantization)):
+            _require(_is_text(value), f"{name} is {shown(value)}, expected a text of 1 to {MAX_TEXT:,} characters")
+        is_digest = isinstance(self.sha256, str) and bool(_SHA256.fullmatch(self.sha256))
+        _require(is_digest, f"sha256 is {shown(self.sha256)}, expected 64 hexadecimal digits in lower case")
+        _require(
+            _is_whole(self.size_bytes, 0, MAX_SIZE_BYTES), f"size_bytes is {shown(self.size_bytes)}, expected a size"
+        )
+        _require(isinstance(self.trained, bool), f"trained is {shown(self.trained)}, expected true or false")
+        for name, about in (("source", self.source), ("verification", self.verification)):
+            _require(isinstance(about, dict), f"{name} is {shown(about)}, expected an object")
+            _require(
+                _is_plain(about, MAX_DEPTH),
+                f"{name} holds a value that is no finite number, text, list or object, or is nested too deeply",
+            )
 
     @property
     def version(self) -> str:
@@ -105,10 +150,11 @@ class ModelCard:
     def from_dict(cls, fields: Any) -> "ModelCard":
         """Read a card; raises ModelError, which names the field that is missing or wrong."""
         try:
-            given, wanted = dict(fields), dict(fields["input"])
+            given, wanted = {**fields}, {**fields["input"]}
             given.pop("version", None)
-            wanted.update(mean=tuple(map(float, wanted["mean"])), std=tuple(map(float, wanted["std"])))
-            given.update(input=InputSpec(**wanted), output=OutputSpec(**given["output"]))
+            wanted |= {"mean": _numbers(wanted["mean"]), "std": _numbers(wanted["std"])}
+            wanted["crop"] = _number(wanted["crop"])
+            given |= {"input": InputSpec(**wanted), "output": OutputSpec(**given["output"])}
             return cls(**given)
         except KeyError as error:
             raise ModelError(f"the model card lacks {error}: convert the model again") from error
@@ -116,8 +162,36 @@ class ModelCard:
             raise ModelError(f"the model card is malformed: {error}") from error
 
 
-def _is_whole(value: Any, least: int) -> bool:
-    return type(value) is int and value >= least
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def _number(value: Any) -> float:
+    """A number of a JSON text, as a float; raises TypeError for other values, and for numbers beyond MAX_VALUE."""
+    if type(value) not in (int, float) or not -MAX_VALUE <= value <= MAX_VALUE:
+        raise TypeError(f"{shown(value)} is no number of at most {MAX_VALUE:,.0f}")
+    return float(value)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"{shown(values)} is no list of numbers")
+    return tuple(map(_number, values))
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_TEXT
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether a value is JSON: no NaN, no infinity (which 1e999 is read as), and at most `depth` deep."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_plain(item, depth - 1) for item in inner)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _require(condition: bool, complaint: str) -> None:

@@ -38,11 +38,19 @@ def rounded_score(score: float) -> float:
     return round(score, 6)
 
 
-def check_top_k(top_k: int | None, classes: int) -> int:
-    """`top_k`, or the default for None; raises InvalidRequest if the model has fewer `classes`."""
-    if top_k is not None and top_k > classes:
+def check_top_k(top_k: Any, classes: int) -> int:
+    """`top_k`, or the default for None.
+
+    Raises InvalidRequest for all but whole numbers of at least 1, which a message on a queue may hold as well, and if
+    the model has fewer `classes`.
+    """
+    if top_k is None:
+        return min(DEFAULT_TOP_K, classes)
+    if type(top_k) is not int or top_k < 1:
+        raise InvalidRequest(f'"top_k" is {shown(top_k)}: expected a whole number of at least 1')
+    if top_k > classes:
         raise InvalidRequest(f'"top_k" is {shown(top_k)}: this model has {classes} classes')
-    return min(DEFAULT_TOP_K, classes) if top_k is None else top_k
+    return top_k
 
 
 class Classifier:
@@ -72,12 +80,9 @@ class Classifier:
     def classify(self, data: bytes, top_k: int, spans: Spans) -> list[Prediction]:
         """The `top_k` best labels of the picture in `data`, best first.
 
-        Raises the errors of `images.decode` and those of `scores`. The spans are decode, preprocess and inference.
+        Raises the errors of `images.pixels_of` and those of `scores`. The spans are decode, preprocess and inference.
         """
-        with spans.measure("decode"):
-            picture = images.decode(data, self.card.input)
-        with spans.measure("preprocess"):
-            pixels = images.to_pixels(picture, self.card.input)
+        pixels = images.pixels_of(data, self.card.input, spans)
         with spans.measure("inference"):
             scores = self.scores(pixels)
         return [Prediction(i, self.labels[i], float(scores[i])) for i in rank(scores, top_k)]

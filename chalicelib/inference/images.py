@@ -1,13 +1,13 @@
-"""A picture's bytes to a decoded image, and the image to uint8 pixels. Hostile input is refused here.
+"""A picture's bytes to uint8 pixels, by one door. Hostile input is refused here.
 
-The checks, in order: the signature; the scans of a progressive JPEG; area and sides. Only then the image is decoded,
-by a strict `load()`, and only after that its orientation is read.
+The steps, in order: the signature; the format's reader, which keeps the picture's own bytes and says what they cost;
+the limits. Only then the image is decoded, by a strict `load()`. Whatever goes wrong is that picture's refusal.
 """
 
 import io
 import math
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,29 +15,22 @@ from numpy.typing import NDArray
 # Imported one by one: if all five are registered, `Image.open` does not import Pillow's forty other formats.
 from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
-from chalicelib.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
+from chalicelib.errors import ClientError, UnsupportedImage
 from chalicelib.inference.card import InputSpec
-from chalicelib.inference.formats import ACCEPTED, FORMATS, MEGAPIXEL
+from chalicelib.inference.formats import FORMATS, format_of
+from chalicelib.telemetry import Spans
 
-PROGRESSIVE_JPEG = "progressive JPEG"
-MAX_AREA_PX = {name: served.max_area_px for name, served in FORMATS.items()} | {PROGRESSIVE_JPEG: 51 * MEGAPIXEL}
-"""A JPEG of several scans takes up to 8 bytes a pixel at any scale: its decoder keeps 16 bits for each pixel of
-each component."""
-MAX_SIDE_PX = 16_384
-MAX_JPEG_SCANS = 100
-"""Each scan of a progressive JPEG takes one pass over the whole image; real pictures have at most 59."""
+if TYPE_CHECKING:
+    from chalicelib.inference.containers.stripped import Stripped
+
 BACKGROUND = (255, 255, 255)
 """RGB of what shows through transparent pixels."""
 DRAFT_OVERSAMPLING = 2
 """A JPEG is decoded at the smallest scale that leaves this many pixels a side for each pixel of the model's input."""
 
-# Pillow's own check warns above this area and raises above twice as much; `decode` handles both.
-Image.MAX_IMAGE_PIXELS = MAX_AREA_PX["JPEG"]
+Image.MAX_IMAGE_PIXELS = None  # `limits` checks what the readers find, before Pillow sees it
 warnings.filterwarnings("ignore", module=r"PIL\.")  # they describe the caller's picture, and do not belong in our log
 
-_SCAN = b"\xff\xda"
-_OTHERS = {b"%PDF": "PDF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"8BPS": "PSD", b"<": "SVG, XML or HTML", b"%!": "EPS"}
-_ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,44 +49,88 @@ class Picture(NamedTuple):
     transpose: Image.Transpose | None
 
 
-def decode(data: bytes, spec: InputSpec) -> Picture:
-    """Decode the first frame of `data`; a JPEG at the smallest scale that is enough for `spec`.
+def pixels_of(data: bytes, spec: InputSpec, spans: Spans) -> NDArray[np.uint8]:
+    """The upright, cropped, resized picture: uint8, (height, width, 3) in RGB order, or (height, width, 1) grey.
 
-    Raises UnsupportedImage, UndecodableImage or ImageTooLarge; the message says what was received.
+    Raises UnsupportedImage, UndecodableImage or ImageTooLarge; the message says what was received. The spans are
+    decode and preprocess.
     """
-    image_format = sniff(data)
-    if image_format == "JPEG" and data.count(_SCAN) > MAX_JPEG_SCANS:
-        raise ImageTooLarge(f"a progressive JPEG of more than {MAX_JPEG_SCANS} scans is not decoded")
-    stream = io.BytesIO(data)
     try:
-        image = Image.open(stream, formats=[image_format])  # of a JPEG, this reads up to the first scan
-        more_scans = image_format == "JPEG" and data.find(_SCAN, stream.tell()) >= 0
-        _check_size(image, PROGRESSIVE_JPEG if more_scans else image_format)
-        image.draft(None, _draft_size(spec))  # changes only how a JPEG is decoded
-        image.load()
-    except (ImageTooLarge, MemoryError):
+        with spans.measure("decode"):
+            picture = decode(data, spec)
+        with spans.measure("preprocess"):
+            return to_pixels(picture, spec)
+    except (ClientError, MemoryError):
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(
-            f"a {image_format} image of more pixels than are decoded: {_limits(image_format)}"
-        ) from error
-    except Exception as error:  # a decoder may raise anything on broken data
-        raise UndecodableImage(f"a {image_format} image of {len(data)} bytes that is broken or truncated") from error
-    return Picture(image, _orientation(image))
+    except Exception as error:  # on broken data, Pillow may raise anything
+        from chalicelib.inference.containers.stripped import broken
+
+        raise broken(FORMATS[sniff(data)].name, len(data)) from error
+
+
+def seconds_of(data: bytes) -> float:
+    """The estimated time to decode a picture; raises as `pixels_of` does for what its headers show."""
+    from chalicelib.inference import limits
+
+    return limits.check(strip(data))
 
 
 def sniff(data: bytes) -> str:
-    """The key in FORMATS that fits the first bytes; raises UnsupportedImage. File name and media type do not count."""
-    for image_format, served in FORMATS.items():
-        if all(data.startswith(part, offset) for offset, part in served.signature.items()):
-            return image_format
-    kind = next((name for start, name in _OTHERS.items() if data.lstrip().startswith(start)), None)
-    what = f"this looks like {kind}" if kind else "the bytes are no known image format"
-    raise UnsupportedImage(f"{what} ({len(data)} bytes received): {ACCEPTED}")
+    """The key in FORMATS that fits the first bytes; raises UnsupportedImage."""
+    image_format = format_of(data)
+    if image_format is None:
+        from chalicelib.inference import others
+
+        raise UnsupportedImage(others.refusal(data))
+    return image_format
+
+
+def strip(data: bytes) -> "Stripped":
+    """The picture's own bytes, by its format's reader; raises UnsupportedImage, UndecodableImage or ImageTooLarge."""
+    match sniff(data):  # a reader is imported at its first use: most processes see one format
+        case "JPEG":
+            from chalicelib.inference.containers import jpeg
+
+            return jpeg.strip(data)
+        case "PNG":
+            from chalicelib.inference.containers import png
+
+            return png.strip(data)
+        case "WEBP":
+            from chalicelib.inference.containers import webp
+
+            return webp.strip(data)
+        case "GIF":
+            from chalicelib.inference.containers import gif
+
+            return gif.strip(data)
+        case _:
+            from chalicelib.inference.containers import bmp
+
+            return bmp.strip(data)
+
+
+def decode(data: bytes, spec: InputSpec) -> Picture:
+    """Decode the first frame of `data`; a JPEG at the smallest scale that is enough for `spec`.
+
+    The first half of `pixels_of`. Raises what `strip` raises, ImageTooLarge, and anything on broken data.
+    """
+    from chalicelib.inference import limits
+
+    stripped = strip(data)
+    limits.check(stripped)
+    image = Image.open(io.BytesIO(stripped.data), formats=[sniff(data)])
+    if image.size != (stripped.width, stripped.height):
+        raise ValueError(f"the reader finds {stripped.width}x{stripped.height} pixels, Pillow {image.size}")
+    if stripped.variant != "lossless JPEG":  # which has no reduced scale
+        image.draft(None, _draft_size(spec))  # changes only how a JPEG is decoded
+    limits.check_decoded(stripped, image.size)
+    image.load()
+    return Picture(image, _TRANSPOSE.get(stripped.orientation or 1))
 
 
 def to_pixels(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
-    """The upright, cropped, resized picture: uint8, (height, width, 3) in RGB order, or (height, width, 1) grey."""
+    """The second half of `pixels_of`: uint8, (height, width, channels). Raises anything on broken data."""
     image, transpose = _to_rgb(picture.image), picture.transpose
     size = (spec.width, spec.height)
     if (
@@ -125,29 +162,6 @@ def _crop_box(have: tuple[int, int], want: tuple[int, int], crop: float) -> tupl
 def _draft_size(spec: InputSpec) -> tuple[int, int]:
     side = math.ceil(max(spec.width, spec.height) * DRAFT_OVERSAMPLING / spec.crop)
     return (side, side)
-
-
-def _check_size(image: Image.Image, image_format: str) -> None:
-    width, height = image.size
-    if width * height > MAX_AREA_PX[image_format] or max(width, height) > MAX_SIDE_PX:
-        raise ImageTooLarge(f"a {image_format} image of {width}x{height} pixels: {_limits(image_format)}")
-
-
-def _limits(image_format: str) -> str:
-    megapixels = MAX_AREA_PX[image_format] // MEGAPIXEL
-    return f"at most {megapixels} megapixels and {MAX_SIDE_PX} a side are decoded"
-
-
-def _orientation(image: Image.Image) -> Image.Transpose | None:
-    """The transposition that EXIF asks for, or None, also if EXIF is broken.
-
-    Call it after `load()`: if EXIF is read before, Pillow accepts broken PNGs.
-    """
-    try:
-        orientation: Any = image.getexif().get(_ORIENTATION_TAG)
-        return _TRANSPOSE.get(orientation)
-    except Exception:
-        return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

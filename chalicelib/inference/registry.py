@@ -1,17 +1,24 @@
 """Model bundles on disk: `<directory>/<name>/{model.tflite,labels.txt,model.json}`."""
 
+import errno
 import hashlib
 import io
-import json
+import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from chalicelib import strict_json
 from chalicelib.errors import ModelError
-from chalicelib.inference.card import ModelCard
+from chalicelib.inference.card import MAX_CLASSES, ModelCard
 
 MODEL_FILE, LABELS_FILE, CARD_FILE = "model.tflite", "labels.txt", "model.json"
+MAX_CARD_BYTES = 256 * 1024
+"""A card has 1 kB. `/models` answers with all of them, and Lambda's answers have 6 MB."""
+MAX_LABELS_BYTES = 10 * 1024 * 1024
+MAX_LABEL = 1000
+"""Characters of a label. All labels are read whenever a model is loaded, at each request while that fails."""
 
 
 class Bundle(NamedTuple):
@@ -31,14 +38,32 @@ def find_bundles(directories: Iterable[Path]) -> dict[str, Path]:
     """Name to folder of every bundle. If two bundles have the same name, the one in the earlier directory counts.
 
     A folder is a bundle if it holds a card. Hidden folders are left out: conversion writes into one and renames it.
+    What cannot be looked into may be a bundle; it comes last, so that it is no default, and `load_card` says why.
     """
     found: dict[str, Path] = {}
+    unreadable: dict[str, Path] = {}
     for directory in directories:
-        if directory.is_dir():
-            for folder in sorted(directory.iterdir()):
-                if not folder.name.startswith(".") and (folder / CARD_FILE).is_file():
-                    found.setdefault(folder.name, folder)
-    return found
+        try:
+            folders = sorted(folder for folder in directory.iterdir() if not folder.name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            folders = [directory]
+        for folder in folders:
+            name = folder.name.encode("utf-8", "backslashreplace").decode()
+            if name not in found and name not in unreadable:
+                holds_card = _holds_card(folder)
+                if holds_card is not False:
+                    (found if holds_card else unreadable)[name] = folder
+    return found | unreadable
+
+
+def _holds_card(folder: Path) -> bool | None:
+    """Whether there is a card; None if the system does not say."""
+    try:
+        return stat.S_ISREG((folder / CARD_FILE).stat().st_mode)
+    except OSError as error:
+        return False if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) else None
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -59,12 +84,31 @@ def load_bundle(path: Path) -> Bundle:
 def load_card(path: Path) -> ModelCard:
     """Read the card of the bundle in `path`; raises ModelError. The folder's name is the model's name."""
     try:
-        fields = json.loads((path / CARD_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{CARD_FILE} is missing") from error
-    except (OSError, ValueError, RecursionError) as error:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        raise ModelError("the folder's name is not UTF-8: rename it") from error
+    data = _read(path / CARD_FILE, MAX_CARD_BYTES)
+    try:
+        fields = strict_json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{CARD_FILE} cannot be read as JSON: copy the bundle again") from error
     return replace(ModelCard.from_dict(fields), name=path.name)
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """A file of a bundle; raises ModelError. Pipes and devices, which may never end, are no files."""
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path.name} is missing")
+        with open(path, "rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise ModelError(
+            f"{path.name} is unreadable ({error.strerror}): check the rights of file and folder"
+        ) from error
+    if len(data) > max_bytes:
+        raise ModelError(f"{path.name} has more than {max_bytes:,} bytes: copy the bundle again")
+    return data
 
 
 def parse_labels(data: bytes) -> tuple[str, ...]:
@@ -73,16 +117,21 @@ def parse_labels(data: bytes) -> tuple[str, ...]:
     A line ends with LF, CRLF or CR. `str.splitlines` would also split a label that holds a U+2028.
     """
     try:
-        return tuple(line.strip() for line in io.StringIO(data.decode("utf-8-sig").rstrip(), newline=None))
+        text = data.decode("utf-8-sig").rstrip()
     except UnicodeDecodeError as error:
-        raise ModelError(f"{LABELS_FILE} is not UTF-8 (byte {error.start})") from error
+        raise ModelError(f"{LABELS_FILE} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    if max(text.count("\n"), text.count("\r")) >= MAX_CLASSES:
+        raise ModelError(f"{LABELS_FILE} has more than {MAX_CLASSES:,} lines, which is the limit")
+    labels = tuple(line.strip() for line in io.StringIO(text, newline=None))
+    if any(len(label) > MAX_LABEL for label in labels):
+        raise ModelError(
+            f"{LABELS_FILE} has a line of more than {MAX_LABEL:,} characters: expected a label on each line"
+        )
+    return labels
 
 
 def _read_labels(path: Path, classes: int) -> tuple[str, ...]:
-    try:
-        labels = parse_labels((path / LABELS_FILE).read_bytes())
-    except OSError as error:
-        raise ModelError(f"{LABELS_FILE} is missing or unreadable") from error
+    labels = parse_labels(_read(path / LABELS_FILE, MAX_LABELS_BYTES))
     if len(labels) != classes:
         raise ModelError(f"{LABELS_FILE} has {len(labels)} labels, the card says {classes} classes")
     return labels
@@ -90,13 +139,17 @@ def _read_labels(path: Path, classes: int) -> tuple[str, ...]:
 
 def _verify_model_file(path: Path, card: ModelCard) -> None:
     try:
+        if not (path / MODEL_FILE).is_file():
+            raise ModelError(f"{MODEL_FILE} is missing")
         with open(path / MODEL_FILE, "rb") as model:
             start = model.read(40)
             size_bytes = model.seek(0, 2)
             model.seek(0)
             digest = hashlib.file_digest(model, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{MODEL_FILE} is missing or unreadable") from error
+        raise ModelError(
+            f"{MODEL_FILE} is unreadable ({error.strerror}): check the rights of file and folder"
+        ) from error
     if digest != card.sha256:
         raise ModelError(
             f"{MODEL_FILE} is not the file that the card describes ({_resemblance(start)}{size_bytes} bytes, "

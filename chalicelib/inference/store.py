@@ -102,7 +102,12 @@ class ModelStore:
             raise ModelError(f"the default model {name!r} is not installed; installed: {known}")
         self._engine = self._engine or find_engine(self._settings.engine)
         bundle = load_bundle(bundles[name])
-        classifier = Classifier(bundle, self._engine, self._settings.num_threads, self._cold_start)
+        try:
+            classifier = Classifier(bundle, self._engine, self._settings.num_threads, self._cold_start)
+        except (ModelError, MemoryError):
+            raise
+        except Exception as error:  # what an engine says of a model that nobody foresaw
+            raise ModelError(f"model {name!r} does not load in {self._engine.name} {self._engine.version}") from error
         self._cold_start.record("model_load_ms", milliseconds_since(began))
         self._loaded[name] = classifier
         return classifier

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from layers.build.archive import zip_folder
 from layers.build.bytecode import add_bytecode
+from layers.build.sbom import SUFFIX, layer_sbom, write_sbom
 from layers.build.wheels import REQUIREMENTS, download, unpack
 from layers.cpulist import library
 from layers.cpulist.compiler import compile_library
@@ -24,13 +25,18 @@ class BuiltLayer:
 
 
 def build_runtime_layer(target: Target, folder: Path, requirements: Path = REQUIREMENTS) -> BuiltLayer:
-    """Write `folder/runtime-<target>.zip`; the same input gives the same bytes. Raises LayerError."""
+    """Write `folder/runtime-<target>.zip`, and its bill of materials beside it; the same input gives the same bytes.
+
+    Raises LayerError.
+    """
     path = folder / f"runtime-{target.name}.zip"
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         wheels, tree = Path(scratch, "wheels"), Path(scratch, "layer")
-        unpack(download(target, requirements, wheels), tree / "python")
+        fetched = download(target, requirements, wheels)
+        unpack(fetched, tree / "python")
         if library.is_needed_on(target.arch):
             compile_library(target, tree / library.PATH)
         bytecode = add_bytecode(target.python, tree / "python", MOUNTED_AT)
         zip_folder(path, tree)
+        write_sbom(path.with_suffix(SUFFIX), layer_sbom(path.stem, fetched))
     return BuiltLayer(path, bytecode)

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.inference.store import ModelStore
 from tests.support.account import empty_account
+from tests.support.s3_server import S3Server, s3_server
 
 BUCKET = "pictures-of-mine"
 
@@ -46,3 +47,36 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
 def digits() -> ModelStore:
     """The embedded model alone."""
     return ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
+
+
+@pytest.fixture
+def s3_on_loopback() -> Iterator[tuple[S3Server, str]]:
+    """A server that breaks its answers, and its URL."""
+    with s3_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def impatient_client() -> Iterator[Callable[..., Any]]:
+    """Makes the product's clients for a server at a URL, with a short limit of time and no waits between tries."""
+    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed: AWS is not tested")
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "nobody")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+        from botocore.session import get_session
+
+        from chalicelib.aws import clients
+
+        session = get_session()
+        session.register_component("data_loader", service_models())
+        boto3.setup_default_session(botocore_session=session)
+
+        def make(service: str, url: str, read_timeout_s: float = 0.3) -> Any:
+            patch.setenv("AWS_ENDPOINT_URL", url)
+            made = clients.client(service, read_timeout_s)
+            stack.callback(made.close)
+            return made
+
+        yield make

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -113,6 +114,31 @@ def card_with(**changes: Any) -> Callable[[Path], Any]:
     return change
 
 
+def _card_text(old: str, new: str) -> Callable[[Path], Any]:
+    """Change the card's text, for what no JSON writer writes."""
+
+    def change(folder: Path) -> None:
+        card = folder / CARD_FILE
+        card.write_text(card.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+
+    return change
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _instead(name: str, make: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    def change(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return change
+
+
 def _truncate(folder: Path) -> None:
     model = folder / MODEL_FILE
     model.write_bytes(model.read_bytes()[:-64])
@@ -167,5 +193,50 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "card's scores are unknown": (card_with(output__scores="odds"), "output.scores is 'odds'"),
     "card's sides are not positive": (card_with(input__height=0), "input is 8x0, expected whole numbers"),
     "card's classes are none": (card_with(output__classes=0), "output.classes is 0"),
+    "card's classes are too many": (card_with(output__classes=100_001), "output.classes is 100001, expected 1 to"),
+    "card's checksum is no text": (card_with(sha256=5), "sha256 is 5, expected 64 hexadecimal digits"),
+    "card's checksum is a list": (card_with(sha256=["a"] * 64), "sha256 is a JSON list of 64"),
+    "card's checksum is short": (card_with(sha256="abc"), 'sha256 is "abc"'),
+    "card's name is no text": (card_with(name=5), "name is 5"),
+    "card's quantization is none": (card_with(quantization=None), "quantization is null"),
+    "card's quantization is long": (card_with(quantization="x" * 1001), "quantization is"),
+    "card's size is text": (card_with(size_bytes="412"), 'size_bytes is "412"'),
+    "card's size is negative": (card_with(size_bytes=-1), "size_bytes is -1"),
+    "card says neither trained nor not": (card_with(trained=1), "trained is 1, expected true or false"),
+    "card's source is a list": (card_with(source=[1]), "source is a JSON list of 1, expected an object"),
+    "card's source is text": (card_with(source="here"), 'source is "here"'),
+    "card's verification is none": (card_with(verification=None), "verification is null"),
+    "card's source is not a number": (card_with(source={"a": float("nan")}), "cannot be read as JSON"),
+    "card's verification is infinite": (card_with(verification={"a": [float("-inf")]}), "cannot be read as JSON"),
+    "card's source is infinite by its exponent": (
+        _card_text('"kind": "test"', '"kind": 1e999'),
+        "source holds a value",
+    ),
+    "card's source is nested": (card_with(source={"a": _nested(300)}), "nested too deeply"),
+    "card's mean is not a number": (card_with(input__mean=[float("nan"), 0, 0]), "cannot be read as JSON"),
+    "card's mean is infinite by its exponent": (_card_text("127.5", "1e999"), "no number of at most 1,000,000"),
+    "card's mean is a whole number without end": (card_with(input__mean=[10**400, 0, 0]), "no number of at most"),
+    "card's mean is text": (card_with(input__mean="123"), "is no list of numbers"),
+    "card's mean holds true": (card_with(input__mean=[True, 0, 0]), "true is no number"),
+    "card's std is all but 0": (card_with(input__std=[1e-9, 1, 1]), "input.std has a 0, or less than 1e-06"),
+    "card's crop is text": (card_with(input__crop="1"), '"1" is no number'),
+    "card's crop is true": (card_with(input__crop=True), "true is no number"),
+    "card's width is beyond all pictures": (card_with(input__width=10**9), "input is 1000000000x8"),
+    "card is a list of pairs": (_card(b'[["name", "x"], ["input", {}]]'), "the model card is malformed"),
+    "card is large": (_card(b" " * 300_000 + b"{}"), "model.json has more than 262,144 bytes"),
+    "labels are large": (_labels(b"x" * 11_000_000), "labels.txt has more than 10,485,760 bytes"),
+    "labels are many": (_labels(b"x\n" * 100_001), "labels.txt has more than 100,000 lines"),
+    "a label is long": (_labels(b"red\ngreen\n" + b"x" * 1001), "labels.txt has a line of more than 1,000 characters"),
+    "labels are a folder": (_instead(LABELS_FILE, Path.mkdir), "labels.txt is missing"),
+    "labels are a pipe": (_instead(LABELS_FILE, os.mkfifo), "labels.txt is missing"),
+    "labels are a device without end": (
+        _instead(LABELS_FILE, lambda path: path.symlink_to("/dev/zero")),
+        "labels.txt is missing",
+    ),
+    "labels are a link to themselves": (
+        _instead(LABELS_FILE, lambda path: path.symlink_to(path)),
+        "labels.txt is missing",
+    ),
+    "model file is a pipe": (_instead(MODEL_FILE, os.mkfifo), "model.tflite is missing"),
 }
 """What may befall a bundle of `channels_float`, and what the reason then says."""

@@ -135,6 +135,9 @@ class FakeQueue:
     def length(self) -> int:
         return len(self.bodies)
 
+    def max_receives(self) -> int:
+        return 3
+
     def delete(self, receipt: str) -> None:
         self.deleted.append(receipt)
 

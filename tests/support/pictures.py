@@ -90,3 +90,27 @@ def scan_bomb(scans: int) -> bytes:
     last = data.rindex(b"\xff\xda")
     extra = scans - data.count(b"\xff\xda")
     return data[:-2] + data[last:-2] * extra + b"\xff\xd9"
+
+
+def segment(marker: int, payload: bytes) -> bytes:
+    """One JPEG segment."""
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def riff_chunk(name: bytes, payload: bytes) -> bytes:
+    """One chunk of a WebP file."""
+    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) & 1)
+
+
+def riff(*chunks: bytes) -> bytes:
+    """A WebP file of these chunks."""
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def run_length_bmp(width: int, height: int, runs: bytes) -> bytes:
+    """A BMP in RLE8 with a palette of 256 colours."""
+    palette = b"".join(bytes((number, 255 - number, 7, 0)) for number in range(256))
+    offset = 54 + len(palette)
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 2835, 2835, 256, 0)
+    return b"BM" + struct.pack("<IHHI", offset + len(runs), 0, 0, offset) + header + palette + runs

@@ -16,11 +16,12 @@ from tests.support.sources import TREES, imports_of, module_of, modules
 MODULES = modules()
 SERVED = sorted(name for name in MODULES if name == "app" or name.startswith("chalicelib."))
 
-GROUND = {"errors", "split", "config", "telemetry", "statuses", "pricing"}
+GROUND = {"errors", "split", "config", "telemetry", "statuses", "strict_json", "pricing"}
 """Modules at the root of chalicelib that every other module may use."""
 MAY_USE = {
     "ground": set(),
-    "inference": {"ground"},
+    "inference": {"ground", "inference.containers"},
+    "inference.containers": {"ground"},
     "aws": {"ground"},
     "workflow.report": {"ground"},
     "batch": {"ground", "inference", "aws"},
@@ -59,7 +60,7 @@ ENTRIES = {"chalicelib.batch.__main__", "layers.__main__", "localaws.__main__"}
 """Command lines, which may use all of their own tree."""
 LOADED_BY_APP = {
     "chalicelib", "chalicelib.errors", "chalicelib.split", "chalicelib.config", "chalicelib.telemetry",
-    "chalicelib.statuses", "chalicelib.pricing", "chalicelib.runtime",
+    "chalicelib.statuses", "chalicelib.strict_json", "chalicelib.pricing", "chalicelib.runtime",
     "chalicelib.inference", "chalicelib.inference.card", "chalicelib.inference.classifier",
     "chalicelib.inference.engine", "chalicelib.inference.formats", "chalicelib.inference.images",
     "chalicelib.inference.preprocessing", "chalicelib.inference.registry", "chalicelib.inference.store",
@@ -74,7 +75,7 @@ LOADED_BY_APP = {
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
 NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 ONLY = {"chalice": {"app", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
-THIRD_PARTY = {"numpy", "PIL", "chalice", "boto3", "botocore"}
+THIRD_PARTY = {"numpy", "PIL", "chalice", "boto3", "botocore", "urllib3"}
 
 
 def package_of(module: str) -> str:

@@ -1,11 +1,15 @@
 """Everything that is installed is pinned, with the hash of every file that may be fetched."""
 
+import hashlib
 import re
 import shlex
+from base64 import urlsafe_b64encode
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
+from layers.build.function import function_contents
 from localaws.host.packages import RUNTIME_PACKAGES
 from tests.support.pages import ROOT, text_of
 
@@ -19,6 +23,13 @@ OF_FUNCTIONS = {"awslambdaric", "simplejson", "snapshot-restore-py"}
 """Lambda's runtime client and its needs, which only functions of the local AWS have."""
 OTHER_NUMPY = "requirements/tflite-runtime.txt"
 """tflite-runtime takes NumPy below 2 only; its environment is used by nothing else."""
+
+
+EVERYWHERE = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("*.txt"), *ROOT.glob("*/*.txt")]
+    if "requirements" in path.relative_to(ROOT).as_posix() and not path.relative_to(ROOT).parts[0].startswith(".")
+)
 
 
 def requirements(text: str) -> list[str]:
@@ -47,6 +58,28 @@ def test_every_requirement_has_a_version_and_a_hash(name: str) -> None:
     for line in requirements(text_of(ROOT / name)):
         assert re.match(r"[\w.-]+(\[[\w,]+\])?==\S+ ", line), line
         assert re.search(r" --hash=sha256:[0-9a-f]{64}( |$)", line), line
+
+
+def test_no_file_of_requirements_is_left_out() -> None:
+    assert set(INSTALLED) | {"requirements.txt"} == set(EVERYWHERE)
+
+
+def test_chalice_installs_nothing_into_the_function() -> None:
+    """Of a package with code for one platform, Chalice's packager compares no hash; see the file."""
+    assert requirements(text_of(ROOT / "requirements.txt")) == []
+
+
+def test_what_chalice_puts_into_the_function_is_what_its_wheel_holds() -> None:
+    """It copies two files of itself, as `requirements/deploy.txt` installs them; the wheel has a hash there."""
+    installed = distribution("chalice")
+    assert installed.version == pins(ROOT / "requirements" / "deploy.txt")["chalice;"]
+    function = function_contents(ROOT)
+    shipped = {name: function.read(name) for name in function.sizes if name.startswith("chalice/")}
+    recorded = {str(file): file.hash for file in installed.files or [] if str(file) in shipped}
+    assert shipped and shipped.keys() == recorded.keys()
+    for name, data in shipped.items():
+        digest = urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+        assert recorded[name] is not None and (recorded[name].mode, recorded[name].value) == ("sha256", digest)
 
 
 @pytest.mark.parametrize("name", INSTALLED)

@@ -1,7 +1,9 @@
 """One process of a folder's run: it loads the model once, then answers each chunk of keys with their lines."""
 
 import os
+import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -9,10 +11,10 @@ from typing import Any
 
 from chalicelib.aws.s3 import too_large
 from chalicelib.batch.cli.files import Line
-from chalicelib.batch.cli.job import Job, Loaded
+from chalicelib.batch.cli.job import TRIES, Job, Loaded
 from chalicelib.config import Settings
 from chalicelib.errors import ObjectForbidden, ServiceError, SlimceptionError
-from chalicelib.inference.answer import Answer, answer
+from chalicelib.inference.answer import Answer, PictureFailed, answer, given_up
 from chalicelib.inference.classifier import Classifier, check_top_k
 from chalicelib.inference.store import ModelStore
 from chalicelib.statuses import refusal
@@ -21,7 +23,8 @@ from chalicelib.statuses import refusal
 def serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> None:
     """Send `Loaded`, then a list of lines for each chunk, until the parent closes the pipe.
 
-    An error that is not one picture's is sent instead, and ends the process.
+    An error that is not one picture's is sent instead, and ends the process. A lack of memory ends it, too: the parent
+    gives its keys to another process, one at a time.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -36,6 +39,10 @@ def serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> N
         connection.send(error)
     except (EOFError, ConnectionError):
         pass
+    except MemoryError:
+        sys.exit(1)
+    except Exception as error:
+        connection.send(ServiceError(f"a process failed ({type(error).__name__}: {error}): please report this"))
 
 
 def _answer(store: ModelStore, job: Job, key: str, settings: Settings) -> Answer:
@@ -44,11 +51,22 @@ def _answer(store: ModelStore, job: Job, key: str, settings: Settings) -> Answer
         size_bytes = path.stat().st_size
         if size_bytes > settings.max_object_bytes:
             return refusal(too_large(size_bytes, settings.max_object_bytes))
-        return answer(store, path.read_bytes, job.model, job.top_k)
+        return _tried(lambda: answer(store, path.read_bytes, job.model, job.top_k))
     except OSError as error:
         return refusal(ObjectForbidden(f"{key} cannot be read ({error.strerror})"))
     except ServiceError as error:
         raise ServiceError(f"{key}: {error}") from error
+
+
+def _tried(attempt: Callable[[], Answer]) -> Answer:
+    """The answer of an attempt, which is repeated if the model fails; the last failure is an answer, too."""
+    reason = ""
+    for _ in range(TRIES):
+        try:
+            return attempt()
+        except PictureFailed as error:
+            reason = str(error)
+    return given_up(TRIES, reason)
 
 
 def _loaded(store: ModelStore, model: str | None) -> Classifier:

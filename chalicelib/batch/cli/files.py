@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from chalicelib.batch.record import canonical
 
 Row = dict[str, Any]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""Cells that begin so are formulas to a spreadsheet, or are cut there; keys may come from anybody."""
 
 
 class Line(NamedTuple):
@@ -45,17 +47,22 @@ def _csv(rows: Iterable[Row]) -> Iterator[str]:
     fields = ("key", "label", "index", "score", "error", "message")
     for values in [fields, *map(_csv_values, rows)]:
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(values)
-        yield line.getvalue()
+        csv.writer(line).writerow(values)  # its line end is CR LF, and it quotes cells that hold either
+        yield line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_values(row: Row) -> tuple[Any, ...]:
     if "error" in row:
-        return (_printable(row["key"]), "", "", "", row["error"]["Code"], row["error"]["Message"])
+        return (_cell(row["key"]), "", "", "", _cell(row["error"]["Code"]), _cell(row["error"]["Message"]))
     best = row["predictions"][0]
-    return (_printable(row["key"]), best["label"], best["index"], best["score"], "", "")
+    return (_cell(row["key"]), _cell(best["label"]), best["index"], best["score"], "", "")
 
 
-def _printable(key: str) -> str:
-    """A key whose bytes that are not UTF-8 are escaped."""
-    return key.encode("utf-8", "backslashreplace").decode()
+def _cell(text: str) -> str:
+    """A text as a spreadsheet may open it.
+
+    Bytes of a key that are not UTF-8 are escaped. If a spreadsheet would take the text for a formula, an apostrophe
+    comes before it. Source: "CSV Injection" of the OWASP community pages.
+    """
+    printable = text.encode("utf-8", "backslashreplace").decode()
+    return f"'{printable}" if printable.startswith(_FORMULA) else printable

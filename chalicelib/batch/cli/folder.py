@@ -5,32 +5,34 @@ At the end the result is written to another file, in the order of the keys, and 
 the same file whether or not the run was interrupted.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
+from chalicelib import strict_json
 from chalicelib.batch.cli.files import Line, Row, write
 from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.processes import Processes
 from chalicelib.batch.record import canonical
 from chalicelib.config import Settings
 from chalicelib.errors import InvalidRequest
-from chalicelib.inference.formats import SUFFIXES
+from chalicelib.inference.folders import find_pictures
+from chalicelib.inference.formats import ACCEPTED
 
 Show = Callable[[int, int, int], None]
 
 
 def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
-    """Classify every picture below the folder; returns the counts `total` and `failed`.
+    """Classify every picture below the folder; returns the counts `total` and `failed`, and `skipped` other files.
 
     Raises InvalidRequest, UnknownModel, ServiceError or OSError. If it is interrupted, it leaves the journal, and the
     next run does the rest.
     """
     with Processes(job, settings) as processes:
-        keys = sorted(list_pictures(job.folder))
+        keys, skipped = find_pictures(job.folder)
         if not keys:
-            raise InvalidRequest(f"{job.folder} holds no picture: expected files ending with {', '.join(SUFFIXES)}")
+            raise InvalidRequest(
+                f"{job.folder} holds no picture: {ACCEPTED}, whatever the files' names ({skipped} others)"
+            )
         model, version = processes.model()
         head = {"folder": str(job.folder.resolve()), "model": model, "version": version, "top_k": job.top_k}
         known = _resume(job, head)
@@ -46,36 +48,42 @@ def run(job: Job, settings: Settings, show: Show) -> dict[str, int]:
                 show(len(lines), len(keys), failed)
     write(job.out, [lines[key] for key in keys])
     job.journal.unlink()
-    return {"total": len(lines), "failed": failed}
-
-
-def list_pictures(folder: Path) -> Iterator[str]:
-    """Paths of the pictures below the folder, with `/` between their parts; raises OSError if a folder cannot be read.
-
-    Hidden files and folders are left out, and so are folders that are links.
-    """
-    below = [""]
-    while below:
-        above = below.pop()
-        with os.scandir(folder / above) as entries:
-            for entry in entries:
-                path = above + entry.name
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(f"{path}/")
-                elif path.lower().endswith(SUFFIXES) and entry.is_file():
-                    yield path
+    return {"total": len(lines), "failed": failed, "skipped": skipped}
 
 
 def _resume(job: Job, head: Row) -> dict[str, Line]:
-    """The lines of a journal that begins with the same `head`; otherwise a new, empty journal is written."""
+    """The lines of a journal that begins with the same `head`; otherwise a new, empty journal is written.
+
+    Lines that are damaged are left out, so that their pictures are classified again.
+    """
     try:
-        lines = job.journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = job.journal.read_bytes().split(b"\n")[:-1]  # what follows the last line end was cut off
     except FileNotFoundError:
         lines = []
-    whole = [json.loads(line) for line in lines if line.endswith("\n")]  # the last one may be cut off
-    if not whole or whole[0] != head:
-        whole = [head]
-    job.journal.write_text("".join(f"{canonical(row)}\n" for row in whole), encoding="utf-8")
-    return {row["key"]: Line.of(row) for row in whole[1:]}
+    rows = [_parsed(line) for line in lines]
+    known = {row["key"]: row for row in rows[1:] if _is_row(row)} if rows and rows[0] == head else {}
+    job.journal.write_text("".join(f"{canonical(row)}\n" for row in (head, *known.values())), encoding="utf-8")
+    return {key: Line.of(row) for key, row in known.items()}
+
+
+def _parsed(line: bytes) -> Any:
+    """The JSON of a line, or None."""
+    try:
+        return strict_json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_row(row: Any) -> bool:
+    """Whether a line of the journal is a picture's row, with all that the result is written from."""
+    try:
+        texts = [row["key"]]
+        if "error" in row:
+            texts += [row["error"]["Code"], row["error"]["Message"]]
+        else:
+            best = row["predictions"][0]
+            texts.append(best["label"])
+            float(best["score"]), int(best["index"])
+        return all(isinstance(text, str) for text in texts)
+    except (TypeError, KeyError, IndexError, ValueError):
+        return False

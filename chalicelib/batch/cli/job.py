@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+TRIES = 3
+"""As often as the queue on AWS delivers a message: a picture's tries."""
+
 
 class Job(NamedTuple):
     """A folder to classify; running the same job again resumes it."""

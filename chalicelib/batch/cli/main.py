@@ -74,7 +74,8 @@ def run_here(options: argparse.Namespace) -> int:
     job = Job(source, out, options.processes, options.model, options.top_k)
     with Progress() as progress:
         counts = folder.run(job, Settings.from_env(), progress.show)
-    print(f"{out}: {counts['total']} pictures, {counts['failed']} of them with an error")
+    others = f"; other files left out: {counts['skipped']}" if counts["skipped"] else ""
+    print(f"{out}: {counts['total']} pictures, {counts['failed']} of them with an error{others}")
     return 0
 
 

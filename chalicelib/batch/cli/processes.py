@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from chalicelib.batch.cli.files import Line
-from chalicelib.batch.cli.job import Job, Loaded
+from chalicelib.batch.cli.job import TRIES, Job, Loaded
 from chalicelib.config import Settings
 from chalicelib.errors import ServiceError
 
@@ -23,8 +23,6 @@ LONGEST = 32
 """Largest chunk. At this size a process spends a few thousandths of its time waiting for the next one."""
 SHARES = 4
 """The remaining keys make at least this many chunks for each process."""
-TRIES = 3
-"""As often as the queue on AWS delivers a message."""
 GRACE_S = 5
 """Seconds to wait for the exit code of a process that has closed its pipe."""
 _context = get_context("spawn")

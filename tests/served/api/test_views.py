@@ -17,7 +17,7 @@ from chalicelib.statuses import STATUS, error_answer
 from chalicelib.telemetry import cold_start
 from tests.support.bundles import DAMAGES, write_bundle
 from tests.support.engines import without_xnnpack
-from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming
+from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming, webp_claiming
 from tests.support.requests import FakeRequest, assert_is_error, b64, image_request, json_request, settled
 
 ANSWER_TO_RED = [
@@ -85,6 +85,19 @@ class TestPredict:
         }
         assert list(timing) == ["decode", "preprocess", "inference", "total"]
         assert timing["total"] >= max(timing["decode"], timing["preprocess"], timing["inference"]) >= 0
+
+    def test_instances_share_the_time_of_one_request(self, api):
+        """Each alone is accepted. None is decoded: the log has no such span."""
+        large = webp_claiming(6_000, 3_000)
+        assert api.predict(json_request({"instances": [{"b64": b64(large)}]})).status_code == 422  # it has no pixels
+        response = api.predict(json_request({"instances": [{"b64": b64(large)}] * 32}))
+        message = assert_is_error(response.body, 413)
+        assert message.startswith("the 32 images take 19.6 s to decode: at most 2.5 in one request are accepted")
+        assert "decode;" not in response.headers.get("Server-Timing", "")
+
+    def test_an_instance_that_no_reader_takes_is_named_before_any_is_decoded(self, api):
+        response = api.predict(json_request({"instances": [{"b64": b64(RED)}, {"b64": b64(b"\xff\xd8\xff")}]}))
+        assert assert_is_error(response.body, 422).startswith('"instances"[1]: a JPEG image of 3 bytes that is broken')
 
     def test_instances_get_a_list_each(self, api):
         body = api.predict(json_request({"instances": [{"b64": b64(RED)}, {"b64": b64(BLUE)}], "top_k": 1})).body

@@ -3,7 +3,16 @@
 import pytest
 
 pytest.importorskip("botocore", reason="botocore is not installed")
-from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    FlexibleChecksumError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import DecodeError, ReadTimeoutError
 
 from chalicelib.aws.clients import client, translated
 from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, SlimceptionError, StorageError
@@ -28,6 +37,11 @@ def client_error(code):
         (EndpointConnectionError(endpoint_url="https://s3"), StorageError),
         (IncompleteReadError(actual_bytes=1, expected_bytes=2), StorageError),
         (NoCredentialsError(), StorageError),
+        (FlexibleChecksumError(error_msg="crc32"), StorageError),
+        (ResponseStreamingError(error=OSError()), StorageError),
+        (ResponseParserError("Unable to parse response: invalid XML"), StorageError),
+        (ReadTimeoutError(None, "/", "Read timed out."), StorageError),
+        (DecodeError(), StorageError),
         (ConnectionResetError(), StorageError),
     ],
     ids=lambda value: str(value)[:60],

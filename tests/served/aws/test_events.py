@@ -163,6 +163,11 @@ def test_what_names_no_new_object_gives_none(event):
     assert read(event) == []
 
 
+def test_dynamodbs_other_numbers_are_nobodys_concern():
+    image = {"bucket": {"S": "b"}, "key": {"S": "k"}, "top_k": {"N": "2"}, "weight": {"N": "1.5"}}
+    assert read(dynamodb(image)) == [PictureRef("b", "k", top_k=2)]
+
+
 def test_a_dynamodb_number_is_a_number():
     image = {"bucket": {"S": "b"}, "key": {"S": "k"}, "size": {"N": "5"}}
     assert read(dynamodb(image, "MODIFY")) == [PictureRef("b", "k", 5)]
@@ -189,7 +194,7 @@ def nested(depth):
         {"bucket": "", "key": "k"},
         {"bucket": "b", "key": 5},
         {"bucket": "b", "key": "k", "size": "5"},
-        {"bucket": "b", "key": "k", "top_k": True},
+        {"bucket": "b", "key": "half of a pair \ud800"},
         {"bucket": "b", "key": "k", "batch": 5},
         {"Records": 5},
         {"Records": [5]},

@@ -109,12 +109,15 @@ class TestS3:
             def read(self, *_):
                 raise AssertionError("read")
 
+        body = Unread()
+
         class Stub:
             def get_object(self, **_):
-                return {"ContentLength": 101, "Body": Unread()}
+                return {"ContentLength": 101, "Body": body}
 
         with pytest.raises(PayloadTooLarge, match="101 bytes: at most 100"):
             Objects(Stub()).read(BUCKET, "k", 100)
+        assert body.closed  # its connection is free again
 
     def test_a_short_page_is_no_end(self, s3):
         """S3 may return fewer keys than requested, or none, although there are more."""
@@ -140,6 +143,19 @@ class TestS3:
         objects.write(BUCKET, "out.jsonl", (chunk[: size - 3_000_000 * n] for n, chunk in enumerate(chunks)), "text/x")
         answer = s3.get_object(Bucket=BUCKET, Key="out.jsonl")
         assert (answer["Body"].read() == data[:size], answer["ContentType"]) == (True, "text/x")
+
+    def test_an_upload_that_cannot_be_aborted_keeps_its_first_error(self, s3, objects, monkeypatch):
+        """Were it the second one, a batch would end for good where a retry helps."""
+        from botocore.exceptions import ClientError
+
+        denied = ClientError({"Error": {"Code": "AccessDenied"}}, "AbortMultipartUpload")
+
+        def refuse(**_):
+            raise denied
+
+        monkeypatch.setattr(s3, "abort_multipart_upload", refuse)
+        with pytest.raises(StorageError, match="table"):
+            objects.write(BUCKET, "out.jsonl", broken_off(), "text/x")
 
     def test_a_file_that_breaks_off_leaves_no_upload(self, s3, objects):
         with pytest.raises(StorageError, match="table"):

@@ -138,6 +138,11 @@ class TestFailures:
         assert rig.work("no JSON", ref("in/seven.png"), "{}") == ["m0", "m2"]
         assert list(rig.rows()) == ["in/seven.png"]
 
+    def test_a_key_that_is_no_text_takes_no_other_one_along(self, rig):
+        """Half of a surrogate pair: no service could store it."""
+        assert rig.work(r'{"bucket": "b", "key": "in/\ud800.png", "batch": "b1"}', ref("in/seven.png")) == ["m0"]
+        assert list(rig.rows()) == ["in/seven.png"]
+
     def test_all_bad(self, rig):
         assert rig.work("1", "2") == ["m0", "m1"]
 
@@ -194,6 +199,103 @@ class TestFailures:
         assert rig.work(ref("in/seven.png")) == []
         assert rig.table.get("b1").done == 1
         assert [json.loads(body) for body in rig.listings.bodies] == [{"do": "finish", "batch": "b1"}]
+
+
+class Failing:
+    """A store whose model raises an exception on some contents, and answers others."""
+
+    def __init__(self, store: ModelStore, fails: dict[bytes, Exception]) -> None:
+        self._store, self._fails = store, fails
+
+    def get(self, name: str | None = None) -> Any:
+        self._model = self._store.get(name)
+        return self
+
+    @property
+    def labels(self) -> Any:
+        return self._model.labels
+
+    @property
+    def card(self) -> Any:
+        return self._model.card
+
+    def classify(self, data: bytes, *more: Any) -> Any:
+        if data in self._fails:
+            raise self._fails[data]
+        return self._model.classify(data, *more)
+
+
+UNLUCKY = b"a picture that the engine cannot take"
+
+
+class TestAModelThatFails:
+    """On one picture: it is tried as often as its queue allows, and then it is its result. Its batch completes."""
+
+    @pytest.fixture
+    def rig(self, digits, seven):
+        contents = {"in/a.png": seven, "in/unlucky.png": UNLUCKY, "in/z.png": seven}
+        rig = Rig(Failing(digits, {UNLUCKY: RuntimeError("secret: node 5 failed to invoke")}), contents)
+        rig.table.advance(rig.table.get("b1"), "in/z.png", 3, last=True)
+        return rig
+
+    def test_each_picture_gets_one_result_and_the_batch_its_end(self, rig, capsys):
+        refs = [ref(key) for key in rig.objects.kept]
+        assert rig.work(*refs) == ["m1"]
+        assert rig.work(refs[1], again={0}, receives=2) == ["m0"]
+        assert (rig.table.get("b1").done, rig.listings.bodies) == (2, [])
+        capsys.readouterr()
+        assert rig.work(refs[1], again={0}, receives=3) == []
+        error = rig.rows()["in/unlucky.png"]["error"]
+        assert error["Code"] == "InternalServerError"
+        assert "the last of 3 tries" in error["Message"] and "secret" not in error["Message"]
+        assert "secret: node 5" in capsys.readouterr().out  # the log has the reason
+        assert (rig.table.get("b1").done, rig.table.get("b1").failed, len(rig.rows())) == (3, 1, 3)
+        assert [json.loads(body) for body in rig.listings.bodies] == [{"do": "finish", "batch": "b1"}]
+
+    def test_the_queue_says_how_often(self, rig, monkeypatch):
+        monkeypatch.setattr(rig.pictures, "max_receives", lambda: 5)
+        assert rig.work(ref("in/unlucky.png"), again={0}, receives=4) == ["m0"]
+        assert rig.work(ref("in/unlucky.png"), again={0}, receives=5) == []
+        assert "the last of 5 tries" in rig.rows()["in/unlucky.png"]["error"]["Message"]
+
+    def test_a_queue_that_does_not_say(self, rig, monkeypatch):
+        def refuse() -> int:
+            raise StorageError("queue pictures: ThrottlingException")
+
+        monkeypatch.setattr(rig.pictures, "max_receives", refuse)
+        assert rig.work(ref("in/unlucky.png"), again={0}, receives=3) == ["m0"]
+
+    @pytest.mark.parametrize("error", [MemoryError(), StorageError("s3://x: SlowDown"), OSError("?")], ids=repr)
+    def test_what_is_not_the_pictures_fault_is_never_its_result(self, digits, seven, error):
+        rig = Rig(digits, {"in/seven.png": seven})
+        rig.objects.failures["in/seven.png"] = error
+        for receives in (1, 2, 3, 4):
+            assert rig.work(ref("in/seven.png"), again={0}, receives=receives) == ["m0"]
+        assert rig.rows() == {}
+
+    def test_nor_is_a_lack_of_memory_while_it_is_classified(self, digits):
+        rig = Rig(Failing(digits, {UNLUCKY: MemoryError()}), {"in/unlucky.png": UNLUCKY})
+        assert rig.work(ref("in/unlucky.png"), again={0}, receives=3) == ["m0"]
+
+    def test_nor_is_a_model_that_does_not_load(self, tmp_path, seven):
+        rig = Rig(ModelStore(Settings(model_dirs=(tmp_path,))), {"in/seven.png": seven})
+        assert rig.work(ref("in/seven.png"), again={0}, receives=3) == ["m0"]
+
+
+class TestTopK:
+    @pytest.mark.parametrize(
+        "top_k", ["0", "-1", "1.5", '"5"', "true", "[5]", "1000000000", "NaN", "-Infinity", "1e999"]
+    )
+    def test_one_that_is_none_is_the_pictures_error(self, rig, top_k):
+        rig.table.advance(rig.table.get("b1"), "in/seven.png", 1, last=True)
+        message = f'{{"bucket": "{BUCKET}", "key": "in/seven.png", "batch": "b1", "top_k": {top_k}}}'
+        assert rig.work(message) == []
+        assert rig.rows()["in/seven.png"]["error"]["Code"] == "BadRequestError"
+        assert rig.table.get("b1").answered
+
+    def test_null_is_the_default(self, rig):
+        assert rig.work(f'{{"bucket": "{BUCKET}", "key": "in/seven.png", "batch": "b1", "top_k": null}}') == []
+        assert len(rig.rows()["in/seven.png"]["predictions"]) == 5
 
 
 class TestLog:

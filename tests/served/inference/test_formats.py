@@ -14,7 +14,7 @@ from tests.support.pictures import encode, quarters
 
 def test_what_is_derived():
     assert ACCEPTED == "JPEG, PNG, WebP, GIF and BMP are accepted"
-    assert SUFFIXES == (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+    assert SUFFIXES == (".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".webp")
     assert [
         *("image/jpeg", "image/jpg", "image/png", "image/webp", "image/gif", "image/bmp"),
         "application/octet-stream",

@@ -9,14 +9,17 @@ from chalicelib.errors import UndecodableImage, UnsupportedImage
 from chalicelib.inference import images
 from chalicelib.inference.card import InputSpec
 from chalicelib.inference.formats import FORMATS
-from chalicelib.inference.images import decode, sniff, to_pixels
+from chalicelib.inference.images import decode, pixels_of, sniff, to_pixels
+from chalicelib.telemetry import Spans
 from tests.support.pictures import LOSSY, chunk, encode, exif, exif_entry, plain, quarters
 
+PICTURES = {"EPS", "PDF", "PSD", "TIFF", "ICO", "2000", "XL", "ICNS", "WMF", "HEIC", "HEIF", "AVIF"}
+"""The last words of what can be converted."""
 SPEC = InputSpec(32, 24, "RGB", 1.0, (0.0,) * 3, (1.0,) * 3)
 
 
-def pixels_of(data: bytes, spec: InputSpec = SPEC) -> np.ndarray:
-    return to_pixels(decode(data, spec), spec)
+def pixels(data: bytes, spec: InputSpec = SPEC) -> np.ndarray:
+    return pixels_of(data, spec, Spans())
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -28,7 +31,7 @@ class TestFormats:
     @pytest.mark.parametrize("image_format", FORMATS)
     def test_every_format_gives_the_same_picture(self, image_format):
         want = np.asarray(quarters().resize((32, 24), Image.Resampling.BILINEAR))
-        got = pixels_of(encode(quarters(), image_format))
+        got = pixels(encode(quarters(), image_format))
         assert (got.shape, got.dtype) == ((24, 32, 3), np.uint8)
         assert difference(got, want) < (6 if image_format == "GIF" else 2 if image_format in LOSSY else 0.01)
 
@@ -44,32 +47,42 @@ class TestFormats:
             (b'\n<svg xmlns="http://www.w3.org/2000/svg"/>', "this looks like SVG, XML or HTML"),
             (b"8BPS\0\x01", "this looks like PSD"),
             (encode(quarters(), "TIFF"), "this looks like TIFF"),
-            (encode(quarters(), "TIFF", big_tiff=True), "the bytes are no known image format"),
-            (encode(quarters(), "ICO"), "the bytes are no known image format"),
+            (encode(quarters(), "TIFF", big_tiff=True), "this looks like TIFF"),
+            (encode(quarters(), "ICO"), "this looks like ICO"),
             (encode(quarters(), "PPM"), "the bytes are no known image format"),
             (encode(quarters(), "TGA"), "the bytes are no known image format"),
-            (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "the bytes are no known image format"),
-            (b"icns" + bytes(50), "the bytes are no known image format"),
-            (b"\xd7\xcd\xc6\x9a" + bytes(50), "the bytes are no known image format"),
-            (b"RIFF\x24\0\0\0WAVEfmt ", "the bytes are no known image format"),
-            (b"\0\0\0\x1cftypheic", "the bytes are no known image format"),
+            (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "this looks like JPEG 2000"),
+            (b"icns" + bytes(50), "this looks like ICNS"),
+            (b"\xd7\xcd\xc6\x9a" + bytes(50), "this looks like WMF"),
+            (b"RIFF\x24\0\0\0WAVEfmt ", "this looks like WAV"),
+            (b"\0\0\0\x1cftypheic", "this looks like HEIC"),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "this looks like HEIC"),
+            (encode(quarters(), "AVIF"), "this looks like AVIF"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", "this looks like HEIF"),
+            (b"\0\0\0\x18ftypisom\0\0\2\0isommp41", "this looks like MP4 or QuickTime video"),
+            (b"\xff\x0a" + bytes(50), "this looks like JPEG XL"),
+            (b"\0\5\x16\7\0\2\0\0Mac OS X", "this looks like a file that macOS keeps beside another (AppleDouble)"),
+            (b"version https://git-lfs.github.com/spec/v1\n", "this looks like a Git LFS pointer"),
             (b"hello", "the bytes are no known image format"),
             (b"\xff\xd8", "the bytes are no known image format"),
             (b"", "the bytes are no known image format"),
         ],
         ids=["EPS", "PDF", "SVG", "PSD", "TIFF", "BigTIFF", "ICO", "PPM", "TGA", "JPEG 2000", "ICNS", "WMF", "WAV",
-             "HEIC", "text", "two bytes", "nothing"],
+             "HEIC", "HEIC by a brand", "AVIF", "HEIF", "MP4", "JPEG XL", "AppleDouble", "LFS", "text",
+             "two bytes", "nothing"],
     )  # fmt: skip
     def test_what_is_not_served_is_refused_by_its_name(self, data, looks):
         with pytest.raises(UnsupportedImage) as caught:
-            decode(data, SPEC)
-        assert str(caught.value) == f"{looks} ({len(data)} bytes received): JPEG, PNG, WebP, GIF and BMP are accepted"
+            pixels(data)
+        told, advice, _ = str(caught.value).partition("; convert it to JPEG")
+        assert told == f"{looks} ({len(data)} bytes received): JPEG, PNG, WebP, GIF and BMP are accepted"
+        assert bool(advice) == (looks.split()[-1] in PICTURES)
 
     @pytest.mark.parametrize("junk", [b"\0" * 3_000_000, np.random.default_rng(7).bytes(3_000_000)], ids=["0", "noise"])
     @pytest.mark.parametrize("image_format", FORMATS)
     def test_trailing_megabytes_change_nothing(self, image_format, junk):
         data = encode(quarters(), image_format)
-        assert np.array_equal(pixels_of(data + junk), pixels_of(data))
+        assert np.array_equal(pixels(data + junk), pixels(data))
 
 
 class TestModes:
@@ -82,18 +95,18 @@ class TestModes:
         ids=["CMYK", "grey"],
     )
     def test_jpeg_of_other_colours(self, image, want):
-        got = pixels_of(encode(image, "JPEG"))
+        got = pixels(encode(image, "JPEG"))
         assert np.abs(got.astype(int) - want).max() <= 3
 
     def test_16_bit_grey_is_scaled_and_not_clipped(self):
         ramp = np.linspace(0, 65535, 32 * 24).astype(np.uint16).reshape(24, 32)
-        got = pixels_of(encode(Image.fromarray(ramp)))
+        got = pixels(encode(Image.fromarray(ramp)))
         assert np.array_equal(got, np.repeat(np.rint(ramp / 257)[..., np.newaxis], 3, axis=2))
 
     def test_every_16_bit_value_is_divided_by_257_and_rounded(self):
         values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
         spec = dataclasses.replace(SPEC, width=256, height=256)
-        got = pixels_of(encode(Image.fromarray(values)), spec)
+        got = pixels(encode(Image.fromarray(values)), spec)
         assert np.array_equal(got[..., 0], np.rint(values / 257))
 
     @pytest.mark.parametrize(
@@ -115,24 +128,24 @@ class TestModes:
              "palette index", "palette of bytes", "1 bit"],
     )  # fmt: skip
     def test_transparent_png_lies_on_white(self, image, options, want):
-        assert np.abs(pixels_of(encode(image, **options)).astype(int) - want).max() <= 1
+        assert np.abs(pixels(encode(image, **options)).astype(int) - want).max() <= 1
 
     @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
     def test_of_an_animation_the_first_frame_is_used(self, image_format):
         frames = [quarters(), plain((0, 0, 0), (64, 48)), plain((9, 9, 9), (64, 48))]
         data = encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=50)
         assert Image.open(io.BytesIO(data)).n_frames == 3
-        assert difference(pixels_of(data), pixels_of(encode(quarters(), image_format))) < 2
+        assert difference(pixels(data), pixels(encode(quarters(), image_format))) < 2
 
     def test_grey_models_get_one_channel(self):
         spec = dataclasses.replace(SPEC, color="L", mean=(0.0,), std=(1.0,))
-        got = pixels_of(encode(quarters()), spec)
+        got = pixels(encode(quarters()), spec)
         want = np.asarray(quarters().resize((32, 24), Image.Resampling.BILINEAR).convert("L"))
         assert np.array_equal(got, want[..., np.newaxis])
 
     @pytest.mark.parametrize("profile", [b"", b"not a profile", b"\0" * 200])
     def test_a_broken_colour_profile_changes_nothing(self, profile):
-        assert np.array_equal(pixels_of(encode(quarters(), icc_profile=profile)), pixels_of(encode(quarters())))
+        assert np.array_equal(pixels(encode(quarters(), icc_profile=profile)), pixels(encode(quarters())))
 
 
 UNDO = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
@@ -146,21 +159,21 @@ class TestOrientation:
         upright = quarters(64, 48)
         undo = images._TRANSPOSE.get(UNDO.get(orientation))
         stored = upright if undo is None else upright.transpose(undo)
-        got = pixels_of(encode(stored, image_format, exif=exif(orientation)))
-        assert difference(got, pixels_of(encode(upright, image_format))) < 1
+        got = pixels(encode(stored, image_format, exif=exif(orientation)))
+        assert difference(got, pixels(encode(upright, image_format))) < 1
 
     @pytest.mark.parametrize("crop", [1.0, 0.6])
     @pytest.mark.parametrize("orientation", range(2, 9))
     def test_the_crop_is_that_of_the_upright_picture(self, orientation, crop):
         spec = dataclasses.replace(SPEC, crop=crop)
         stored = quarters(90, 40).transpose(images._TRANSPOSE[UNDO[orientation]])
-        got = pixels_of(encode(stored, exif=exif(orientation)), spec)
-        assert difference(got, pixels_of(encode(quarters(90, 40)), spec)) < 0.5
+        got = pixels(encode(stored, exif=exif(orientation)), spec)
+        assert difference(got, pixels(encode(quarters(90, 40)), spec)) < 0.5
 
     @pytest.mark.parametrize("orientation", [0, 9, 65535])
     def test_an_orientation_that_does_not_exist_is_ignored(self, orientation):
         data = encode(quarters(), "JPEG", exif=exif(orientation))
-        assert np.array_equal(pixels_of(data), pixels_of(encode(quarters(), "JPEG")))
+        assert np.array_equal(pixels(data), pixels(encode(quarters(), "JPEG")))
 
     @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as outside the tests; see `images`
     @pytest.mark.parametrize(
@@ -170,7 +183,7 @@ class TestOrientation:
     )
     def test_an_orientation_of_the_wrong_type_is_ignored(self, entry):
         data = encode(quarters(), "JPEG", exif=exif_entry(*entry))
-        assert np.array_equal(pixels_of(data), pixels_of(encode(quarters(), "JPEG")))
+        assert np.array_equal(pixels(data), pixels(encode(quarters(), "JPEG")))
 
     @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
     @pytest.mark.parametrize(
@@ -178,13 +191,13 @@ class TestOrientation:
     )
     def test_broken_exif_is_ignored(self, junk):
         data = encode(quarters(), "JPEG", exif=junk)
-        assert np.array_equal(pixels_of(data), pixels_of(encode(quarters(), "JPEG")))
+        assert np.array_equal(pixels(data), pixels(encode(quarters(), "JPEG")))
 
     def test_orientation_never_rescues_a_broken_png(self):
         data = encode(quarters(), exif=exif(6))
         end = data.index(b"IDAT") + 40
         with pytest.raises(UndecodableImage):
-            decode(data[:end] + chunk(b"IEND", b""), SPEC)
+            pixels(data[:end] + chunk(b"IEND", b""))
 
 
 class TestDraft:
@@ -233,11 +246,11 @@ class TestCropBox:
     @pytest.mark.parametrize("size", [(1, 1), (1, 16384), (16384, 1), (2, 3)], ids=str)
     def test_the_smallest_and_longest_pictures_pass(self, size, crop):
         spec = dataclasses.replace(SPEC, crop=crop)
-        got = pixels_of(encode(plain((10, 20, 30), size)), spec)
+        got = pixels(encode(plain((10, 20, 30), size)), spec)
         assert (got == (10, 20, 30)).all()
 
     def test_the_middle_is_what_the_model_sees(self):
         framed = plain((0, 0, 0), (100, 100))
         framed.paste((255, 255, 255), (20, 20, 80, 80))
-        assert pixels_of(encode(framed), dataclasses.replace(SPEC, width=24, crop=0.5)).min() == 255
-        assert pixels_of(encode(framed), dataclasses.replace(SPEC, width=24)).min() == 0
+        assert pixels(encode(framed), dataclasses.replace(SPEC, width=24, crop=0.5)).min() == 255
+        assert pixels(encode(framed), dataclasses.replace(SPEC, width=24)).min() == 0

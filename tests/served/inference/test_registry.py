@@ -1,11 +1,17 @@
 import json
+import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from chalicelib import strict_json
 from chalicelib.config import EMBEDDED_MODELS
 from chalicelib.errors import ModelError
+from chalicelib.inference.card import ModelCard
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, find_bundles, load_bundle, load_card, parse_labels
-from tests.support.bundles import COLORS, DAMAGES, write_bundle
+from tests.support.bundles import COLORS, DAMAGES, card_fields, write_bundle
+from tests.support.rights import as_nobody, open_folder
 
 
 class TestFindBundles:
@@ -30,6 +36,97 @@ class TestFindBundles:
     def test_a_place_that_is_no_directory_holds_none(self, tmp_path, place):
         (tmp_path / "file").write_text("")
         assert find_bundles([tmp_path / place]) == {}
+
+
+class TestAnythingInTheFolders:
+    """What a folder holds apart from bundles harms no bundle."""
+
+    @pytest.fixture
+    def place(self):
+        with open_folder() as folder:
+            write_bundle(folder, name="good")
+            yield folder
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda path: path.symlink_to("nowhere"),
+            lambda path: path.symlink_to(path),
+            lambda path: path.symlink_to(path.parent),
+            lambda path: os.mkfifo(path),
+            lambda path: path.write_bytes(b"x"),
+            lambda path: (path / "model.json").mkdir(parents=True),
+            lambda path: path.mkdir() or os.mkfifo(path / "model.json"),
+            lambda path: path.mkdir() or (path / "model.json").symlink_to(path / "model.json"),
+            lambda path: path.mkdir() or (path / "model.json").symlink_to("/dev/zero"),
+        ],
+        ids=["dangling", "loop", "up", "pipe", "file", "card a folder", "card a pipe", "card a loop", "card a device"],
+    )
+    def test_what_is_no_bundle(self, place, make):
+        make(place / "a")
+        assert list(find_bundles([place])) == ["good"]
+
+    def test_a_folder_without_rights_is_listed_last_and_says_why(self, place):
+        write_bundle(place, name="a").chmod(0)
+        with as_nobody():
+            found = find_bundles([place])
+            assert list(found) == ["good", "a"]
+            with pytest.raises(ModelError, match=r"^model.json is unreadable \(Permission denied\): check the rights"):
+                load_card(found["a"])
+
+    @pytest.mark.parametrize("file", [CARD_FILE, LABELS_FILE, "model.tflite"])
+    def test_a_file_without_rights(self, place, file):
+        (write_bundle(place, name="a") / file).chmod(0)
+        with as_nobody():
+            assert list(find_bundles([place])) == ["a", "good"]
+            with pytest.raises(ModelError, match=rf"^model 'a': {file} is unreadable \(Permission denied\)"):
+                load_bundle(place / "a")
+
+    @pytest.mark.parametrize("rights", [0, 0o444], ids=["none", "not to enter"])
+    def test_a_whole_directory_without_rights(self, place, rights):
+        write_bundle(place / "other", name="b")
+        (place / "other").chmod(rights)
+        with as_nobody():
+            found = find_bundles([place / "other", place])
+            assert list(found) == (["good", "b", "other"] if rights else ["good", "other"])
+            for name in list(found)[1:]:
+                with pytest.raises(ModelError, match="Permission denied"):
+                    load_card(found[name])
+
+    def test_what_cannot_be_read_is_not_replaced_by_another_of_its_name(self, place):
+        write_bundle(place / "first", name="good").chmod(0)
+        with as_nobody():
+            assert find_bundles([place / "first", place]) == {"good": place / "first" / "good"}
+
+    def test_a_name_that_is_not_utf_8(self, place):
+        (place / "good").rename(os.fsdecode(os.fsencode(place) + b"/caf\xe9"))
+        ((name, path),) = find_bundles([place]).items()
+        assert name == "caf\\udce9"
+        with pytest.raises(ModelError, match="the folder's name is not UTF-8: rename it"):
+            load_card(path)
+
+
+WRONG = [None, True, 0, -1, 1.5, 10**400, float("nan"), float("inf"), "", "x", "\ud800", [], [1], {}, {"a": 1}]
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_card_with_any_value_in_any_place_is_read_or_refused(data):
+    """And one that is read can be copied and written as strict JSON, which every answer does."""
+    fields = card_fields()
+    target = data.draw(st.sampled_from([fields, fields["input"], fields["output"]]))
+    name = data.draw(st.sampled_from([*target, "unknown"]))
+    json_values = st.recursive(
+        st.sampled_from(WRONG), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner)
+    )
+    target[name] = data.draw(json_values)
+    try:
+        card = ModelCard.from_dict(fields)
+    except ModelError as error:
+        assert len(str(error)) < 5000
+    else:
+        strict_json.dumps(card.to_dict())
+        strict_json.dumps(card.summary())
 
 
 class TestLoadBundle:

@@ -94,6 +94,7 @@ class TestDamage:
                 store.get()
             assert complaint in str(caught.value)
             assert str(models_dir) not in str(caught.value)
+        shutil.rmtree(models_dir / "channels_float")
         write_bundle(models_dir)
         assert store.get().card.name == "channels_float"
 

@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from chalicelib.batch.cli import main as command_line
+from chalicelib.batch.cli.files import Line, write
 from chalicelib.batch.cli.folder import run as run_folder
 from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.progress import Progress
 from chalicelib.config import Settings
 from chalicelib.inference.answer import answer
 from tests.support.paths import ROOT, SEVEN
+from tests.support.pictures import encode, quarters
 
 needs_tqdm = pytest.mark.skipif(find_spec("tqdm") is None, reason="tqdm, which shows progress, is not installed")
 NAMES = ["a.png", "b c+%.PNG", "ünï/日本.png", "sub/deep/d.png", "sub/text.png", "empty.png"]
@@ -34,7 +36,7 @@ def folder(tmp_path, seven):
         (made / name).write_bytes({"sub/text.png": b"no picture", "empty.png": b""}.get(name, seven))
     (made / ".hidden").mkdir()
     for name in (".hidden/h.png", ".h.png", "notes.txt"):
-        (made / name).write_bytes(seven)
+        (made / name).write_bytes(seven if name.endswith(".png") else b"notes")
     return made
 
 
@@ -65,9 +67,46 @@ def test_every_picture_has_its_serial_answer(folder, tmp_path, digits, seven, ca
     contents = {"sub/text.png": b"no picture", "empty.png": b""}
     for name, row in rows.items():
         assert row == answer(digits, lambda name=name: contents.get(name, seven), top_k=2)
-    assert "6 pictures, 2 of them with an error" in shown.out
+    assert "6 pictures, 2 of them with an error; other files left out: 2" in shown.out
     assert "6/6" in shown.err and "failed=2" in shown.err and "INFO" not in shown.err
     assert not list(tmp_path.glob("*part*"))
+
+
+@needs_tqdm
+def test_the_bytes_decide_and_no_file_ends_the_run(folder, tmp_path, seven, capsys):
+    """Names without or with another suffix, links to themselves and to nowhere, a palette that is damaged."""
+    (folder / "no_suffix").write_bytes(seven)
+    (folder / "x.jfif").write_bytes(encode(quarters(), "JPEG"))
+    (folder / "._x.jpg").write_bytes(b"\0\5\x16\7")
+    (folder / "palette.png").write_bytes(encode(quarters().convert("P")).replace(b"PLTE", b"teXt"))
+    (folder / "itself.png").symlink_to("itself.png")
+    (folder / "loop").symlink_to(".")
+    out = tmp_path / "out.jsonl"
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    rows = {row["key"]: row for row in rows_of(out)}
+    assert set(rows) == {*NAMES, "no_suffix", "x.jfif", "palette.png", "itself.png"}
+    failed = {key: row["error"]["Code"] for key, row in rows.items() if "error" in row}
+    assert failed == {
+        "sub/text.png": "UnsupportedMediaTypeError",
+        "empty.png": "UnsupportedMediaTypeError",
+        "palette.png": "UnprocessableEntityError",
+        "itself.png": "ForbiddenError",
+    }
+    assert "10 pictures, 4 of them with an error; other files left out: 3" in capsys.readouterr().out
+
+
+@needs_tqdm
+def test_a_damaged_journal_costs_only_the_damaged_lines(folder, tmp_path):
+    whole, out, journal = tmp_path / "whole.jsonl", tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    assert run(folder, "--out", whole, "--processes", 1) == 0
+    rows = rows_of(whole)
+    head = {"folder": str(folder.resolve()), "model": "digits", "version": rows[0]["model"]["version"], "top_k": None}
+    marked = {**rows[0], "marked": True}
+    lines = [json.dumps(head), '{"key": 5}', "[]", "\udcff\0", json.dumps(marked), json.dumps(rows[1])[:-9], "null"]
+    for damaged in ("\n".join(lines).encode("utf-8", "surrogateescape"), b"\0" * 5_000, b"\xff\xfe[", b"[]\n"):
+        journal.write_bytes(damaged)
+        assert run(folder, "--out", out, "--processes", 1) == 0
+        assert rows_of(out) == ([marked, *rows[1:]] if damaged.startswith(b"{") else rows)
 
 
 @needs_tqdm
@@ -94,6 +133,58 @@ def test_a_journal_is_resumed(folder, tmp_path, capsys):
     journal.write_text(f"{json.dumps({**head, 'top_k': 3})}\n{json.dumps(marked)}\n")
     assert run(folder, "--out", out, "--processes", 1) == 0
     assert out.read_bytes() == whole.read_bytes()
+
+
+DAMAGES = {
+    "zeros after a loss of power": lambda lines: [*lines[:3], b"\0" * 40, b""],
+    "not UTF-8": lambda lines: [*lines[:3], b'{"key":"\xff"}', *lines[4:]],
+    "a line cut in the middle": lambda lines: [*lines[:2], lines[2][:30], *lines[3:]],
+    "a row without a key": lambda lines: [*lines[:2], b'{"predictions":[]}', *lines[3:]],
+    "rows that are none": lambda lines: [lines[0], b"5", b"null", b"[]", b'{"key":5}', b'{"key":"a.png"}', b""],
+    "a score that is none": lambda lines: [lines[0], lines[1].replace(b'"score":', b'"score":NaN,"x":'), b""],
+    "nested without end": lambda lines: [lines[0], b"[" * 100_000, b""],
+    "a head that is none": lambda lines: [b"\xff", *lines[1:]],
+    "empty": lambda lines: [b""],
+    "no line end": lambda lines: [lines[0]],
+}
+
+
+@needs_tqdm
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_journal_is_classified_again_where_it_is_damaged(folder, tmp_path, capsys, name):
+    whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
+    assert run(folder, "--out", whole, "--processes", 1) == 0
+    kept: list[bytes] = []
+    job = Job(folder, out, 1)
+
+    def interrupt(done: int, total: int, failed: int) -> None:
+        if done == total:
+            kept.append(job.journal.read_bytes())
+
+    run_folder(job, Settings.from_env(), interrupt)
+    job.journal.write_bytes(b"\n".join(DAMAGES[name](kept[0].split(b"\n"))))
+    out.unlink()
+    assert run(folder, "--out", out, "--processes", 1) == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("http://x";"y")']
+
+
+def test_a_csv_cell_is_never_a_formula(tmp_path):
+    """Keys are the names of files that anybody may have made; labels and messages repeat what others wrote."""
+    out = tmp_path / "out.csv"
+    error = {"Code": "=c", "Message": "@m"}
+    rows = [{"key": key, "predictions": [{"label": key, "index": 1, "score": 0.5}]} for key in [*FORMULAS, "a=1.png"]]
+    write(out, map(Line.of, [*rows, {"key": "k", "error": error}]))
+    with open(out, newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["key"] for row in found] == [*(f"'{key}" for key in FORMULAS), "a=1.png", "k"]
+    assert [row["label"] for row in found] == [*(f"'{key}" for key in FORMULAS), "a=1.png", ""]
+    assert (found[-1]["error"], found[-1]["message"], found[0]["score"]) == ("'=c", "'@m", "0.5")
+    lines = tmp_path / "out.jsonl"
+    write(lines, map(Line.of, rows))
+    assert [row["key"] for row in rows_of(lines)] == [*FORMULAS, "a=1.png"]  # as they are
 
 
 @pytest.mark.parametrize("text", ["five", "0", "-1", "1.5", "", "²"])
@@ -131,7 +222,10 @@ def test_a_picture_larger_than_the_limit(folder, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (("nowhere",), "nowhere is not a folder: expected a folder, or s3://bucket/prefix"),
-        (("{empty}",), "holds no picture: expected files ending with .bmp, .gif, .jpeg, .jpg, .png, .webp"),
+        (
+            ("{empty}",),
+            "holds no picture: JPEG, PNG, WebP, GIF and BMP are accepted, whatever the files' names (0 others)",
+        ),
         (("{folder}", "--model", "none"), "no model is called 'none'"),
         (("{folder}", "--top-k", "11"), '"top_k" is 11: this model has 10 classes'),
         (("{folder}", "--out", "{empty}/no/out.jsonl"), "No such file or directory"),

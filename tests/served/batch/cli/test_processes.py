@@ -1,5 +1,6 @@
 """The processes of a folder's run: the work is shared out, and a process that ends takes nothing along."""
 
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.processes import LONGEST, Processes, chunks
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import InvalidRequest, ModelError, ServiceError, UnknownModel
+from chalicelib.inference.answer import PictureFailed
 from chalicelib.inference.store import ModelStore
 from tests.support.bundles import write_bundle
 from tests.support.paths import ROOT
@@ -154,14 +156,76 @@ def test_what_cannot_be_loaded_is_raised_before_anything_is_begun(folder, tmp_pa
         processes.model()
 
 
-def test_a_model_that_fails_names_the_picture(folder, tmp_path):
+def test_a_picture_on_which_the_model_fails_is_an_error_and_the_others_are_answered(folder, tmp_path):
     write_bundle(tmp_path / "models", "not_a_number")
     (folder / "07.png").write_bytes(encode(plain((255, 0, 0))))  # the others are bright, and answered
     settings = Settings(model_dirs=(tmp_path / "models",))
     with Processes(job_of(folder, 1), settings) as processes:
         processes.model()
-        with pytest.raises(ServiceError, match=r"^07\.png: model 'not_a_number' answers with values that are not numb"):
-            list(processes.classified(NAMES))
+        lines = [line for done in processes.classified(NAMES) for line in done]
+    assert sorted(line.key for line in lines) == NAMES
+    (failed,) = [json.loads(line.text) for line in lines if line.failed]
+    assert (failed["key"], failed["error"]["Code"]) == ("07.png", "InternalServerError")
+    assert "the last of 3 tries: ModelError: model 'not_a_number' answers" in failed["error"]["Message"]
+
+
+def served(monkeypatch, folder, answer) -> tuple[object, BaseException | None]:
+    """What a process sends for its first chunk, and what ends it, if each picture is answered by `answer`."""
+    monkeypatch.setattr(child, "answer", answer)
+    monkeypatch.setattr(child, "_end_with_parent", lambda: None)
+    ours, theirs = Pipe()
+    ours.send(NAMES[:1])
+    ended: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            child.serve(theirs, job_of(folder), SETTINGS)
+        except BaseException as error:
+            ended.append(error)
+        finally:
+            theirs.close()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    assert ours.recv().model == "digits"
+    try:
+        sent = ours.recv()
+    except EOFError:
+        sent = None
+    ours.close()
+    server.join(20)
+    return sent, ended[0] if ended else None
+
+
+def test_a_model_is_tried_three_times(folder, monkeypatch):
+    tries = iter([PictureFailed("1"), PictureFailed("2")])
+
+    def answer(*_):
+        failure = next(tries, None)
+        if failure:
+            raise failure
+        return {"predictions": []}
+
+    sent, _ = served(monkeypatch, folder, answer)
+    assert [(line.key, line.failed) for line in sent] == [(NAMES[0], False)]
+
+
+def test_a_lack_of_memory_ends_the_process_without_a_word(folder, monkeypatch):
+    def answer(*_):
+        raise MemoryError
+
+    sent, ended = served(monkeypatch, folder, answer)
+    assert sent is None and isinstance(ended, SystemExit) and ended.code == 1
+
+
+def test_a_fault_of_the_program_is_one_line(folder, monkeypatch):
+    def answer(*_):
+        raise KeyError("x")
+
+    sent, ended = served(monkeypatch, folder, answer)
+    assert (type(sent), str(sent), ended) == (
+        ServiceError, "a process failed (KeyError: 'x'): please report this", None,
+    )  # fmt: skip
 
 
 def test_ctrl_c_while_processes_start_is_one_line(folder):

@@ -25,7 +25,9 @@ LAMBDA_ERRORS = {
     "Lambda.TooManyRequestsException",
 }
 BUSY = "Lambda.TooManyRequestsException"
-ENDED = {"States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"}
+ENDED = {
+    "States.Timeout", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "MemoryError", "Lambda.Unknown",
+}  # fmt: skip
 EXPRESS_LIMIT_S = 300
 MAX_CALLS = 20
 """At once, of the thousand that an account has, or of the ten of a new one, which makes the others wait."""
@@ -150,6 +152,14 @@ class TestGroups:
         total_s = states["Record the failure"]["TimeoutSeconds"]
         for name in ("Classify", "Record the failure"):
             total_s += longest_wait_s(retrier_of(states[name], BUSY))
+        assert total_s * waves(definition["States"]["Many"]) < EXPRESS_LIMIT_S
+
+    def test_storage_that_fails_for_half_a_minute_fails_no_group(self, definition):
+        """And one that is down for longer ends within an express execution, every try with all its 10 s."""
+        states = definition["States"]["Few"]["ItemProcessor"]["States"]
+        storage = retrier_of(states["Classify"], "StorageError")
+        assert longest_wait_s(storage) > 45  # the jitter halves it, on average
+        total_s = 2 * (longest_wait_s(storage) + 10 * (1 + storage["MaxAttempts"]))
         assert total_s * waves(definition["States"]["Many"]) < EXPRESS_LIMIT_S
 
     def test_only_so_many_calls_are_made_at_once(self, definition):

@@ -1,0 +1,92 @@
+"""PNG: IHDR, PLTE, tRNS and the pixels of the first frame; the checksums of these alone decide.
+
+Source: PNG specification, third edition, section 5 (chunks) and section 11 (IHDR, PLTE, tRNS, IDAT, text, eXIf).
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+
+from chalicelib.inference.containers import orientation
+from chalicelib.inference.containers.stripped import Stripped, broken, too_many
+
+MAX_CHUNKS = 100_000
+"""libpng writes one for each 8 kB of pixels, others for each kB."""
+MAX_TEXT_BYTES = 262_144
+"""Of a text that holds EXIF or XMP, after decompression; EXIF has at most 65,533 bytes, two characters for each."""
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By colour type."""
+_PALETTE = b"\3"
+_NAME = re.compile(rb"\w{4}")
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+_RAW_EXIF, _XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+"""How ImageMagick keeps EXIF where eXIf is not known, and where XMP stands (XMP specification, part 3, 1.1.5)."""
+
+
+def strip(data: bytes) -> Stripped:
+    """The picture without what is not decoded; raises UndecodableImage or ImageTooLarge."""
+    view, parts = memoryview(data), 0  # a slice of a view is no copy
+    kept: list[bytes | memoryview] = [data[:8]]
+    header = exif = xmp = b""
+    pixels_at = pixels_end = 0
+    for count, (name, at, end) in enumerate(_chunks(data)):
+        if count >= MAX_CHUNKS:
+            raise too_many("PNG", "chunks", MAX_CHUNKS)
+        if name == b"IDAT":
+            pixels_at = pixels_at or at
+            if pixels_end in (0, at):  # the pixels end where another chunk begins
+                pixels_end, parts = end, parts + 1
+        elif name == b"IEND":
+            break
+        elif name in (b"IHDR", b"PLTE", b"tRNS"):
+            if not pixels_at:
+                header = data[at + 8 : end - 4] if name == b"IHDR" else header
+                if not _is_ignored(name, header, end - at - 12):
+                    kept.append(view[at:end])
+        elif name == b"eXIf":
+            exif = data[at + 8 : end - 4]
+        elif data.startswith(_RAW_EXIF, at + 8):
+            exif = exif or _raw_profile(name, data[at + 8 + len(_RAW_EXIF) : end - 4])
+        elif data.startswith(_XMP, at + 8):
+            xmp = data[at + 8 : end - 4]
+    if len(header) != 13 or not pixels_at:
+        raise broken("PNG", len(data))
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    row_bytes = (width * header[8] * _CHANNELS.get(header[9], 4) + 7) // 8 + 1
+    kept.append(view[pixels_at:pixels_end])
+    if pixels_end <= len(data):
+        kept.append(_IEND)
+    return Stripped(
+        b"".join(kept),
+        width,
+        height,
+        "PNG",
+        work=row_bytes * height,
+        parts=parts,
+        orientation=orientation.of_exif(exif) or orientation.of_xmp(xmp),
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of each chunk, until one has no name; the last end may be behind the data."""
+    at = 8
+    while _NAME.match(data, at + 4):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], at, end
+        at = end
+
+
+def _is_ignored(name: bytes, header: bytes, size_bytes: int) -> bool:
+    """A table of more entries than a palette can have: browsers show the picture without transparency."""
+    return name == b"tRNS" and header[9:10] == _PALETTE and size_bytes > 256
+
+
+def _raw_profile(name: bytes, text: bytes) -> bytes:
+    """EXIF as ImageMagick writes it: a line end, a name, a length, then lines of hexadecimal digits."""
+    try:
+        if name == b"zTXt":
+            text = zlib.decompressobj().decompress(text[1:], MAX_TEXT_BYTES)
+        return bytes.fromhex("".join(text[:MAX_TEXT_BYTES].decode("ascii").split("\n")[3:]))
+    except (ValueError, zlib.error):
+        return b""
