@@ -17,6 +17,8 @@ from tests.support.bundles import DAMAGES, write_bundle
 from tests.support.pictures import BLUE, GREEN, RED
 from tests.support.requests import FakeRequest, b64, image_request, json_request
 
+pytestmark = pytest.mark.usefixtures("parsed_answers")
+
 TWO = "channels_float,channels_int8,0.5,spring"
 
 

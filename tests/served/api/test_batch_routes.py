@@ -19,6 +19,8 @@ from chalicelib.inference.store import ModelStore
 from tests.support.fakes import FakeQueue, FakeTable
 from tests.support.requests import FakeRequest, assert_is_error
 
+pytestmark = pytest.mark.usefixtures("parsed_answers")
+
 SOURCE = "s3://pictures/some prefix/ü+%20/"
 
 

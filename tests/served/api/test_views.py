@@ -20,6 +20,8 @@ from tests.support.engines import without_xnnpack
 from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming, webp_claiming
 from tests.support.requests import FakeRequest, assert_is_error, b64, image_request, json_request, settled
 
+pytestmark = pytest.mark.usefixtures("parsed_answers")
+
 ANSWER_TO_RED = [
     {"index": 0, "label": "red", "score": 0.786986},
     {"index": 1, "label": "green", "score": 0.106507},

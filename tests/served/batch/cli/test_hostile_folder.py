@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.batch.cli.folder import list_pictures
+from chalicelib.inference.folders import find_pictures
 from tests.support.hostile import thousand
 from tests.support.paths import ROOT
 
@@ -38,7 +38,7 @@ def test_killed_twenty_times_it_ends_with_one_result_for_each(test_data, tmp_pat
     ended = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     assert ended.returncode == 0 and "Traceback" not in ended.stderr, ended.stderr
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [row["key"] for row in rows] == sorted(list_pictures(folder))
+    assert [row["key"] for row in rows] == find_pictures(folder).pictures
     assert all(("error" in row) != bool(row.get("predictions")) for row in rows)
     assert sum(row["key"].startswith("ordinary") and "predictions" in row for row in rows) > 500
     assert not journal.exists()

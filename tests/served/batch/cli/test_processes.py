@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.batch.cli import child
-from chalicelib.batch.cli.folder import list_pictures
 from chalicelib.batch.cli.job import Job
 from chalicelib.batch.cli.processes import LONGEST, Processes, chunks
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import InvalidRequest, ModelError, ServiceError, UnknownModel
 from chalicelib.inference.answer import PictureFailed
+from chalicelib.inference.folders import find_pictures
 from chalicelib.inference.store import ModelStore
 from tests.support.bundles import write_bundle
 from tests.support.paths import ROOT
@@ -261,13 +261,13 @@ def test_the_side_that_hands_out_imports_nothing_heavy():
 
 
 def test_links(folder, seven):
-    """A link to a picture is one, a link to a folder is not followed, for it may lead back; a broken one is none."""
+    """A link to a picture is one, a link to a folder is not followed, for it may lead back; a broken one is one too."""
     (folder / "deep").mkdir()
     (folder / "deep" / "linked.png").symlink_to(folder / NAMES[0])
     (folder / "deep" / "broken.png").symlink_to(folder / "nothing")
     (folder / "deep" / "back").symlink_to(folder)
     os.mkfifo(folder / "deep" / "pipe.png")
-    assert sorted(list_pictures(folder)) == sorted([*NAMES, "deep/linked.png"])
+    assert find_pictures(folder).pictures == sorted([*NAMES, "deep/broken.png", "deep/linked.png"])
 
 
 def test_a_folder_deeper_than_python_s_stack(tmp_path):
@@ -278,7 +278,7 @@ def test_a_folder_deeper_than_python_s_stack(tmp_path):
             inner = os.open("d", os.O_RDONLY, dir_fd=here)
             os.close(here)
             here = inner
-        assert list(list_pictures(tmp_path)) == []
+        assert find_pictures(tmp_path).pictures == []
     finally:
         os.close(here)
         subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # too deep for pytest's own cleaning up
