@@ -21,7 +21,8 @@ def made(folder, files):
 def test_the_bytes_decide(tmp_path):
     files = {
         "a": PNG, "b.jfif": JPEG, "c.JPE": JPEG, "d.mpo": JPEG, "e.dat": BMP, "sub/deep/f.txt": JPEG, "g.png": PNG,
-        "notes.txt": b"notes", "BM.txt": b"BM is a bank", "empty": b"", "one": b"\xff", "model.tflite": b"\x1c\0\0\0TFL3",
+        "notes.txt": b"notes", "BM.txt": b"BM is a bank", "empty": b"", "one": b"\xff",
+        "model.tflite": b"\x1c\0\0\0TFL3",
     }  # fmt: skip
     found = find_pictures(made(tmp_path, files))
     assert found == (["a", "b.jfif", "c.JPE", "d.mpo", "e.dat", "g.png", "sub/deep/f.txt"], 5)
@@ -68,7 +69,5 @@ def test_a_file_that_cannot_be_read_counts(tmp_path):
 
 
 def test_a_name_that_is_no_text(tmp_path):
-    path = os.path.join(os.fsencode(tmp_path), b"\xff.png")
-    with open(path, "wb") as file:
-        file.write(PNG)
+    made(tmp_path, {os.fsdecode(b"\xff.png"): PNG})
     assert find_pictures(tmp_path).pictures == [os.fsdecode(b"\xff.png")]

@@ -171,7 +171,7 @@ class TestBrokenFiles:
             raise error("a secret path")
 
         monkeypatch.setattr(Image.Image, name, property(fail) if name == "has_transparency_data" else fail)
-        with pytest.raises(UndecodableImage, match="that is broken or truncated$"):
+        with pytest.raises(UndecodableImage, match=r"that is broken or truncated$"):
             pixels_of(TURNED_PALETTE, SPEC, Spans())
 
     def test_memory_that_runs_out_is_not_the_pictures_fault(self, monkeypatch):

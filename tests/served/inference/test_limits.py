@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from chalicelib.errors import ImageTooLarge
-from chalicelib.inference import images, limits
+from chalicelib.inference import images
 from chalicelib.inference.card import InputSpec
 from chalicelib.inference.containers import jpeg, stripped
 from chalicelib.inference.formats import MEGAPIXEL
@@ -62,11 +62,11 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(
         ("data", "message"),
         [
-            (jpeg_claiming(7_141, 7_141, 99), r"a progressive JPEG image of 7141x7141 pixels takes [67]\.\d s to decode: "),
-            (jpeg_claiming(7_141, 7_141, 9, 0xCA), r"an arithmetic-coded progressive JPEG image of .* takes \d\d\.\d s to"),
-            (run_length_bmp(16_384, 1_525, b"\0\0" * 3_000), r"a run-length-encoded BMP image of .* takes 5\.5 s to"),
-            (run_length_bmp(64, 48, b"\0\0" * 5_000_000), r"a run-length-encoded BMP image of 64x48 .* takes 3\.3 s to"),
-            (webp_claiming(5_000, 5_000), "a lossless WebP image of 5000x5000 pixels: at most 24 megapixels and 16384 a"),
+            (jpeg_claiming(7_141, 7_141, 99), r"a progressive JPEG image of 7141x7141 pixels takes [67]\.\d s"),
+            (jpeg_claiming(7_141, 7_141, 9, 0xCA), r"an arithmetic-coded progressive JPEG .* takes \d\d\.\d s"),
+            (run_length_bmp(16_384, 1_525, b"\1\7\0\0" * 1_525), r"a run-length-encoded BMP .* takes 5\.5 s"),
+            (run_length_bmp(64, 48, b"\0\0" * 5_000_000), r"a run-length-encoded BMP image of 64x48 .* 3\.3 s"),
+            (webp_claiming(5_000, 5_000), "a lossless WebP image of 5000x5000 pixels: at most 24 megapixels"),
             (png_claiming(16_385, 1), "a PNG image of 16385x1 pixels: at most 25 megapixels and 16384 a side"),
         ],
         ids=["scans", "arithmetic", "line ends", "runs without pixels", "WebP", "a side"],
