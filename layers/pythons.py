@@ -4,6 +4,7 @@
 """
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,11 @@ class Interpreter:
     path: Path
     version: str
     """Major and minor, `3.13`."""
+
+    @property
+    def machine(self) -> str:
+        """The processor that its programs are for, as `platform.machine()` has it."""
+        return platform.machine()
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -90,6 +90,14 @@ class Target:
         arch, minor = self.processor.wheel, self.system.newest["GLIBC"][1]
         return [*(f"manylinux_2_{n}_{arch}" for n in range(minor, 16, -1)), f"manylinux2014_{arch}"]
 
+    @property
+    def pip_options(self) -> list[str]:
+        """With these pip takes the target's wheels, on any machine; none for this machine's own Python."""
+        if self.local:
+            return []  # pip's own platform is the machine's
+        tags = [option for tag in self.platform_tags for option in ("--platform", tag)]
+        return [*tags, "--python-version", self.python, "--implementation", "cp", "--abi", f"cp{self.digits}"]
+
 
 def target(python: str = DEFAULT_PYTHON, arch: str = DEFAULT_ARCH) -> Target:
     """A target to check against; raises TargetError if Lambda does not have it."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 from layers.arguments import at_least
 from layers.pythons import Interpreter
 from localaws.errors import LocalAwsError
-from localaws.host import interpreters, packages
+from localaws.host import emulation, interpreters, packages
 from localaws.host.environment import CREDENTIALS, without_account
 from localaws.processor import mask, mask_option
 from localaws.run import serve
@@ -34,19 +34,22 @@ def up(options: argparse.Namespace) -> int:
     from localaws.cloud.local_aws import LocalAws  # importing moto takes a second, which `--help` should not take
     from localaws.deploy.deployer import Deployer
     from localaws.host.lambda_host import LambdaHost
+    from localaws.host.launch import Additions
     from localaws.host.masking import additions
 
-    shown = mask.show(options.processor)
+    shown = None if emulation.is_emulated(options.arch) else mask.show(options.processor)
     signal.signal(signal.SIGTERM, _stop)
     python = _python(options.python)
-    host = LambdaHost(options.instances, sandbox=options.sandbox, additions=additions(shown))
+    runs = _running(python, options.arch)
+    heading, added = (shown.heading, additions(shown)) if shown else (emulation.HEADING, Additions())
+    host = LambdaHost(options.instances, sandbox=options.sandbox, additions=added)
     with LocalAws(options.port, host=host) as cloud:
         print(f"AWS        {cloud.url} (moto; nothing leaves this machine)")
-        print(f"Functions  Python {python.version} at {python.path}, {cloud.host.max_instances} instances at most")
-        print(f"Sandbox    {_sandbox(cloud.host.why_no_sandbox(python))}; memory limited by {cloud.host.memory.name}")
-        print(f"Processor  {shown.heading}")
+        print(f"Functions  Python {runs.version} at {runs.path}, {cloud.host.max_instances} instances at most")
+        print(f"Sandbox    {_sandbox(cloud.host.why_no_sandbox(runs))}; memory limited by {cloud.host.memory.name}")
+        print(f"Processor  {heading}")
         print(f"Logs       {cloud.host.folder}/*.log", flush=True)
-        deployed = Deployer(cloud, python, stage=options.stage, say=_say).deploy()
+        deployed = Deployer(cloud, python, stage=options.stage, say=_say, arch=options.arch).deploy()
         print(f"\nAPI        {deployed.url}")
         print(f"Function   {', '.join(deployed.functions)}\n")
         sample = "-H 'Content-Type: image/png' --data-binary @tests/data/seven.png"
@@ -83,7 +86,7 @@ def invoke(options: argparse.Namespace) -> int:
 
 def prepare(options: argparse.Namespace) -> int:
     """Install Lambda's runtime client now, so that nothing later needs a network."""
-    python = _python(options.python)
+    python = _running(_python(options.python), options.arch)
     print(f"Python {python.version} at {python.path}: {packages.install(python)}")
     return 0
 
@@ -126,6 +129,11 @@ def _python(wanted: str | None) -> Interpreter:
     return chosen
 
 
+def _running(python: Interpreter, arch: str) -> Interpreter:
+    """What runs the functions that `python` deploys."""
+    return emulation.interpreter(python.runtime) if emulation.is_emulated(arch) else python
+
+
 def _sandbox(why_not: str | None) -> str:
     return f"none: {why_not}" if why_not else "as on Lambda: read-only, but for /tmp; no network but this AWS"
 
@@ -141,16 +149,22 @@ def _stop(*_: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localaws", description="AWS on one machine, for this project.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    python, port = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    python, port, arch = (argparse.ArgumentParser(add_help=False) for _ in range(3))
     python.add_argument("--python", metavar="VERSION", help="3.13, or a path to a Python (default: 3.13 if installed)")
     port.add_argument("--port", type=int, default=PORT, help=f"port of AWS on this machine (default {PORT})")
+    arch.add_argument(
+        "--arch",
+        choices=emulation.ARCHITECTURES,
+        default=emulation.ARCHITECTURES[0],
+        help="processor of layers and functions; arm64 is emulated on another, without --processor (default: this one)",
+    )
 
     run_parser = commands.add_parser("run", help="serve the app alone with `chalice local`, and try it with a picture")
     run_parser.add_argument("--port", type=int, default=8000, help="port of the app (default 8000)")
     run_parser.set_defaults(command=run)
 
     up_parser = commands.add_parser(
-        "up", parents=[port, python], help="start AWS, deploy the project, serve until Ctrl-C"
+        "up", parents=[port, python, arch], help="start AWS, deploy the project, serve until Ctrl-C"
     )
     up_parser.add_argument("--stage", default="dev", help="stage of .chalice/config.json (default dev)")
     up_parser.add_argument(
@@ -167,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     invoke_parser.add_argument("--function", metavar="NAME", help="name of the function (default: the API's)")
     invoke_parser.set_defaults(command=invoke)
 
-    prepare_parser = commands.add_parser("prepare", parents=[python], help="install Lambda's runtime client")
+    prepare_parser = commands.add_parser("prepare", parents=[python, arch], help="install Lambda's runtime client")
     prepare_parser.set_defaults(command=prepare)
     return parser
 

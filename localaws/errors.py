@@ -13,6 +13,10 @@ class PythonMissing(LocalAwsError):
     """No interpreter of the function's Python version is installed here."""
 
 
+class EmulatorMissing(LocalAwsError):
+    """Programs for the function's processor cannot be run here."""
+
+
 class PackagesMissing(LocalAwsError):
     """The packages that stand for Lambda's own (the runtime client, boto3) cannot be installed."""
 

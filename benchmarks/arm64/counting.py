@@ -41,11 +41,15 @@ class Counts(NamedTuple):
 class Counter:
     """Counts under one emulator, with the layer's packages."""
 
-    def __init__(self, emulator: Emulator, packages: Path, has_sys: bool = True) -> None:
-        """Raises EmulatorError if this QEMU takes no plugins, CompilerMissing if the plugin cannot be built."""
+    def __init__(self, emulator: Emulator, packages: Path, has_sys: bool = True, preloaded: Path | None = None) -> None:
+        """`preloaded` is a library that the program loads before all others.
+
+        Raises EmulatorError if this QEMU takes no plugins, CompilerMissing if the plugin cannot be built.
+        """
         if not emulator.takes_plugins:
             raise EmulatorError(f"{emulator.qemu} takes no plugins: install the package qemu-user")
         self._emulator, self._packages, self._prefix = emulator, packages, () if has_sys else WITHOUT_SYS
+        self._preloaded = {} if preloaded is None else {"LD_PRELOAD": str(preloaded)}
         self._plugin = mask_build.library(SOURCE, [f"-DPLUGIN_API={plugin_api(emulator.qemu)}"])
 
     def one_inference(self, model: Path, inferences: int) -> Counts:
@@ -57,7 +61,8 @@ class Counter:
     def _run(self, model: Path, inferences: int) -> Counts:
         program = [str(self._emulator.python), "-S", "-B", str(SCRIPT), str(model), str(inferences)]
         command = [*self._prefix, *self._emulator.command(program, str(self._plugin))]
-        environment = self._emulator.environment({"PYTHONPATH": str(self._packages), "PATH": "/usr/bin:/bin"})
+        wanted = {"PYTHONPATH": str(self._packages), "PATH": "/usr/bin:/bin", **self._preloaded}
+        environment = self._emulator.environment(wanted)
         try:
             ended = subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=True

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chalicelib.inference.containers.jpeg import MAX_SCANS
-
 from benchmarks.hostile.bombs import bmp, gif, jpeg, png, webp
 from benchmarks.hostile.bombs.bomb import API_BYTES, STORED_BYTES, Bomb
 from benchmarks.hostile.folder import Reply, ask
@@ -15,6 +13,7 @@ from benchmarks.hostile.processes import Child, in_turn
 from benchmarks.hostile.promises import BOMB_S, WORST_MB, Promise
 from chalicelib.api.contract import MAX_INSTANCES
 from chalicelib.inference import limits
+from chalicelib.inference.containers.jpeg import MAX_SCANS
 
 REQUEST_BYTES = 6 * 2**20 - 1_000
 """What an invocation of Lambda may hold, less what is around the pictures."""

@@ -12,7 +12,7 @@ from chalicelib.inference.containers.stripped import Stripped
 from chalicelib.inference.formats import MEGAPIXEL
 
 REQUEST_S = 2.5
-"""Seconds of one vCPU with AVX2. With the inference of 32 pictures (3 s, Inception v3) and what surrounds it, the
+"""Seconds of one vCPU with AVX2. With the inference of 32 pictures (4.4 s, Inception v3) and what surrounds it, the
 slowest request stays below 7.5 s, a quarter of the API function's 30 s."""
 MAX_SIDE_PX = 16_384
 MAX_DECODED_PX = 25 * MEGAPIXEL

@@ -18,7 +18,7 @@ def download(target: Target, requirements: Path, folder: Path) -> list[Path]:
     pip = [sys.executable, "-m", "pip", "download", "--progress-bar=off", "--disable-pip-version-check", "--no-deps"]
     options = ["--only-binary=:all:", "--require-hashes", "-r", str(requirements), "-d", str(folder)]
     run = subprocess.run(
-        [*pip, *options, *_target_options(target)], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
+        [*pip, *options, *target.pip_options], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
     )
     if run.returncode:
         raise WheelError(_explain(run.stderr, target))
@@ -32,13 +32,6 @@ def unpack(wheels: list[Path], folder: Path) -> None:
             for name in archive.namelist():
                 if not name.endswith("/") and reason_to_leave_out(name) is None:
                     archive.extract(name, folder)
-
-
-def _target_options(target: Target) -> list[str]:
-    if target.local:
-        return []  # pip's own platform is the machine's
-    tags = [option for tag in target.platform_tags for option in ("--platform", tag)]
-    return [*tags, "--python-version", target.python, "--implementation", "cp", "--abi", f"cp{target.digits}"]
 
 
 def _explain(stderr: str, target: Target) -> str:

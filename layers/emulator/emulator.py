@@ -76,6 +76,11 @@ class EmulatedInterpreter(Interpreter):
     emulator: Emulator
 
     @property
+    def machine(self) -> str:
+        """The emulated one."""
+        return "aarch64"
+
+    @property
     def command(self) -> tuple[str, ...]:
         """The beginning of a command line that runs it."""
         return tuple(self.emulator.command([str(self.path)]))

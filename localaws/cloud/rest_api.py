@@ -12,6 +12,7 @@ from moto.core.exceptions import JsonRESTError
 from werkzeug.wrappers import Request, Response
 
 from localaws.cloud.rest_event import MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES, Route, error, to_event, to_response
+from localaws.host.emulation import time_factor
 
 INTEGRATION_LIMIT_S = 29.0
 _URL = re.compile(r"/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")
@@ -68,7 +69,8 @@ class RestApis:
             payload = function.invoke(event, {"x-amz-invocation-type": "RequestResponse"}, headers)
         except JsonRESTError:
             return error(500, "Internal server error")
-        if time.monotonic() - began > INTEGRATION_LIMIT_S:  # known when the function ends, and not at 29 s
+        limit_s = INTEGRATION_LIMIT_S * time_factor(function.architectures[0])
+        if time.monotonic() - began > limit_s:  # known when the function ends, and not at 29 s
             return error(504, "Endpoint request timed out")
         if "x-amz-function-error" in headers:
             return error(502, "Internal server error")

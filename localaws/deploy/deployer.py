@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,11 @@ from layers.targets import local_target, target
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy import notifications, project
 from localaws.errors import DeployFailed
-from localaws.host import packages
+from localaws.host import emulation, packages
 from localaws.host.environment import without_account
 
 PROJECT = Path(__file__).resolve().parents[2]
+_LAYER = PROJECT / "layers" / "requirements.txt"
 _LAYERS = (sys.executable, "-m", "layers")
 _CHALICE = ("-c", "from chalice.cli import main; raise SystemExit(main())")
 
@@ -37,13 +37,15 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Deployer:
-    """Deploys a stage of `source` into `cloud`, for the Python that runs its functions."""
+    """Deploys a stage of `source` into `cloud`, for the version of Python and the processor that run its functions."""
 
     cloud: LocalAws
     interpreter: Interpreter
     source: Path = PROJECT
     stage: str = "dev"
     say: Say = print
+    arch: str = emulation.ARCHITECTURES[0]
+    """Under Lambda's name; functions for another processor than this machine's run emulated."""
 
     def deploy(self, with_layers: bool = True) -> Deployment:
         """Publish the layers (built now unless they are there), deploy the app; raises DeployFailed.
@@ -57,9 +59,8 @@ class Deployer:
         if before is not None:
             state.parent.mkdir()
             state.write_text(before)
-        runtime_layer = None
         if with_layers:
-            runtime_layer = self._publish_layers(copied)
+            self._publish_layers(copied)
         else:  # publishing does this, too
             self._layers("policies", copied)
         resources = copied / ".chalice" / "resources.json"
@@ -68,7 +69,7 @@ class Deployer:
                 self._layers("queues", copied)
             app_name = json.loads(_config(state))["app_name"]
             notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
-        self._chalice_deploy(copied, runtime_layer)
+        self._chalice_deploy(copied, with_layers)
         if resources.is_file():
             self._layers("mappings", copied)
             self._layers("workflow", copied)
@@ -78,7 +79,7 @@ class Deployer:
         options = ["--stage", self.stage, "--project", str(copied)]
         self._run(f"layers {command}", [*_LAYERS, command, *options], PROJECT)
 
-    def _publish_layers(self, copied: Path) -> Path:
+    def _publish_layers(self, copied: Path) -> None:
         options, file_name = self.layer_options()
         folder = self.source / "build" / "layers"
         into = ["--out", str(folder), *options]
@@ -87,36 +88,35 @@ class Deployer:
             self._run("layers build", [*_LAYERS, "build", *into, "--models", str(models)], PROJECT)
         publish = [*_LAYERS, "publish", *into, "--stage", self.stage, "--project", str(copied)]
         self._run("layers publish", publish, PROJECT)
-        return folder / file_name
 
     def layer_options(self) -> tuple[list[str], str]:
-        """The options of `layers build` for the interpreter, and the runtime layer's file name.
+        """The options of `layers build` for interpreter and processor, and the runtime layer's file name.
 
         A Python that Lambda does not have gets layers for this machine.
         """
         version = self.interpreter.version
-        here = local_target()
         if version not in LAMBDA_PYTHONS:
             lambdas = ", ".join(LAMBDA_PYTHONS)
             if version != own().version:
                 raise DeployFailed(f"only Python {version} can build layers for itself: choose one of {lambdas}")
+            if emulation.is_emulated(self.arch):
+                raise DeployFailed(f"Python {version} can build layers for this machine alone: choose one of {lambdas}")
             self.say(f"Lambda's Pythons are {lambdas}; these layers are for this machine's Python {version}")
-            return ["--local"], f"runtime-{here.name}.zip"
-        return ["--python", version, "--arch", here.arch], f"runtime-{target(version, here.arch).name}.zip"
+            return ["--local"], f"runtime-{local_target().name}.zip"
+        return ["--python", version, "--arch", self.arch], f"runtime-{target(version, self.arch).name}.zip"
 
-    def _chalice_deploy(self, copied: Path, runtime_layer: Path | None) -> None:
-        """Run Chalice with the functions' own Python, since it deploys for the Python that runs it.
+    def _chalice_deploy(self, copied: Path, with_layers: bool) -> None:
+        """Run Chalice with the functions' own version of Python, since it deploys for the Python that runs it.
 
-        It imports the app. Packages for another Python than this program's are in the layer alone.
+        It imports the app, on this machine. So what the layer holds is installed for another Python than this
+        program's: the layer itself may be for another processor.
         """
         python, extra = sys.executable, dict[str, str]()
         if self.interpreter.version != own().version:
-            tools = packages.install(self.interpreter, packages.REQUIREMENTS / "deploy.txt")
-            unpacked = copied.parent / "layer"
-            if runtime_layer is not None:
-                shutil.unpack_archive(runtime_layer, unpacked)
+            needed = [packages.REQUIREMENTS / "deploy.txt", *([_LAYER] if with_layers else [])]
+            folders = [packages.install(self.interpreter, requirements) for requirements in needed]
             python = str(self.interpreter.path)
-            extra = {"PYTHONPATH": os.pathsep.join([str(tools), str(unpacked / "python")])}
+            extra = {"PYTHONPATH": os.pathsep.join(map(str, folders))}
         self._run("chalice deploy", [python, *_CHALICE, "deploy", "--stage", self.stage], copied, extra)
 
     def _run(self, what: str, command: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None) -> None:
@@ -153,7 +153,7 @@ class Deployer:
 
 def is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:
     """Whether a layer is missing, or older than what it is built from."""
-    made_from = {runtime_layer: PROJECT / "layers" / "requirements.txt"}
+    made_from = {runtime_layer: _LAYER}
     made_from |= {f"model-{card.parent.name}.zip": card for card in models.glob("[!.]*/model.json")}
     return any(
         not (folder / name).is_file() or source.stat().st_mtime > (folder / name).stat().st_mtime

@@ -1,10 +1,12 @@
 """The environment of a function's process: what Lambda sets, then what the function's configuration sets."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from layers.sandbox.view import OPT
 from localaws.host.function import Function
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "localaws", "AWS_SECRET_ACCESS_KEY": "localaws", "AWS_SESSION_TOKEN": "localaws"}
@@ -14,6 +16,9 @@ CLIENT_KEYS = {
     "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
 }
 """The same as boto3 takes them."""
+
+
+_PRELOAD = "LD_PRELOAD"
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ def function_environment(function: Function, places: Places, runtime_api: str, l
     """Source: AWS Lambda developer guide, "Defined runtime environment variables".
 
     PYTHONPATH differs: it gives the process its whole search path (function, layers, runtime client), so that it
-    needs no start-up file. Without a sandbox two more differ, since nothing is mounted at /opt: MODEL_DIR and
-    LD_LIBRARY_PATH name the unpacked tree; and TMPDIR is set.
+    needs no start-up file. Without a sandbox more differ, since nothing is mounted at /opt: MODEL_DIR,
+    LD_LIBRARY_PATH and what LD_PRELOAD takes from layers name the unpacked tree; and TMPDIR is set.
     """
     task, opt, packages = places.task, places.opt, places.packages
     layer_packages = (opt / "python" / "lib" / function.runtime / "site-packages", opt / "python")
@@ -56,7 +61,7 @@ def function_environment(function: Function, places: Places, runtime_api: str, l
         "TZ": ":UTC",
         "_HANDLER": function.handler,
         **(_lambdas_own() if places.temporary is None else _unpacked(places, places.temporary)),
-        **_configured(function.environment),
+        **_configured(function.environment, opt),
     }
 
 
@@ -84,9 +89,12 @@ def without_account(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def _configured(environment: Mapping[str, str]) -> dict[str, str]:
+def _configured(environment: Mapping[str, str], opt: Path) -> dict[str, str]:
     """Without Lambda's own variables: Lambda refuses a configuration that sets them."""
-    return {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "_HANDLER")}
+    kept = {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "_HANDLER")}
+    if preload := kept.get(_PRELOAD):
+        kept[_PRELOAD] = re.sub(rf"(^|[: ]){OPT}/", rf"\g<1>{opt}/", preload)
+    return kept
 
 
 def _joined(*paths: Path) -> str:

@@ -33,6 +33,8 @@ class Function:
     runtime: str
     """Lambda's identifier, `python3.13`: the Python that runs the instances."""
     handler: str = "app.app"
+    architecture: str = "x86_64"
+    """`x86_64` or `arm64` (AWS Lambda API reference, "CreateFunction"). The latter runs emulated where it must."""
     layers: tuple[Archive, ...] = ()
     """In the order in which they are unpacked over one another."""
     memory_mb: int = 128

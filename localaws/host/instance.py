@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from localaws.host import logs
+from localaws.host import emulation, logs
 from localaws.host.invocation import Fault, Invocation, Result, error_type_of
 from localaws.host.launch import Installation, Started
 from localaws.host.process import exit_reason, queued_ms
@@ -31,6 +31,8 @@ class Instance:
         memory: Memory | None = None,
     ) -> None:
         self._installation, self.function = installation, installation.function
+        self._time_factor = emulation.time_factor(self.function.architecture)
+        self._timeout_s = self.function.timeout_s * self._time_factor
         self.id = uuid.uuid4().hex
         self.last_used = 0.0
         self._temporary = folder / f"tmp-{self.id}"
@@ -57,7 +59,7 @@ class Instance:
 
     def invoke(self, payload: bytes) -> Result | None:
         """Run one event. None if the instance had died before it fetched the event: try another instance."""
-        invocation = Invocation(payload, self.function.arn, self.function.timeout_s)
+        invocation = Invocation(payload, self.function.arn, self._timeout_s)
         log_offset_bytes = self.log.size_bytes
         init_ms, fault = self._initialise() if self._started is None else (None, None)
         self.log.write(f"START RequestId: {invocation.request_id} Version: {self.function.version}")
@@ -85,9 +87,9 @@ class Instance:
 
     def _initialise(self) -> tuple[float, Fault | None]:
         """The INIT phase. As on Lambda, one that fails is repeated once, within the function's time-out."""
-        init_ms, fault = self._boot("init", INIT_LIMIT_S)
+        init_ms, fault = self._boot("init", INIT_LIMIT_S * self._time_factor)
         if fault is not None and not self._retired:
-            again_ms, fault = self._boot("invoke", self.function.timeout_s)
+            again_ms, fault = self._boot("invoke", self._timeout_s)
             init_ms += again_ms
         return init_ms, fault
 
@@ -163,7 +165,7 @@ class Instance:
             if not process.alive:
                 return Fault("Runtime.ExitError", exit_reason(process.exit_code()))
             if time.monotonic() >= deadline:
-                message = f"Task timed out after {self.function.timeout_s:.2f} seconds"
+                message = f"Task timed out after {self._timeout_s:.2f} seconds"
                 return Fault("Sandbox.Timedout", message, "timeout")
 
     def _conclude(

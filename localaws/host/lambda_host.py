@@ -11,8 +11,9 @@ from typing import Self
 
 from layers.pythons import Interpreter
 from layers.sandbox.bubblewrap import why_not
+from layers.targets import DEFAULT_ARCH
 from localaws.errors import HostClosed, TooManyRequests
-from localaws.host import interpreters, packages
+from localaws.host import emulation, interpreters, packages
 from localaws.host.function import Function
 from localaws.host.instance import Instance
 from localaws.host.invocation import Result
@@ -33,6 +34,9 @@ class LambdaHost:
     that runs every function (default: the Python that its runtime names). `processor` limits each function to the
     share of the processor that its memory buys (default: no limit). Each instance runs in a sandbox, unless `sandbox`
     is false or this machine has none (`why_no_sandbox`). `additions` are what every instance gets.
+
+    A function for another processor runs emulated. `python` and `additions` are not for it: they are code for this
+    machine's.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class LambdaHost:
         self._async_retry_delays_s = tuple(async_retry_delays_s)
         self._background = ThreadPoolExecutor(self._pool.max_instances, thread_name_prefix="localaws-async")
         self._closing = threading.Event()
-        self._interpreters: dict[str, Interpreter] = {}
+        self._interpreters: dict[tuple[str, str], Interpreter] = {}
         atexit.register(self.close)
 
     def __enter__(self) -> Self:
@@ -73,7 +77,7 @@ class LambdaHost:
     def invoke(self, function: Function, payload: bytes) -> Result:
         """Run one event and wait for its result, also of a function that fails.
 
-        Raises BadPackage, PythonMissing or PackagesMissing for a function that cannot be run here,
+        Raises BadPackage, PythonMissing, EmulatorMissing or PackagesMissing for a function that cannot be run here,
         TooManyRequests above its reserved concurrency, HostClosed.
         """
         while True:
@@ -92,12 +96,14 @@ class LambdaHost:
         """
         return self._background.submit(self._try_repeatedly, function, payload, on_result or (lambda _: None))
 
-    def interpreter(self, runtime: str) -> Interpreter:
-        """The Python that runs functions of this runtime; raises PythonMissing."""
-        wanted = self._python or runtime
-        if wanted not in self._interpreters:
-            self._interpreters[wanted] = interpreters.find(wanted)
-        return self._interpreters[wanted]
+    def interpreter(self, runtime: str, architecture: str = DEFAULT_ARCH) -> Interpreter:
+        """The Python that runs functions of this runtime and processor; raises PythonMissing or EmulatorMissing."""
+        key = runtime, architecture
+        if key not in self._interpreters:
+            emulated = emulation.is_emulated(architecture)
+            found = emulation.interpreter(runtime) if emulated else interpreters.find(self._python or runtime)
+            self._interpreters[key] = found
+        return self._interpreters[key]
 
     def why_no_sandbox(self, interpreter: Interpreter) -> str | None:
         """Why functions of this Python run in no sandbox, and what to do; None if they run in one."""
@@ -125,10 +131,11 @@ class LambdaHost:
         if self._closing.is_set():
             raise HostClosed("the Lambda host is closed: start it again")
         tree = self._trees.of(function)
-        interpreter = self.interpreter(function.runtime)
+        interpreter = self.interpreter(function.runtime, function.architecture)
         folder = packages.install(interpreter)
         sandboxed = self.why_no_sandbox(interpreter) is None
-        installation = Installation(function, tree, interpreter, folder, self._additions, sandboxed)
+        additions = Additions() if emulation.is_emulated(function.architecture) else self._additions
+        installation = Installation(function, tree, interpreter, folder, additions, sandboxed)
         return lambda: Instance(installation, self.folder, self._processor, self.memory)
 
     def _try_repeatedly(self, function: Function, payload: bytes, on_result: Callable[[Result], None]) -> Result | None:

@@ -92,4 +92,4 @@ class Installation:
         environment = {**function_environment(self.function, places, api, log.name), **self.additions.environment}
         own = environment.get("LD_PRELOAD")
         preloaded = ":".join([*([own] if own else []), *preload])
-        return {**environment, "LD_PRELOAD": preloaded} if preload else environment
+        return self.interpreter.environment({**environment, "LD_PRELOAD": preloaded} if preload else environment)

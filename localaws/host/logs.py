@@ -8,6 +8,7 @@ import math
 import time
 from pathlib import Path
 
+from localaws.host import emulation
 from localaws.host.function import Function
 from localaws.host.invocation import Fault
 
@@ -42,10 +43,11 @@ def stream_name(function: Function, instance_id: str) -> str:
 
 
 def init_start(function: Function, python: str, sandboxed: bool) -> str:
-    """The line before an instance starts; it says which Python of this machine runs it, and where."""
+    """The line before an instance starts; it says which Python of this machine runs it, how, and where."""
     version = function.runtime.removeprefix("python")
     where = "in a sandbox" if sandboxed else "not in a sandbox"
-    return f"INIT_START Runtime Version: python:{version}.localaws (CPython at {python}, {where})"
+    how = f", {emulation.HEADING}" if emulation.is_emulated(function.architecture) else ""
+    return f"INIT_START Runtime Version: python:{version}.localaws (CPython at {python}{how}, {where})"
 
 
 def init_report(init_ms: float, phase: str, fault: Fault) -> str:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from layers.pythons import Interpreter
+from layers.targets import target
 from localaws.errors import PackagesMissing
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
@@ -41,7 +42,7 @@ def _cache_folder() -> Path:
 
 def _key(interpreter: Interpreter, requirements: Path) -> str:
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    return f"{interpreter.runtime}-{platform.system().lower()}-{platform.machine()}-{digest}"
+    return f"{interpreter.runtime}-{platform.system().lower()}-{interpreter.machine}-{digest}"
 
 
 def _run_installer(interpreter: Interpreter, requirements: Path, target: Path) -> None:
@@ -56,8 +57,26 @@ def _run_installer(interpreter: Interpreter, requirements: Path, target: Path) -
 def _installer(interpreter: Interpreter) -> list[str]:
     """Our own pip can install for another Python; for an environment that uv made without pip, uv does."""
     if importlib.util.find_spec("pip"):
-        own_pip = [sys.executable, "-m", "pip", "--python", str(interpreter.path)]
-        return [*own_pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        return [sys.executable, "-m", "pip", *_of_pip(interpreter)]
     if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--quiet", "--python", str(interpreter.path)]
+        return [uv, "pip", "install", "--quiet", *_of_uv(interpreter)]
     raise PackagesMissing("Lambda's runtime client cannot be installed without pip or uv: install one of them")
+
+
+def _of_pip(interpreter: Interpreter) -> list[str]:
+    """Pip's command and options. It cannot start a Python for another processor, and takes its platform instead."""
+    install = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    if interpreter.machine == platform.machine():
+        return ["--python", str(interpreter.path), *install]
+    wanted = target(interpreter.version, interpreter.machine)
+    return [*install, "--no-compile", "--only-binary=:all:", *wanted.pip_options]
+
+
+def _of_uv(interpreter: Interpreter) -> list[str]:
+    """The same as uv has it."""
+    if interpreter.machine == platform.machine():
+        return ["--python", str(interpreter.path)]
+    wanted = target(interpreter.version, interpreter.machine)
+    glibc = "_".join(map(str, wanted.system.newest["GLIBC"]))
+    of_uv = ["--python-platform", f"{interpreter.machine}-manylinux_{glibc}", "--python-version", wanted.python]
+    return ["--only-binary=:all:", *of_uv]

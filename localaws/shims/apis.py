@@ -24,6 +24,7 @@ def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
     with ExitStack() as patches:
         for patch in (
             functions.runs_in(host, endpoint_url),
+            functions.takes_architectures(),
             *_rest_apis(),
             *queues.patches(),
             *stacks.patches(),

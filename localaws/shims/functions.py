@@ -38,6 +38,17 @@ def runs_in(host: LambdaHost, endpoint_url: str) -> Any:
     return mock.patch.object(LambdaFunction, "invoke", invoke)
 
 
+def takes_architectures() -> Any:
+    """A patch: moto's `UpdateFunctionCode` leaves the processor as it is, though code and layers are for another."""
+    update_function_code = LambdaFunction.update_function_code
+
+    def update(model: Any, spec: Mapping[str, Any]) -> Any:
+        model.architectures = spec.get("Architectures") or model.architectures
+        return update_function_code(model, spec)
+
+    return mock.patch.object(LambdaFunction, "update_function_code", update)
+
+
 def function_of(model: Any, endpoint_url: str) -> Function:
     """Moto's function as the host runs it; the function finds moto through AWS_ENDPOINT_URL."""
     backend = get_backend(model.account_id, model.region)
@@ -48,6 +59,7 @@ def function_of(model: Any, endpoint_url: str) -> Function:
         code=Archive(model.code_sha_256, model.code_bytes),
         runtime=model.run_time,
         handler=model.handler,
+        architecture=model.architectures[0],
         layers=tuple(Archive(layer.code_sha_256, layer.code_bytes) for layer in layers),
         memory_mb=int(model.memory_size),
         timeout_s=float(model.timeout),

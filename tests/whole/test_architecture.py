@@ -50,7 +50,7 @@ MAY_USE = {
     "layers.deploy": {"layers", "layers.build", "layers.check", "layers.cpulist"},
     "localaws": set(),
     "localaws.processor": {"localaws"},
-    "localaws.host": {"layers", "layers.sandbox", "localaws", "localaws.processor"},
+    "localaws.host": {"layers", "layers.emulator", "layers.sandbox", "localaws", "localaws.processor"},
     "localaws.shims": {"localaws", "localaws.host"},
     "localaws.cloud": {"localaws", "localaws.host", "localaws.shims"},
     "localaws.deploy": {"layers", "localaws", "localaws.host", "localaws.cloud"},

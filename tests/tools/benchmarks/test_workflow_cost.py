@@ -5,8 +5,8 @@ import pytest
 from benchmarks.workflow.cost import USD_PER_TRANSITION, Cost, estimate
 from chalicelib import pricing
 
-DIGITS_MS, DIGITS_INFERENCE_MS, INCEPTION_MS = 0.79, 0.36, 16.0
-"""Measured: a digit decoded, prepared and classified; its inference alone; Inception v3's inference alone."""
+DIGITS_MS, DIGITS_INFERENCE_MS, INCEPTION_MS = 0.79, 0.36, 132.1
+"""Measured: a digit decoded, prepared and classified; its inference alone; Inception v3's inference alone, on AVX2."""
 
 
 def alone(picture_ms: float) -> float:
@@ -21,7 +21,7 @@ def test_many_pictures(pictures, picture_ms):
     assert cost.step_functions_usd < cost.inference_usd
 
 
-@pytest.mark.parametrize(("picture_ms", "pictures"), [(INCEPTION_MS, 300), (INCEPTION_MS, 2_000), (DIGITS_MS, 7_000)])
+@pytest.mark.parametrize(("picture_ms", "pictures"), [(INCEPTION_MS, 33), (INCEPTION_MS, 2_000), (DIGITS_MS, 7_000)])
 def test_from_so_many_on(picture_ms, pictures):
     cost = estimate(pictures, picture_ms)
     assert cost.step_functions_usd < cost.inference_usd
@@ -33,7 +33,8 @@ def test_the_transitions_of_an_execution_cost_less_than_a_thousandth_of_a_dollar
 
 
 def test_a_transition_for_each_picture_would_cost_many_times_the_inference():
-    assert USD_PER_TRANSITION > 50 * alone(INCEPTION_MS) > 1000 * alone(DIGITS_MS)
+    assert 6 * alone(INCEPTION_MS) < USD_PER_TRANSITION
+    assert 1000 * alone(DIGITS_MS) < USD_PER_TRANSITION
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from layers.__main__ import main
-from layers.build.runtime_layer import build_runtime_layer
-from layers.emulator.emulator import Emulator, find_emulator
-from layers.errors import CompilerError, WheelError
-from layers.targets import Target, local_target, target
+from layers.targets import target
 from tests.support.account import empty_account
 from tests.support.bundles import write_bundle
+from tests.support.layers import arm64, build_real, local_zip, runtime_zip  # noqa: F401 - fixtures
 from tests.support.paths import ROOT
 from tests.support.wheelhouse import Compiler
 
@@ -37,47 +35,6 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
-
-
-@pytest.fixture(scope="session")
-def build_real(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
-    """Build the real runtime layer for a target, once in a session, from the package index."""
-    folder, built = tmp_path_factory.mktemp("layers"), dict[Target, Path]()
-
-    def build(wanted: Target) -> Path:
-        if wanted not in built:
-            try:
-                built[wanted] = build_runtime_layer(wanted, folder).path
-            except CompilerError as error:
-                pytest.skip(str(error))
-            except WheelError as error:
-                if "cannot be reached" in str(error):
-                    pytest.skip(str(error))
-                raise
-        return built[wanted]
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def runtime_zip(build_real: Callable[[Target], Path]) -> Path:
-    """The runtime layer for Python 3.13 on x86_64."""
-    return build_real(X86_64)
-
-
-@pytest.fixture(scope="session")
-def local_zip(build_real: Callable[[Target], Path]) -> Path:
-    """The runtime layer for the Python that runs the tests, which can therefore run it."""
-    return build_real(local_target())
-
-
-@pytest.fixture(scope="session")
-def arm64() -> Emulator:
-    """What runs arm64 programs here; a skip where it cannot be had."""
-    found = find_emulator()
-    if isinstance(found, str):
-        pytest.skip(found)
-    return found
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.layers import arm64  # noqa: F401 - a fixture of these tests
 from tests.support.local_cloud import (  # noqa: F401 - fixtures of these tests
     cloud,
     host,

@@ -16,6 +16,7 @@ from layers.pythons import own
 from localaws import __main__ as command_line
 from localaws.__main__ import main
 from localaws.deploy.deployer import PROJECT
+from localaws.host import emulation
 from localaws.processor.mask_features import Machine
 from tests.support.bundles import DATA_DIR
 
@@ -54,6 +55,18 @@ def test_a_port_in_use_is_one_line_and_code_2(taken_port, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(rf"error: port {taken_port} cannot be used .*--port\n", err)
+
+
+@pytest.mark.skipif(len(emulation.ARCHITECTURES) == 1, reason="arm64 runs here")
+@pytest.mark.parametrize("command", ["up", "prepare"])
+def test_arm64_without_an_emulator(command, capsys, monkeypatch, tmp_path):
+    previous = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([command, "--arch", "arm64", "--python", own().version]) == 2
+    signal.signal(signal.SIGTERM, previous)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: functions for arm64 do not run here, for there is no qemu-aarch64")
 
 
 @pytest.mark.parametrize("command", ["up", "prepare"])

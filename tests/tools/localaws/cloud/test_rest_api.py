@@ -8,6 +8,7 @@ import re
 import pytest
 
 from layers.pythons import own
+from localaws.cloud import rest_api
 from localaws.cloud.rest_api import find_resource
 from tests.support.toys import zip_of
 
@@ -172,3 +173,9 @@ class TestRefused:
 def test_the_most_literal_route_wins(path, resource, parameters):
     resources = {name: name for name in ("/", "/{id}", "/a", "/a/{proxy+}", "/a/{id}")}
     assert find_resource(resources, path) == ((resource, parameters) if resource else None)
+
+
+def test_an_emulated_function_may_take_longer(api, monkeypatch):
+    monkeypatch.setattr(rest_api, "time_factor", {"x86_64": 0}.__getitem__)
+    response, body = api("GET", "/")
+    assert (response.status, json.loads(body)) == (504, {"message": "Endpoint request timed out"})

@@ -2,12 +2,14 @@
 
 import json
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from layers.pythons import own
+from layers.pythons import Interpreter, own
 from localaws.deploy.deployer import Deployer
 from localaws.errors import DeployFailed
+from localaws.host import emulation
 
 APP = """
 from chalice import Chalice
@@ -90,6 +92,19 @@ def test_a_project_without_a_route(deployer, source):
     (source / "app.py").write_text("from chalice import Chalice\napp = Chalice(app_name='small')")
     with pytest.raises(DeployFailed, match="has no REST API"):
         deployer.deploy(with_layers=False)
+
+
+@pytest.mark.skipif(len(emulation.ARCHITECTURES) == 1, reason="arm64 runs here")
+class TestArm64:
+    def test_its_layers_are_built(self, cloud):
+        deployer = Deployer(cloud, Interpreter(Path("/python"), "3.13"), arch="arm64")
+        assert deployer.layer_options() == (["--python", "3.13", "--arch", "arm64"], "runtime-py313-arm64.zip")
+        assert Deployer(cloud, deployer.interpreter).layer_options()[0][-1] == emulation.ARCHITECTURES[0]
+
+    def test_not_for_a_python_that_lambda_does_not_have(self, cloud, monkeypatch):
+        monkeypatch.setattr("localaws.deploy.deployer.LAMBDA_PYTHONS", ("3.99",))
+        with pytest.raises(DeployFailed, match=r"layers for this machine alone: choose one of 3\.99"):
+            Deployer(cloud, own(), arch="arm64").layer_options()
 
 
 def test_layers_that_cannot_be_built(deployer, monkeypatch, tmp_path):

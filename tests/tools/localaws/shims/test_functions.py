@@ -8,6 +8,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from layers.pythons import own
+from localaws.errors import EmulatorMissing
+from localaws.host import emulation
 from tests.support.toys import HANDLER, zip_of
 
 ACCOUNT = "123456789012"
@@ -65,6 +67,32 @@ def call(functions):
         return answer, answer["Payload"].read()
 
     return call
+
+
+@pytest.mark.skipif(len(emulation.ARCHITECTURES) == 1, reason="arm64 runs here")
+class TestArchitectures:
+    """Without an emulator, so that the error shows what would have run a function."""
+
+    @pytest.fixture(autouse=True)
+    def without_emulator(self, monkeypatch):
+        def missing(runtime):
+            raise EmulatorMissing("no emulator")
+
+        monkeypatch.setattr(emulation, "interpreter", missing)
+
+    def test_arm64_is_emulated(self, create, call):
+        name = create(Architectures=["arm64"])
+        with pytest.raises(ClientError, match=r"InvalidParameterValueException.*no emulator"):
+            call(name, {})
+
+    def test_code_for_another_processor(self, functions, create, call):
+        name, code = create(), zip_of({"toy.py": HANDLER})
+        functions.update_function_code(FunctionName=name, ZipFile=code, Architectures=["arm64"])
+        functions.update_function_code(FunctionName=name, ZipFile=code)
+        with pytest.raises(ClientError, match="no emulator"):
+            call(name, {})
+        functions.update_function_code(FunctionName=name, ZipFile=code, Architectures=["x86_64"])
+        assert "FunctionError" not in call(name, {})[0]
 
 
 class TestInvoke:
