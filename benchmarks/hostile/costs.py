@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from benchmarks.hostile.bombs import bmp, gif, jpeg, png
+from benchmarks.hostile.bombs import bmp, jpeg, png
 from benchmarks.hostile.folder import ask
 from benchmarks.hostile.processes import Child
 from benchmarks.hostile.samples import encoded
@@ -67,7 +67,7 @@ def pictures() -> Iterator[Callable[[], bytes]]:
     yield lambda: bmp.run_length(SIDE_PX, SIDE_PX, 4, bmp.DELTA + b"\0\1", 10**8)
     yield lambda: png.stuffed(png.PARTS["empty data"], 500_000)
     yield lambda: png.trailed(png.PARTS["empty data"], 500_000)
-    yield lambda: gif.stuffed(gif.PARTS["comments in blocks of 1 byte"], 300_000)
+    yield lambda: bmp.bmp(100, 100, 4, b"\1\0" * 500_000 + bmp.END, bmp.RLE4)
     yield lambda: bmp.run_length(SIDE_PX, SIDE_PX, 8, b"\1\1" + bmp.END_OF_LINE, 10**8)
 
 
