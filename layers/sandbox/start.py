@@ -57,8 +57,8 @@ def run(control: socket.socket, program: list[str]) -> None:
         os.setsid()
         control.send(b".")
         received = control.recv(MAX_ENVIRONMENT_BYTES)
-        for changed in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):  # Python ignores the first two
-            signal.signal(changed, signal.SIG_DFL)
+        for changed in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(changed, signal.SIG_DFL)  # Python ignores SIGPIPE, and nohup SIGHUP
         pairs = [pair.partition(b"=") for pair in received.split(b"\0") if pair]
         os.execve(program[0], program, {name: value for name, _, value in pairs})
     except OSError as error:

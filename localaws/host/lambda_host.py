@@ -11,7 +11,7 @@ from typing import Self
 
 from layers.pythons import Interpreter
 from layers.sandbox.bubblewrap import why_not
-from layers.targets import DEFAULT_ARCH
+from layers.targets import local_target
 from localaws.errors import HostClosed, TooManyRequests
 from localaws.host import emulation, interpreters, packages
 from localaws.host.function import Function
@@ -96,11 +96,14 @@ class LambdaHost:
         """
         return self._background.submit(self._try_repeatedly, function, payload, on_result or (lambda _: None))
 
-    def interpreter(self, runtime: str, architecture: str = DEFAULT_ARCH) -> Interpreter:
-        """The Python that runs functions of this runtime and processor; raises PythonMissing or EmulatorMissing."""
-        key = runtime, architecture
+    def interpreter(self, runtime: str, architecture: str | None = None) -> Interpreter:
+        """The Python that runs functions of this runtime and processor; raises PythonMissing or EmulatorMissing.
+
+        Without a processor: this machine's.
+        """
+        key = runtime, architecture or local_target().arch
         if key not in self._interpreters:
-            emulated = emulation.is_emulated(architecture)
+            emulated = emulation.is_emulated(key[1])
             found = emulation.interpreter(runtime) if emulated else interpreters.find(self._python or runtime)
             self._interpreters[key] = found
         return self._interpreters[key]
