@@ -6,20 +6,21 @@ from struct import Struct
 ORIENTATION_TAG = 0x0112
 MAX_ENTRIES = 512
 """Of EXIF's first directory. Cameras write fewer than 50."""
+MAX_EXIF_BYTES = 65_536
+"""As much as a JPEG's segment holds; more is read in no format."""
+_PREFIX = b"Exif\0\0"
 _TYPES = {3: "H", 4: "I"}
 """SHORT, as EXIF 3.0 (section 4.6.5.1.8) requires, and LONG, which some programs write."""
 _XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
-def of_exif(tiff: bytes | memoryview) -> int | None:
+def of_exif(exif: bytes) -> int | None:
     """The orientation, 1 to 8, in the first directory (IFD0) of a TIFF header, with or without EXIF's six bytes before.
 
     Source: TIFF 6.0, section 2: byte order, 42, offset of IFD0; then the number of entries, each of 12 bytes: tag,
     type, count, value.
     """
-    tiff = bytes(tiff)
-    while tiff.startswith(b"Exif\0\0"):
-        tiff = tiff[6:]
+    tiff = exif[:MAX_EXIF_BYTES].removeprefix(_PREFIX).removeprefix(_PREFIX)  # some programs write it twice
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return None

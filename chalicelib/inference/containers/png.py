@@ -28,7 +28,7 @@ def strip(data: bytes) -> Stripped:
     """The picture without what is not decoded; raises UndecodableImage or ImageTooLarge."""
     view, parts = memoryview(data), 0  # a slice of a view is no copy
     kept: list[bytes | memoryview] = [data[:8]]
-    header = exif = xmp = b""
+    header = exif = xmp = profile = b""
     pixels_at = pixels_end = 0
     for count, (name, at, end) in enumerate(_chunks(data)):
         if count >= MAX_CHUNKS:
@@ -47,7 +47,7 @@ def strip(data: bytes) -> Stripped:
         elif name == b"eXIf":
             exif = data[at + 8 : end - 4]
         elif data.startswith(_RAW_EXIF, at + 8):
-            exif = exif or _raw_profile(name, data[at + 8 + len(_RAW_EXIF) : end - 4])
+            profile = profile or data[at + 4 : end - 4]
         elif data.startswith(_XMP, at + 8):
             xmp = data[at + 8 : end - 4]
     if len(header) != 13 or not pixels_at:
@@ -64,7 +64,7 @@ def strip(data: bytes) -> Stripped:
         "PNG",
         work=row_bytes * height,
         parts=parts,
-        orientation=orientation.of_exif(exif) or orientation.of_xmp(xmp),
+        orientation=orientation.of_exif(exif or _exif_of(profile)) or orientation.of_xmp(xmp),
     )
 
 
@@ -82,10 +82,11 @@ def _is_ignored(name: bytes, header: bytes, size_bytes: int) -> bool:
     return name == b"tRNS" and header[9:10] == _PALETTE and size_bytes > 256
 
 
-def _raw_profile(name: bytes, text: bytes) -> bytes:
+def _exif_of(profile: bytes) -> bytes:
     """EXIF as ImageMagick writes it: a line end, a name, a length, then lines of hexadecimal digits."""
+    text = profile[4 + len(_RAW_EXIF) :]
     try:
-        if name == b"zTXt":
+        if profile.startswith(b"zTXt"):
             text = zlib.decompressobj().decompress(text[1:], MAX_TEXT_BYTES)
         return bytes.fromhex("".join(text[:MAX_TEXT_BYTES].decode("ascii").split("\n")[3:]))
     except (ValueError, zlib.error):

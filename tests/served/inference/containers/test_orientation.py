@@ -47,6 +47,12 @@ def test_of_the_wrong_type_or_count(entry):
     assert of_exif(exif_entry(*entry)) is None
 
 
+def test_it_is_read_in_a_moment_whatever_its_size():
+    """Looking for the end of the prefixes would copy the rest each time."""
+    assert of_exif(b"Exif\0\0" * 5_000_000) is None
+    assert of_exif(b"MM\0*\0\x0f\xff\xff" + bytes(2_000_000)) is None
+
+
 def test_entries_are_bounded():
     other, own = (0x0100, 3, 1, bytes(4)), (0x0112, 3, 1, b"\0\6\0\0")
     assert of_exif(tiff(">", *[other] * (MAX_ENTRIES - 1), own)) == 6

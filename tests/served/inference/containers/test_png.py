@@ -11,6 +11,7 @@ from chalicelib.errors import ImageTooLarge, UndecodableImage
 from chalicelib.inference.containers import png
 from tests.support.pictures import PNG_SIGNATURE, chunk, encode, exif, png_claiming, quarters
 
+DECOMPRESS = zlib.decompressobj
 PLAIN = encode(quarters())
 BEFORE_PIXELS = PLAIN.index(b"IDAT") - 4
 END = len(PLAIN) - 12
@@ -129,6 +130,14 @@ class TestOrientation:
     def test_a_damaged_profile_is_none(self, name, text):
         part = chunk(name, b"Raw profile type exif\0" + text)
         assert png.strip(PLAIN[:BEFORE_PIXELS] + part + PLAIN[BEFORE_PIXELS:]).orientation is None
+
+    def test_only_the_first_profile_is_read(self, monkeypatch):
+        """Each may decompress to hundreds of kB."""
+        read = []
+        monkeypatch.setattr(png.zlib, "decompressobj", lambda: read.append(1) or DECOMPRESS())
+        part = chunk(b"zTXt", b"Raw profile type exif\0\0" + b"nonsense")
+        assert png.strip(PLAIN[:BEFORE_PIXELS] + part * 1_000 + PLAIN[BEFORE_PIXELS:]).orientation is None
+        assert len(read) == 1
 
     def test_xmp_is_the_last_resort(self):
         info = PngImagePlugin.PngInfo()
