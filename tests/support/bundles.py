@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -65,8 +66,12 @@ def card_fields(model: str = "channels_float", **changes: Any) -> dict[str, Any]
 
 
 def write_bundle(directory: Path, model: str = "channels_float", name: str | None = None, **changes: Any) -> Path:
-    """Write `directory/name/{model.tflite,labels.txt,model.json}`; the labels are red, green, blue."""
+    """Write `directory/name/{model.tflite,labels.txt,model.json}`; the labels are red, green, blue.
+
+    Whatever was called so is gone: a pipe would wait for a reader.
+    """
     folder = directory / (name or model)
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL_FILE).write_bytes((TINY_DIR / f"{model}.tflite").read_bytes())
     (folder / LABELS_FILE).write_text("\n".join(COLORS) + "\n", encoding="utf-8")
