@@ -53,7 +53,7 @@ def test_2000_mixed_requests(tmp_path, capsys):
         view, request = requests[number]
         response = view(request)
         assert response.status_code < 500
-        return json.dumps([response.status_code, settled(response.body)], default=list)
+        return json.dumps([response.status_code, settled(json.loads(response.body))], default=list)
 
     wanted = [answer(number) for number in range(len(requests))]
     assert len({want[:5] for want in wanted}) == 6  # 200, 400, 404, 413, 415, 422

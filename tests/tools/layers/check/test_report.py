@@ -140,7 +140,9 @@ def test_build_ends_with_the_check(
     assert "not for Lambda" in outcome.out
     assert outcome.err.startswith("problem: clean process: exit code 1: ModuleNotFoundError: No module named 'numpy'")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "function.cdx.json",
         "model-tiny.zip",
+        f"runtime-local-py{local.digits}-{local.arch}.cdx.json",
         f"runtime-local-py{local.digits}-{local.arch}.zip",
     ]
 
