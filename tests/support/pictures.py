@@ -114,3 +114,11 @@ def run_length_bmp(width: int, height: int, runs: bytes) -> bytes:
     offset = 54 + len(palette)
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 2835, 2835, 256, 0)
     return b"BM" + struct.pack("<IHHI", offset + len(runs), 0, 0, offset) + header + palette + runs
+
+
+def lossless_jpeg(width: int, height: int) -> bytes:
+    """A grey lossless JPEG: its only code says that a sample equals the one before it, and the first is 128."""
+    frame = segment(0xC3, struct.pack(">BHHB", 8, height, width, 1) + b"\1\x11\0")
+    codes = segment(0xC4, b"\0\1" + bytes(15) + b"\0")
+    scan = segment(0xDA, b"\1\1\0\1\0\0")
+    return b"\xff\xd8" + frame + codes + scan + bytes(-(-width * height // 8)) + b"\xff\xd9"

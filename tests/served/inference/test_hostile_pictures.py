@@ -16,6 +16,7 @@ from PIL import Image
 from chalicelib.errors import ClientError, ImageTooLarge, UndecodableImage, UnsupportedImage
 from chalicelib.inference import images, limits
 from chalicelib.inference.card import InputSpec
+from chalicelib.inference.containers import png
 from chalicelib.inference.formats import FORMATS
 from chalicelib.inference.images import pixels_of
 from chalicelib.telemetry import Spans
@@ -174,6 +175,12 @@ class TestBrokenFiles:
         with pytest.raises(UndecodableImage, match=r"that is broken or truncated$"):
             pixels_of(TURNED_PALETTE, SPEC, Spans())
 
+    def test_where_reader_and_pillow_disagree_nothing_is_decoded(self, monkeypatch):
+        """The limits hold for the size that the reader found."""
+        strip = png.strip
+        monkeypatch.setattr(png, "strip", lambda data: strip(data)._replace(width=63))
+        assert outcome(sample("PNG")) == "UndecodableImage"
+
     def test_memory_that_runs_out_is_not_the_pictures_fault(self, monkeypatch):
         def fail(*_args: object, **_options: object) -> None:
             raise MemoryError
@@ -275,6 +282,26 @@ class TestCollection:
         assert counts["decoded"] > 150
         assert counts["UndecodableImage"] > 20
         assert grown_kb < 400 * 1024
+
+    @pytest.mark.parametrize(
+        ("name", "want"),
+        [
+            ("bmp_rle8_line_ends_16384x1525.bmp", "ImageTooLarge"),
+            ("jpeg_trailer_101_sos_markers.jpg", "decoded"),
+            ("jpg_arithmetic_cmyk_51MP_100_scans.jpg", "ImageTooLarge"),
+            ("jpg_lossless_grey_200x200.jpg", "decoded"),
+            ("png_bad_text_crc.png", "decoded"),
+            ("png_huge_iccp.png", "decoded"),
+            ("png_palette_index_out_of_range.png", "decoded"),
+            ("png_palette_without_plte.png", "UndecodableImage"),
+            ("stereo.mpo", "decoded"),
+            ("webp_lossless_rgba_25MP.webp", "ImageTooLarge"),
+            ("x.avif", "UnsupportedImage"),
+            ("x.jfif", "decoded"),
+        ],
+    )
+    def test_odd_pictures(self, test_data, name, want):
+        assert outcome((test_data / "odd_pictures" / name).read_bytes()) == want
 
     @pytest.mark.parametrize("ending", [".tiff", ".psd", ".jp2", ".svg", ".heif"])
     def test_other_formats_are_refused_as_such(self, test_data, ending):

@@ -11,7 +11,7 @@ from chalicelib.inference.card import InputSpec
 from chalicelib.inference.formats import FORMATS
 from chalicelib.inference.images import decode, pixels_of, sniff, to_pixels
 from chalicelib.telemetry import Spans
-from tests.support.pictures import LOSSY, chunk, encode, exif, exif_entry, plain, quarters
+from tests.support.pictures import LOSSY, chunk, encode, exif, exif_entry, lossless_jpeg, plain, quarters
 
 PICTURES = {"EPS", "PDF", "PSD", "TIFF", "ICO", "2000", "XL", "ICNS", "WMF", "HEIC", "HEIF", "AVIF"}
 """The last words of what can be converted."""
@@ -216,6 +216,11 @@ class TestDraft:
     def test_the_short_side_of_the_crop_stays_large_enough(self, size, crop):
         picture = decode(encode(_smooth_noise(*size), "JPEG"), dataclasses.replace(SPEC, crop=crop))
         assert min(picture.image.size) * crop >= max(SPEC.width, SPEC.height) * images.DRAFT_OVERSAMPLING
+
+    def test_a_lossless_jpeg_has_no_reduced_scale(self):
+        """libjpeg refuses it at any other scale, and a picture of ten times the input would get one."""
+        assert decode(lossless_jpeg(320, 240), SPEC).image.size == (320, 240)
+        assert (pixels(lossless_jpeg(320, 240)) == 128).all()
 
     def test_a_small_jpeg_is_decoded_in_full(self):
         assert decode(encode(quarters(), "JPEG"), SPEC).image.size == (64, 48)

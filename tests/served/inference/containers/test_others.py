@@ -34,10 +34,19 @@ class TestWebP:
         stripped = webp.strip(EXTENDED)
         assert stripped.orientation == 6
         assert not any(name in stripped.data for name in (b"ICCP", b"EXIF", b"XMP "))
+        assert EXTENDED[20] & 0x2C == 0x2C and stripped.data[20] == EXTENDED[20] & ~0x2C  # VP8X promises none
 
     @pytest.mark.parametrize("cut", [1, 5, 20])
     def test_metadata_may_be_cut_off(self, cut):
         assert np.array_equal(pixels(webp.strip(EXTENDED[:-cut]).data), pixels(EXTENDED))
+
+    def test_what_follows_the_frame_of_a_simple_file_is_ignored(self):
+        """Also if it is damaged, apart from the chunk that follows at once: libwebp reads that one."""
+        frame, note, cut = LOSSY[12:], riff_chunk(b"IART", b"artist"), b"ICOP\xff\xff\xff\0"
+        assert webp.strip(riff(frame, note, cut)) == webp.strip(LOSSY)
+        assert webp.strip(riff(frame, riff_chunk(b"ALPH", b"\0"))) == webp.strip(LOSSY)
+        with pytest.raises(UndecodableImage):
+            webp.strip(riff(frame, cut))
 
     def test_xmp_is_the_last_resort(self):
         data = encode(quarters(), "WEBP", xmp=b'<x tiff:Orientation="3"/>')
@@ -86,7 +95,9 @@ class TestGif:
         assert len(gif.strip(data).data) < len(data) // 2
 
     def test_comments_are_dropped_and_the_transparent_colour_kept(self):
-        data = encode(quarters().convert("P"), "GIF", transparency=5)
+        image = quarters().convert("P")
+        data = encode(image, "GIF", transparency=image.getpixel((0, 0)))
+        assert pixels(data)[..., 3].min() == 0
         at = 13 + (3 << (data[10] & 7) + 1)  # behind screen and palette
         comments = b"!\xfe" + b"\x05hello" * 1_000 + b"\0"
         got = gif.strip(data[:at] + comments + data[at:])

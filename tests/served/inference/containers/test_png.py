@@ -74,6 +74,10 @@ class TestWhatIsKept:
         at = data.index(b"IDAT") - 4
         assert png.strip(data[:at] + chunk(b"tRNS", bytes(257)) + data[at:]) == png.strip(data)
 
+    def test_pixels_end_where_another_chunk_begins(self):
+        more = chunk(b"tEXt", b"between") + chunk(b"IDAT", b"more")
+        assert png.strip(PLAIN[:END] + more + PLAIN[END:]) == png.strip(PLAIN)
+
     def test_of_an_animation_the_first_frame(self):
         frames = [quarters(), quarters().rotate(180), quarters().rotate(90)]
         data = encode(frames[0], save_all=True, append_images=frames[1:], duration=50)
