@@ -8,10 +8,10 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from layers.cache import cached
 from layers.errors import EmulatorError
 
 PYTHON = "3.13"
@@ -40,22 +40,14 @@ _LIMIT_S = 600
 
 def fetch_root(qemu: Path) -> Path:
     """The folder with usr/bin/python3.13, fetched now unless it is there, whole or not at all. Raises EmulatorError."""
-    folder = _cache_folder() / _key()
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as scratch:
-            root = Path(scratch, "root")
-            for package in _download(Path(scratch)):
-                _run(["dpkg-deb", "--extract", str(package), str(root)])
-            _complete(root)
-            _try_out(qemu, root)
-            if not folder.is_dir():  # another process may have been quicker
-                root.rename(folder)
-    return folder
 
+    def make(root: Path) -> None:
+        for package in _download(root.parent):
+            _run(["dpkg-deb", "--extract", str(package), str(root)])
+        _complete(root)
+        _try_out(qemu, root)
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "slimception", "emulator")
+    return cached("emulator", _key(), make)
 
 
 def _key() -> str:

@@ -2,14 +2,13 @@
 
 import hashlib
 import importlib.util
-import os
 import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from layers.cache import cached
 from layers.pythons import Interpreter
 from layers.targets import target
 from localaws.errors import PackagesMissing
@@ -24,20 +23,8 @@ def install(interpreter: Interpreter, requirements: Path = RUNTIME_PACKAGES) -> 
 
     Raises PackagesMissing with the installer's last line. The folder appears whole or not at all.
     """
-    folder = _cache_folder() / _key(interpreter, requirements)
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-            target = Path(aside) / "packages"
-            _run_installer(interpreter, requirements, target)
-            if not folder.is_dir():
-                target.rename(folder)
-    return folder
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "slimception" / "localaws"
+    key = _key(interpreter, requirements)
+    return cached("localaws", key, lambda folder: _run_installer(interpreter, requirements, folder))
 
 
 def _key(interpreter: Interpreter, requirements: Path) -> str:

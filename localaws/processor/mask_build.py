@@ -2,14 +2,13 @@
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from layers.cache import cached
 from localaws.errors import CompilerMissing
 
 _OPTIONS = ("-O2", "-Wall", "-shared", "-fPIC", "-fvisibility=hidden")
@@ -22,14 +21,11 @@ def library(source: Path, options: Sequence[str] = (), compiler: Sequence[str] |
     `compiler` is a command (default: what `find_compiler` finds). The file appears whole or not at all.
     """
     key = hashlib.sha256("\0".join([source.read_text(encoding="utf-8"), *options]).encode()).hexdigest()[:12]
-    built = _cache_folder() / f"{source.stem}-{key}.so"
-    if not built.is_file():
-        built.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=built.parent) as aside:
-            made = Path(aside) / built.name
-            _run([*(compiler or find_compiler()), *_OPTIONS, *options, "-o", str(made), str(source)], source.name)
-            made.rename(built)
-    return built
+
+    def make(built: Path) -> None:
+        _run([*(compiler or find_compiler()), *_OPTIONS, *options, "-o", str(built), str(source)], source.name)
+
+    return cached("native", f"{source.stem}-{key}.so", make)
 
 
 def find_compiler() -> list[str]:
@@ -51,8 +47,3 @@ def _run(command: list[str], name: str) -> None:
     if ended.returncode != 0:
         reason = next((line for line in ended.stderr.splitlines() if "error" in line), "the compiler gives no reason")
         raise CompilerMissing(f"{name} cannot be compiled: {reason}: install another C compiler")
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "slimception" / "native"

@@ -49,7 +49,7 @@ MAY_USE = {
     },
     "layers.deploy": {"layers", "layers.build", "layers.check", "layers.cpulist"},
     "localaws": set(),
-    "localaws.processor": {"localaws"},
+    "localaws.processor": {"layers", "localaws"},
     "localaws.host": {"layers", "layers.emulator", "layers.sandbox", "localaws", "localaws.processor"},
     "localaws.shims": {"localaws", "localaws.host"},
     "localaws.cloud": {"localaws", "localaws.host", "localaws.shims"},
