@@ -3,11 +3,10 @@
 Sources: the kernel's documentation, "CFS Bandwidth Control" and "Control Group v2".
 """
 
-import subprocess
 from pathlib import Path
 
 from localaws.errors import CgroupMissing
-from localaws.processor.groups import PROC, Group, candidates
+from localaws.processor.groups import PROC, Group, attempt, candidates
 from localaws.processor.share import PERIOD_US, Share, quota_us
 
 _FIRST = {1: ("cpu.shares", "262144"), 2: ("cpu.weight", "10000")}
@@ -23,30 +22,18 @@ class CgroupProcessor:
         self.name = f"CFS quota of a cgroup (v{version}), period {PERIOD_US // 1000} ms"
         self.parent, self._version = parent, version
         try:
-            self._try()
+            attempt(lambda pid: self.admit(pid, 1.0))
         except OSError as error:
             raise CgroupMissing(f"no cgroup with a processor quota can be made below {parent}: {error}") from error
 
     def admit(self, pid: int, vcpus: float) -> Share:
         """Put the process into its own cgroup, which `release` removes; raises OSError."""
         cgroup = _Quota(self.parent, self._version, pid)
-        try:
+        with cgroup.released_if_it_fails():
             cgroup.write(*_FIRST[self._version])
             cgroup.resize(vcpus)
             cgroup.add(pid)
-        except OSError:
-            cgroup.release()
-            raise
         return cgroup
-
-    def _try(self) -> None:
-        """Try both steps: making a cgroup may be allowed, and putting a process into it refused."""
-        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
-            try:
-                share = self.admit(waiting.pid, 1.0)
-            finally:
-                waiting.kill()
-        share.release()
 
 
 class _Quota(Group):

@@ -4,9 +4,11 @@ Sources: cgroups(7); the kernel's documentation, "Control Group v2".
 """
 
 import contextlib
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 PROC = Path("/proc/self")
 _REMOVE_TRIES = 50
@@ -35,6 +37,15 @@ class Group:
         with contextlib.suppress(ProcessLookupError):  # it may have ended already
             self.write("cgroup.procs", pid)
 
+    @contextlib.contextmanager
+    def released_if_it_fails(self) -> Iterator[None]:
+        """A `with` block that prepares and fills it; an OSError in there removes it."""
+        try:
+            yield
+        except OSError:
+            self.release()
+            raise
+
     def release(self) -> None:
         """Remove it. Try for a moment: what a killed process had started may still be ending."""
         for _ in range(_REMOVE_TRIES):
@@ -46,6 +57,26 @@ class Group:
                 time.sleep(0.01)
             else:
                 return
+
+
+class Releasable(Protocol):
+    """What a process was admitted to."""
+
+    def release(self) -> None:
+        """The process has ended."""
+
+
+def attempt(admit: Callable[[int], Releasable]) -> None:
+    """Admit a process that waits; raises OSError.
+
+    Making a group may be allowed, and putting a process into it refused.
+    """
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
+        try:
+            admitted = admit(waiting.pid)
+        finally:
+            waiting.kill()
+    admitted.release()
 
 
 def candidates(controller: str, proc: Path = PROC) -> Iterator[tuple[Path, int]]:

@@ -4,11 +4,10 @@ Sources: the kernel's documentation, "Memory Resource Controller" (cgroup versio
 """
 
 import contextlib
-import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from localaws.processor.groups import PROC, Group, candidates
+from localaws.processor.groups import PROC, Group, attempt, candidates
 
 _BYTES_PER_MB = 2**20
 
@@ -43,22 +42,14 @@ class CgroupMemory:
     def admit(self, pid: int, memory_mb: int) -> MemoryLimit:
         """Put the process into its own cgroup, which `release` removes; raises OSError."""
         group = _Limit(self.parent, self._version, pid)
-        try:
+        with group.released_if_it_fails():
             group.prepare(memory_mb)
             group.add(pid)
-        except OSError:
-            group.release()
-            raise
         return group
 
     def attempt(self) -> None:
         """Raises OSError if no limited cgroup can be made there, or no process put into it."""
-        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
-            try:
-                limit = self.admit(waiting.pid, 128)
-            finally:
-                waiting.kill()
-        limit.release()
+        attempt(lambda pid: self.admit(pid, 128))
 
 
 class _Limit(Group):
