@@ -14,9 +14,9 @@ class Stripped(NamedTuple):
     """Px, as stored, before the orientation."""
     height: int
     variant: str
-    """A key of `budget.COSTS`; a message says "a ... image" with it."""
+    """A key of `limits.COSTS`; a message says "a ... image" with it."""
     work: int
-    """In the variant's own unit, which `budget.COSTS` describes: pixels, samples or bytes, times passes."""
+    """In the variant's own unit, which `limits.COSTS` describes: pixels, samples or bytes, times passes."""
     parts: int = 0
     """Segments, chunks or palette entries that Pillow reads one by one in Python."""
     memory_bytes: int = 0
