@@ -27,7 +27,7 @@ from convert.arguments import count
 from localaws.processor import mask_option
 from localaws.processor.mask import Shown
 
-PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak")
+PARTS = ("files", "requests", "bombs", "costs", "mutants", "soak", "memory")
 LONG_MUTATIONS, MUTATIONS = 3_000_000, 20_000
 LONG_SOAK, SOAK = 20_000, 500
 EVERY = 8
@@ -85,17 +85,20 @@ def of_mutants(run: Run) -> list[Promise]:
 
 
 def of_soak(run: Run) -> list[Promise]:
-    """One process for many requests, threads, little memory."""
+    """One process for many requests, and threads."""
     with run.function() as child:
         found = soak.soak(run.files, child, LONG_SOAK if run.options.long else SOAK)
-    few = run.files[:: max(1, len(run.files) // soak.FEW)]
     with run.function() as child:
-        found += soak.in_threads(few, child)
+        return found + soak.in_threads(soak.few(run.files), child)
+
+
+def of_memory(run: Run) -> list[Promise]:
+    """Processes of little memory."""
     with tempfile.TemporaryDirectory(prefix="slimception-") as folder:
         hungry = soak.hungry(Path(folder))
-        starved = soak.starve(hungry + few, run.function)
+        starved = soak.starve(hungry + soak.few(run.files), run.function)
     tables.starved(starved)
-    return found + soak.of_starved(starved)
+    return soak.of_starved(starved)
 
 
 def of_costs(run: Run) -> list[Promise]:
@@ -118,6 +121,7 @@ DO: dict[str, Callable[[Run], list[Promise]]] = {
     "costs": of_costs,
     "mutants": of_mutants,
     "soak": of_soak,
+    "memory": of_memory,
 }
 
 

@@ -57,6 +57,11 @@ def soak(files: list[Path], child: Child, requests: int) -> list[Promise]:
     ]
 
 
+def few(files: list[Path]) -> list[Path]:
+    """FEW of the files or a few more, evenly spread."""
+    return files[:: max(1, len(files) // FEW)]
+
+
 def in_threads(files: list[Path], child: Child) -> list[Promise]:
     """Eight threads on one classifier."""
     try:

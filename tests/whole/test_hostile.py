@@ -24,9 +24,10 @@ LONG = bool(os.environ.get("SLIMCEPTION_LONG"))
         (["--only", "requests"], 1),
         (["--only", "bombs", "--every", "40"], 3),
         (["--only", "mutants", "--mutations", "4000"], 3),
+        (["--only", "soak"], 4),
         pytest.param(
-            ["--only", "soak"],
-            5,
+            ["--only", "memory"],
+            1,
             marks=pytest.mark.xfail(
                 reason="a decoder that gets no memory says that the picture is broken", strict=False
             ),
