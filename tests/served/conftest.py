@@ -15,6 +15,13 @@ from tests.support.s3_server import S3Server, s3_server
 BUCKET = "pictures-of-mine"
 
 
+@pytest.fixture
+def quiet(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """What the functions log is not shown where a test fails: it is long."""
+    yield
+    capsys.readouterr()
+
+
 @cache
 def service_models() -> Any:
     """botocore's descriptions of the services, read once: reading them takes longer than most tests."""

@@ -15,6 +15,7 @@ from chalicelib.workflow.plan import Planner
 from chalicelib.workflow.reporter import Reporter
 from tests.served.conftest import BUCKET
 from tests.support.fakes import FakeQueue, FakeTable, event_of, failed_of
+from tests.support.faults import minute
 from tests.support.s3_server import FAULTS, LISTING
 
 KEYS = [f"in/{number}.png" for number in range(3)]
@@ -22,14 +23,7 @@ PREFIX = "workflows/e/x/"
 MAX_BYTES = 100_000
 
 
-def minute() -> float:
-    return 60_000.0
-
-
-@pytest.fixture(autouse=True)
-def quiet(capsys):
-    yield
-    capsys.readouterr()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

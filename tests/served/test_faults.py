@@ -18,20 +18,13 @@ from chalicelib.workflow.reporter import Reporter
 from tests.served.batch.conftest import moto_table  # noqa: F401
 from tests.served.conftest import BUCKET
 from tests.support.batch_functions import TRIES, BatchFunctions
-from tests.support.faults import KINDS, Faults
+from tests.support.faults import KINDS, Faults, minute
 
 PICTURES = 3
 MAX_BYTES = 100_000
 
 
-def minute() -> float:
-    return 60_000.0
-
-
-@pytest.fixture(autouse=True)
-def quiet(capsys):
-    yield
-    capsys.readouterr()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture(params=KINDS)

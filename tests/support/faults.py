@@ -9,6 +9,11 @@ Kind = Literal["refused", "reset", "lost"]
 KINDS: tuple[Kind, ...] = ("refused", "reset", "lost")
 
 
+def minute() -> float:
+    """What is left of a function's time, in ms."""
+    return 60_000.0
+
+
 class Faults:
     """Counts the calls of its clients, and fails the one with the number `at`, counted from 0."""
 
