@@ -15,6 +15,8 @@ MAX_CHUNKS = 100_000
 MAX_TEXT_BYTES = 262_144
 """Of a text that holds EXIF or XMP, after decompression; EXIF has at most 65,533 bytes, two characters for each."""
 
+_LARGEST_BYTES = 2**31 - 1
+"""Of a chunk (section 5.3)."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _PALETTE = b"\3"
@@ -26,21 +28,22 @@ _RAW_EXIF, _XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 
 def strip(data: bytes) -> Stripped:
     """The picture without what is not decoded; raises UndecodableImage or ImageTooLarge."""
-    view, parts = memoryview(data), 0  # a slice of a view is no copy
+    view = memoryview(data)  # a slice of a view is no copy
     kept: list[bytes | memoryview] = [data[:8]]
+    pixels: list[memoryview] = []
     header = exif = xmp = profile = b""
-    pixels_at = pixels_end = 0
+    pixels_end = pixels_bytes = 0
     for count, (name, at, end) in enumerate(_chunks(data)):
         if count >= MAX_CHUNKS:
             raise too_many("PNG", "chunks", MAX_CHUNKS)
         if name == b"IDAT":
-            pixels_at = pixels_at or at
             if pixels_end in (0, at):  # the pixels end where another chunk begins
-                pixels_end, parts = end, parts + 1
+                pixels.append(view[at + 8 : end - 4])
+                pixels_end, pixels_bytes = end, pixels_bytes + end - at - 12
         elif name == b"IEND":
             break
         elif name in (b"IHDR", b"PLTE", b"tRNS"):
-            if not pixels_at:
+            if not pixels:
                 header = data[at + 8 : end - 4] if name == b"IHDR" else header
                 if not _is_ignored(name, header, end - at - 12):
                     kept.append(view[at:end])
@@ -50,20 +53,21 @@ def strip(data: bytes) -> Stripped:
             profile = profile or data[at + 4 : end - 4]
         elif data.startswith(_XMP, at + 8):
             xmp = data[at + 8 : end - 4]
-    if len(header) != 13 or not pixels_at:
+    if len(header) != 13 or not pixels:
         raise broken("PNG", len(data))
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     row_bytes = (width * header[8] * _CHANNELS.get(header[9], 4) + 7) // 8 + 1
-    kept.append(view[pixels_at:pixels_end])
+    # one chunk: Pillow takes some microseconds of Python for each, and reads over the checksum
+    kept += [min(pixels_bytes, _LARGEST_BYTES).to_bytes(4, "big"), b"IDAT", *pixels]
     if pixels_end <= len(data):
-        kept.append(_IEND)
+        kept += [b"\0\0\0\0", _IEND]
     return Stripped(
         b"".join(kept),
         width,
         height,
         "PNG",
         work=row_bytes * height,
-        parts=parts,
+        parts=len(pixels),
         orientation=orientation.of_exif(exif or _exif_of(profile)) or orientation.of_xmp(xmp),
     )
 
