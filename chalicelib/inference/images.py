@@ -28,6 +28,9 @@ BACKGROUND = (255, 255, 255)
 DRAFT_OVERSAMPLING = 2
 """A JPEG is decoded at the smallest scale that leaves this many pixels a side for each pixel of the model's input."""
 
+_DECODING_BYTES = 8
+"""A pixel, at most: an image of four bytes a pixel, and one copy."""
+
 Image.MAX_IMAGE_PIXELS = None  # `limits` checks what the readers find, before Pillow sees it
 warnings.filterwarnings("ignore", module=r"PIL\.")  # they describe the caller's picture, and do not belong in our log
 
@@ -65,6 +68,7 @@ def pixels_of(data: bytes, spec: InputSpec, spans: Spans) -> NDArray[np.uint8]:
     except Exception as error:  # on broken data, Pillow may raise anything
         from chalicelib.inference.containers.stripped import broken
 
+        _check_memory(data)
         raise broken(FORMATS[sniff(data)].name, len(data)) from error
 
 
@@ -157,6 +161,15 @@ def _crop_box(have: tuple[int, int], want: tuple[int, int], crop: float) -> tupl
     width, height = want[0] * scale, want[1] * scale
     left, top = (have[0] - width) / 2, (have[1] - height) / 2
     return (left, top, left + width, top + height)
+
+
+def _check_memory(data: bytes) -> None:
+    """Raise MemoryError if a picture that cannot be decoded may be a whole one.
+
+    A decoder that gets no memory says that the data is broken.
+    """
+    stripped = strip(data)
+    np.empty(stripped.memory_bytes + _DECODING_BYTES * stripped.width * stripped.height, np.uint8)  # is not written to
 
 
 def _draft_size(spec: InputSpec) -> tuple[int, int]:

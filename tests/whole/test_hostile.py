@@ -25,13 +25,7 @@ LONG = bool(os.environ.get("SLIMCEPTION_LONG"))
         (["--only", "bombs", "--every", "40"], 3),
         (["--only", "mutants", "--mutations", "4000"], 3),
         (["--only", "soak"], 4),
-        pytest.param(
-            ["--only", "memory"],
-            1,
-            marks=pytest.mark.xfail(
-                reason="a decoder that gets no memory says that the picture is broken", strict=False
-            ),
-        ),
+        (["--only", "memory"], 1),
     ],
     ids=lambda value: value[1] if isinstance(value, list) else "",
 )

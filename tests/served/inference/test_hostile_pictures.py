@@ -189,6 +189,13 @@ class TestBrokenFiles:
         with pytest.raises(MemoryError):
             outcome(sample("PNG"))
 
+    def test_a_decoder_that_may_have_got_no_memory_does_not_condemn_the_picture(self, monkeypatch):
+        cut = sample("PNG")[:-100]
+        assert outcome(cut) == "UndecodableImage"
+        monkeypatch.setattr(images, "_DECODING_BYTES", 2**49)
+        with pytest.raises(MemoryError):
+            outcome(cut)
+
     @pytest.mark.parametrize("image_format", FORMATS)
     def test_the_smallest_picture(self, image_format):
         assert outcome(encode(plain((1, 2, 3), (1, 1)), image_format)) == "decoded"
