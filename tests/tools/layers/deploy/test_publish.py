@@ -211,6 +211,7 @@ def test_no_credentials_is_one_line(
         monkeypatch.setenv(name, str(tmp_path / "absent"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials of another test
     outcome = run("publish", "--stage", "dev", "--out", layers, "--project", project)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == "error: no AWS credentials: set AWS_PROFILE, or run `aws configure`\n"
