@@ -1,4 +1,5 @@
-"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|workflow|alarms`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|settings|workflow|alarms|
+budget`.
 
 Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """
@@ -17,7 +18,7 @@ from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
 from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
-from layers.deploy import alarms, mappings, package, policies, publish, queues, state_machine
+from layers.deploy import alarms, budget, mappings, package, policies, publish, queues, settings, state_machine
 from layers.deploy.stages import read_config
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
@@ -90,6 +91,20 @@ def alarms_command(options: argparse.Namespace) -> int:
     return _print(alarms.deploy_alarms(_client("cloudformation"), *_deployed(options)))
 
 
+def settings_command(options: argparse.Namespace) -> int:
+    """Give API and functions the settings for which Chalice has no key; after `chalice deploy`."""
+    apigateway, functions = _client("apigateway"), _client("lambda")
+    throttle = settings.Throttle(options.rate, options.burst)
+    return _print(settings.complete_settings(apigateway, functions, options.project, options.stage, throttle))
+
+
+def budget_command(options: argparse.Namespace) -> int:
+    """Make the account's budget, whose e-mails say when a stage costs more than it should."""
+    _, app_name, stage = _deployed(options)
+    cloudformation = _client("cloudformation", budget.REGION)
+    return _print(budget.deploy_budget(cloudformation, app_name, stage, options.usd, options.email))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; an error is one line on standard error."""
     options = parser().parse_args(arguments)
@@ -116,11 +131,11 @@ def _aws_errors() -> tuple[type[Exception], ...]:
     return Boto3Error, BotoCoreError, ClientError
 
 
-def _client(service: str) -> Any:
+def _client(service: str, region: str | None = None) -> Any:
     """A boto3 client of the default session."""
     import boto3  # building and checking layers does without
 
-    return boto3.client(service)
+    return boto3.client(service, region_name=region) if region else boto3.client(service)
 
 
 def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
@@ -169,8 +184,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "policies": policies_command,
     "queues": queues_command,
     "mappings": mappings_command,
+    "settings": settings_command,
     "workflow": workflow_command,
     "alarms": alarms_command,
+    "budget": budget_command,
 }
 
 

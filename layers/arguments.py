@@ -26,8 +26,10 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "policies", [_stage()], "write a stage's IAM policies, where `chalice deploy` reads them")
     _add(commands, "queues", [_stage()], "make a stage's queues, table and bucket")
     _add_mappings(commands)
+    _add_settings(commands)
     _add(commands, "workflow", [_stage()], "make a stage's state machine")
     _add(commands, "alarms", [_stage()], "make a stage's alarms and dashboard")
+    _add_budget(commands)
     return whole
 
 
@@ -74,6 +76,18 @@ def _add_package(commands: Any) -> None:
 def _add_mappings(commands: Any) -> None:
     added = _add(commands, "mappings", [_stage()], "complete the mapping that feeds a stage's worker")
     added.add_argument("--concurrency", type=at_least(2), metavar="N", help="workers at once, at least 2")
+
+
+def _add_settings(commands: Any) -> None:
+    added = _add(commands, "settings", [_stage()], "give API and functions what Chalice has no key for")
+    added.add_argument("--rate", type=at_least(1), metavar="N", help="requests a second that the API takes over time")
+    added.add_argument("--burst", type=at_least(1), metavar="N", help="requests that the API takes at once")
+
+
+def _add_budget(commands: Any) -> None:
+    added = _add(commands, "budget", [_stage()], "make a monthly budget of the account that sends e-mails")
+    added.add_argument("--usd", type=at_least(1), required=True, metavar="N", help="US dollars a month")
+    added.add_argument("--email", required=True, help="who hears of it")
 
 
 def _target() -> argparse.ArgumentParser:

@@ -12,19 +12,22 @@ from layers.deploy.queues import functions_of, queues_template
 from layers.deploy.resources import read_resources
 from layers.deploy.stack import deploy_stack
 from layers.deploy.state_machine import PREFIX
-from layers.deploy.template import FUNCTION
+from layers.deploy.template import API_NAME, FUNCTION
 
 WATCHING = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")
 
 
 def alarms_template(resources: Path, app_name: str, stage: str) -> Template:
-    """The alarms and the dashboard of a stage that other stacks do not have, over functions named as Chalice does."""
+    """The alarms and the dashboard of a stage that other stacks do not have, over what Chalice has named.
+
+    Chalice gives the API the app's name in all stages. So its alarm counts those of all stages in account and region.
+    """
     template = read_resources(resources, stage)
     names = {name: _function_name(name, app_name, stage) for name in functions_of(template)}
     found, made_before = template["Resources"], queues_template(resources, stage)["Resources"]
     watching = {name for name, resource in found.items() if resource.get("Type") in WATCHING}
     own = {name for name in watching - set(made_before) if not name.startswith(PREFIX)}
-    return without(resolved(template, names), set(found) - own)
+    return without(resolved(template, {**names, API_NAME: app_name}), set(found) - own)
 
 
 def deploy_alarms(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:

@@ -25,6 +25,11 @@ def read_config(project: Path, stage: str) -> dict[str, Any]:
     return config
 
 
+def variable(config: dict[str, Any], stage: str, name: str) -> str:
+    """An environment variable of all functions of a stage; "" if it is not set."""
+    return str(config["stages"][stage].get(_VARIABLES, {}).get(name, config.get(_VARIABLES, {}).get(name, "")))
+
+
 def write_layers(project: Path, stage: str, arns: list[str], arch: str) -> bool:
     """Name the layers, their processor and what it needs in the stage, in one step; gives whether anything changed.
 

@@ -72,6 +72,7 @@ class Deployer:
         self._chalice_deploy(copied, with_layers)
         if resources.is_file():
             self._layers("mappings", copied)
+            self._layers("settings", copied)
             self._layers("workflow", copied)
         return self._read(state)
 
