@@ -11,7 +11,7 @@ from chalicelib.errors import StorageError
 SEND_AT_ONCE = 10
 """Messages in one request, SQS's limit."""
 SENDERS = 8
-DEFAULT_RECEIVES = 3
+DEFAULT_RECEIVES = 5
 
 
 class Queue:

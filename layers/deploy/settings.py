@@ -40,28 +40,36 @@ def complete_settings(
     defaults = {name: parameter["Default"] for name, parameter in parameters.items()}
     api_stage = config["stages"][stage].get("api_gateway_stage", config.get("api_gateway_stage", _DEFAULT_STAGE))
     for api_id in [entry["rest_api_id"] for entry in deployed if entry["resource_type"] == "rest_api"]:
+        wanted = _wanted(_throttle(apigateway, api_id, api_stage), throttle, defaults)
         put_responses(apigateway, api_id, variable(config, stage, ORIGIN_VARIABLE))
         apigateway.create_deployment(restApiId=api_id, stageName=api_stage, description="error answers")
         yield f"API {api_id}: errors of the gateway have CORS headers"
-        yield _throttled(apigateway, api_id, api_stage, throttle, defaults)
+        if wanted != _throttle(apigateway, api_id, api_stage):
+            _set_throttle(apigateway, api_id, api_stage, wanted)
+        yield f"API {api_id}: takes {wanted.rate} requests a second, {wanted.burst} at once"
     for arn in [entry["lambda_arn"] for entry in deployed if entry["resource_type"] == "lambda_function"]:
         yield _short_log(lambda_client, arn, defaults["SystemLogLevel"])
 
 
-def _throttled(apigateway: Any, api_id: str, api_stage: str, throttle: Throttle, defaults: Mapping[str, Any]) -> str:
-    found = apigateway.get_stage(restApiId=api_id, stageName=api_stage).get("methodSettings", {}).get(EVERY_METHOD, {})
-    now = Throttle(found.get("throttlingRateLimit"), found.get("throttlingBurstLimit"))
-    has_one = now.rate is not None and 0 <= now.rate < ACCOUNT_RATE
-    otherwise = now if has_one else Throttle(int(defaults["RequestsPerSecond"]), int(defaults["RequestBurst"]))
-    wanted = Throttle(throttle.rate or otherwise.rate, throttle.burst or otherwise.burst)
-    values = {"rateLimit": wanted.rate, "burstLimit": wanted.burst}
-    if wanted != now:
-        patch = [
-            {"op": "replace", "path": f"/{EVERY_METHOD}/throttling/{name}", "value": str(value)}
-            for name, value in values.items()
-        ]
-        apigateway.update_stage(restApiId=api_id, stageName=api_stage, patchOperations=patch)
-    return f"API {api_id}: takes {wanted.rate:g} requests a second, {wanted.burst} at once"
+def _throttle(apigateway: Any, api_id: str, api_stage: str) -> Throttle:
+    """The stage's own; a stage that has none may state the account's."""
+    settings = apigateway.get_stage(restApiId=api_id, stageName=api_stage).get("methodSettings", {})
+    found = settings.get(EVERY_METHOD, {})
+    rate, burst = found.get("throttlingRateLimit", -1), found.get("throttlingBurstLimit", -1)
+    return Throttle(round(rate), burst) if 0 <= rate < ACCOUNT_RATE else Throttle()
+
+
+def _wanted(now: Throttle, asked: Throttle, defaults: Mapping[str, Any]) -> Throttle:
+    otherwise = Throttle(defaults["RequestsPerSecond"], defaults["RequestBurst"]) if now.rate is None else now
+    return Throttle(asked.rate or otherwise.rate, asked.burst or otherwise.burst)
+
+
+def _set_throttle(apigateway: Any, api_id: str, api_stage: str, wanted: Throttle) -> None:
+    patch = [
+        {"op": "replace", "path": f"/{EVERY_METHOD}/throttling/{name}", "value": str(value)}
+        for name, value in (("rateLimit", wanted.rate), ("burstLimit", wanted.burst))
+    ]
+    apigateway.update_stage(restApiId=api_id, stageName=api_stage, patchOperations=patch)
 
 
 def _short_log(lambda_client: Any, arn: str, level: str) -> str:
