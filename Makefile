@@ -62,6 +62,9 @@ layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
 	$(BIN)/python -m layers package $(FOR_TARGET) --stage $(STAGE)
 
+audit: package .venv-audit/.ready ## checkov over the packaged template; .checkov.yaml has the findings that are accepted, with reasons
+	.venv-audit/bin/checkov --file build/package/sam.json
+
 deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
 	.venv-deploy-$(TARGET)/bin/python -m layers build $(FOR_TARGET)
 	.venv-deploy-$(TARGET)/bin/python -m layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
@@ -97,7 +100,7 @@ lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; A
 	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt
 	for name in $(LOCKED) functions; do $(LOCK) requirements/$$name.in -c requirements/dev.txt -o requirements/$$name.txt || exit 1; done
 	$(LOCK) convert/requirements.in -c requirements/dev.txt -o convert/requirements.txt
-	for name in tflite-runtime lock; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in tflite-runtime lock audit; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 release: check ## tag the version in pyproject.toml, after a look at the contract and CHANGELOG.md
 	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
@@ -140,6 +143,12 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@$(BIN)/$(INSTALL) -r requirements/dev.txt
 	@touch $@
 
+.venv-audit/.ready: $(VENV)/.serve requirements/audit.txt
+	@echo "Installing checkov into .venv-audit ..."
+	@$(BIN)/python -m venv .venv-audit
+	@.venv-audit/bin/$(INSTALL) -r requirements/audit.txt
+	@touch $@
+
 # Chalice imports the app, and so needs what the layer holds, for the Python that it deploys for.
 .venv-deploy-%/.ready: $(VENV)/.serve requirements/deploy.txt
 	@python=$$($(BIN)/python -m layers.pythons $*); \
@@ -150,4 +159,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package deploy up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package audit deploy up batch-proof workflow tune hostile bench lock release clean

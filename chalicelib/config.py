@@ -46,6 +46,8 @@ class Settings:
     """Lambda's name of this function; None outside Lambda, where nothing reads metrics."""
     warm_in_init: bool = False
     """Load the default model in Lambda's INIT phase. It is for SnapStart: the snapshot then holds a warm model."""
+    is_restored: bool = False
+    """Whether Lambda starts this function's processes from a snapshot (SnapStart)."""
     memory_mb: int | None = None
     """The function's memory size; None outside Lambda."""
     batch_prefix: str | None = None
@@ -80,6 +82,7 @@ class Settings:
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,
             warm_in_init=_choice(env, "WARM_IN_INIT", ("false", "true")) == "true",
+            is_restored=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             memory_mb=memory_mb,
             batch_prefix=env.get("BATCH_PREFIX") or None,
             max_object_bytes=_positive_int(env, "MAX_OBJECT_BYTES") or cls.max_object_bytes,

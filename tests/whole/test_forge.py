@@ -26,6 +26,13 @@ def each(paths: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", paths, ids=lambda path: path.name)
 
 
+def test_every_finding_that_is_accepted_has_a_reason() -> None:
+    lines = re.findall(r"^  - (\S+) ?(.*)$", text_of(ROOT / ".checkov.yaml"), re.M)
+    accepted = yaml.safe_load(text_of(ROOT / ".checkov.yaml"))["skip-check"]
+    assert [name for name, _ in lines] == accepted == sorted(set(accepted), key=lambda name: int(name.split("_")[-1]))
+    assert all(re.match(r"# .{20,}", reason) for _, reason in lines)
+
+
 @each(SETTINGS)
 def test_it_is_yaml(path: Path) -> None:
     assert yaml.safe_load(text_of(path))
