@@ -12,6 +12,7 @@ TARGET ?= 3.13
 ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
+PARAMETERS ?=
 ARGS ?=
 TEST ?=
 VENV := .venv
@@ -61,6 +62,14 @@ layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.
 
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
 	$(BIN)/python -m layers package $(FOR_TARGET) --stage $(STAGE)
+
+stack: package ## deploy the packaged stack of STAGE through BUCKET, with the AWS CLI; PARAMETERS="RequestsPerSecond=50" changes some
+	@test -n "$(BUCKET)" || { echo "the stack needs a bucket in its region for zips and template: make stack BUCKET=..."; exit 2; }
+	aws cloudformation package --template-file build/package/sam.json --s3-bucket $(BUCKET) \
+	  --output-template-file build/package/packaged.json --use-json
+	aws cloudformation deploy --template-file build/package/packaged.json --s3-bucket $(BUCKET) \
+	  --stack-name slimception-$(STAGE) --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+	  --tags app=slimception stage=$(STAGE) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
 audit: package .venv-audit/.ready ## checkov over the packaged template; .checkov.yaml has the findings that are accepted, with reasons
 	.venv-audit/bin/checkov --file build/package/sam.json
@@ -159,4 +168,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package audit deploy up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy up batch-proof workflow tune hostile bench lock release clean

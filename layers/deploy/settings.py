@@ -15,7 +15,7 @@ from layers.deploy.stages import CONFIG, read_config, variable
 from layers.errors import PackageError, StageError
 
 EVERY_METHOD = "*/*"
-"""The methods of a stage that have no settings of their own, as `GetStage` names them."""
+"""All methods of a stage, as `GetStage` names them."""
 ACCOUNT_RATE = 10_000
 """Requests a second of an account and region, which a stage without a throttle states as its own.
 Source: Amazon API Gateway developer guide, "Amazon API Gateway quotas"."""

@@ -4,7 +4,7 @@
     python -m chalicelib.batch pictures/               classify a folder on this machine; run the same
                                                        command again to resume
     python -m chalicelib.batch watch ID                watch a batch that is already running
-    python -m chalicelib.batch dead                    list the messages that failed three times
+    python -m chalicelib.batch dead                    list the messages that failed at every try
     python -m chalicelib.batch redrive                 put the failed messages back on their queues
 
 Exit code: 0 success, 1 the batch failed, 2 error, 130 interrupted.
@@ -147,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     watch_parser.add_argument("id", metavar="ID", help="the batch's id")
     watch_parser.set_defaults(command=watch)
     for name, command, text in (
-        ("dead", dead, "list the messages that failed three times"),
+        ("dead", dead, "list the messages that failed at every try"),
         ("redrive", redrive, "put the failed messages back on their queues"),
     ):
         commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)

@@ -141,7 +141,7 @@ def test_a_batch_that_waits_for_dead_letters_says_so(services, stalled, dead, li
     services.queue("dead-letters").send([PICTURE] * dead)
     said = stalled(2 * remote.QUIET_LOOKS + 9)
     assert len(said) == lines
-    assert all(line.startswith("2 message(s) failed three times") and "redrive" in line for line in said)
+    assert all(line.startswith("2 message(s) failed at every try") and "redrive" in line for line in said)
 
 
 def test_who_may_not_look_at_queues_watches_all_the_same(stalled, monkeypatch):

@@ -30,6 +30,7 @@ METHODS = {"Import": "POST", "Create": "POST", "Put": "PUT", "Update": "PATCH", 
 OF_STACKS = {
     "AWS::SQS::Queue": ("sqs:CreateQueue", "sqs:DeleteQueue"),
     "AWS::SQS::QueuePolicy": ("sqs:SetQueueAttributes",),
+    "AWS::S3::BucketPolicy": ("s3:PutBucketPolicy", "s3:DeleteBucketPolicy"),
     "AWS::S3::Bucket": ("s3:CreateBucket", "s3:PutBucketNotification", "s3:PutLifecycleConfiguration"),
     "AWS::DynamoDB::Table": ("dynamodb:CreateTable", "dynamodb:UpdateTimeToLive", "dynamodb:DeleteTable"),
     "AWS::CloudWatch::Alarm": ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
@@ -41,14 +42,27 @@ OF_STACKS = {
 """CloudFormation makes what a stack holds with the rights of whoever deploys it."""
 
 
-def granted() -> list[str]:
-    policy = json.loads((PROJECT / "docs" / "deployer-policy.json").read_text(encoding="utf-8"))
-    actions = [statement["Action"] for statement in policy["Statement"]]
+OF_OPTIONS = {
+    "AWS::ApiGateway::ApiKey": ("apigateway:POST", "apigateway:DELETE"),
+    "AWS::ApiGateway::UsagePlan": ("apigateway:POST", "apigateway:PATCH"),
+    "AWS::ApiGateway::UsagePlanKey": ("apigateway:POST",),
+    "AWS::ApiGateway::DomainName": ("apigateway:POST", "apigateway:PATCH"),
+    "AWS::ApiGateway::BasePathMapping": ("apigateway:POST",),
+    "AWS::WAFv2::WebACLAssociation": ("wafv2:AssociateWebACL", "wafv2:GetWebACLForResource", "apigateway:SetWebACL"),
+    "AWS::CodeDeploy::DeploymentGroup": ("codedeploy:CreateDeploymentGroup", "iam:AttachRolePolicy", "iam:PassRole"),
+    "AWS::Budgets::Budget": ("budgets:ModifyBudget", "budgets:ViewBudget"),
+}
+"""What is made only if somebody asks for it, with the rights of a second policy."""
+
+
+def granted(policy: str = "deployer-policy.json") -> list[str]:
+    statements = json.loads((PROJECT / "docs" / policy).read_text(encoding="utf-8"))["Statement"]
+    actions = [statement["Action"] for statement in statements]
     return [name for some in actions for name in ([some] if isinstance(some, str) else some)]
 
 
-def is_granted(action: str) -> bool:
-    return any(fnmatchcase(action, pattern) for pattern in granted())
+def is_granted(action: str, policy: str = "deployer-policy.json") -> bool:
+    return any(fnmatchcase(action, pattern) for pattern in granted(policy))
 
 
 def action(call: str) -> str:
@@ -96,5 +110,9 @@ def test_publishing_layers_is_granted():
 def test_what_the_stacks_make_is_granted():
     resources = json.loads((PROJECT / ".chalice" / "resources.json").read_text(encoding="utf-8"))["Resources"]
     kinds = {resource["Type"] for resource in resources.values() if "Type" in resource}
-    for kind in kinds:
+    optional = {resource["Type"] for resource in resources.values() if "Condition" in resource}
+    assert optional < set(OF_OPTIONS)
+    for kind, names in OF_OPTIONS.items():
+        assert all(is_granted(name, "deployer-options-policy.json") for name in names), kind
+    for kind in kinds - optional:
         assert all(is_granted(name) for name in OF_STACKS[kind]), kind
