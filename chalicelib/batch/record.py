@@ -92,6 +92,21 @@ class Batch:
         }
 
 
+    def describe_openly(self) -> dict[str, Any]:
+        """`describe` without the buckets' names, which hold the account's id: for callers without credentials."""
+        status = self.describe()
+        error = status["error"]
+        return status | {
+            **{name: self._without_buckets(status[name]) for name in ("source", "results", "summary")},
+            "error": error and error | {"Message": self._without_buckets(error["Message"])},
+        }
+
+    def _without_buckets(self, text: str | None) -> str | None:
+        for bucket in (self.bucket, self.output_bucket):
+            text = text and text.replace(f"s3://{bucket}/", "").replace(f"s3://{bucket}", "the bucket")
+        return text
+
+
 @dataclass(frozen=True)
 class Result:
     """One picture's result: `answer` holds `predictions` or `error`, and classifying again gives the same."""

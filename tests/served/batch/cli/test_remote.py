@@ -40,7 +40,7 @@ def services(aws) -> BatchServices:
         AttributeDefinitions=attributes,
         BillingMode="PAY_PER_REQUEST",
     )
-    settings = Settings(batch_prefix="slimception-dev")
+    settings = Settings(batch_prefix="slimception-dev", batch_buckets=(BUCKET,))
     return BatchServices(settings, ModelStore(settings), aws)
 
 
