@@ -67,6 +67,7 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 	.venv-deploy-$(TARGET)/bin/python -m layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
+	.venv-deploy-$(TARGET)/bin/python -m layers recursion --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers alarms --stage $(STAGE)
 

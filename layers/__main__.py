@@ -1,4 +1,4 @@
-"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|workflow|alarms`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|workflow|recursion|alarms`.
 
 Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """
@@ -17,7 +17,7 @@ from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
 from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
-from layers.deploy import alarms, mappings, package, policies, publish, queues, state_machine
+from layers.deploy import alarms, mappings, package, policies, publish, queues, recursion, state_machine
 from layers.deploy.stages import read_config
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
@@ -83,6 +83,12 @@ def workflow_command(options: argparse.Namespace) -> int:
     """Make the state machine of a stage; after `chalice deploy`."""
     cloudformation, functions = _client("cloudformation"), _client("lambda")
     return _print(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
+
+
+def recursion_command(options: argparse.Namespace) -> int:
+    """Let the lister of a stage send itself messages; after `chalice deploy`."""
+    _, app_name, stage = _deployed(options)
+    return _print(recursion.allow_recursion(_client("lambda"), app_name, stage))
 
 
 def alarms_command(options: argparse.Namespace) -> int:
@@ -170,6 +176,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "queues": queues_command,
     "mappings": mappings_command,
     "workflow": workflow_command,
+    "recursion": recursion_command,
     "alarms": alarms_command,
 }
 

@@ -24,8 +24,8 @@ class Buckets(NamedTuple):
         """Raise ObjectForbidden if the stage may not use the bucket; the message does not show the account."""
         if not bucket.startswith(f"{self.prefix}-{self.account}-") and bucket not in self.others:
             raise ObjectForbidden(
-                f"s3://{bucket[:63]} is not a bucket of this stage: accepted are buckets of its own account whose names "
-                f"begin with {self.prefix}-<account>-, and those that BATCH_BUCKETS names"
+                f"s3://{bucket[:63]} is not a bucket of this stage: expected one of its account whose name "
+                f"begins with {self.prefix}-<account>-, or one that BATCH_BUCKETS names"
             )
 
 
@@ -35,7 +35,9 @@ def own_buckets(settings: Settings, function_arn: str | None, client: Callable[[
     `function_arn` has the account's id. Without one, as on a user's machine, STS says whose credentials are used.
     """
     if not settings.batch_prefix:
-        raise ConfigError("BATCH_PREFIX is not set: it begins the names of the stage's buckets, such as slimception-dev")
+        raise ConfigError(
+            "BATCH_PREFIX is not set: it begins the names of the stage's buckets, such as slimception-dev"
+        )
     return Buckets(_account(function_arn, client), settings.batch_prefix, settings.batch_buckets)
 
 

@@ -8,7 +8,8 @@ from chalicelib.errors import InvalidRequest
 
 class ListingMessage(NamedTuple):
     """`list`: queue the batch's keys, or the rest of them; `finish`: write the batch's files; `close`: write those of
-    the days that are over."""
+    the days that are over.
+    """
 
     do: Literal["list", "finish", "close"]
     batch_id: str = ""

@@ -91,7 +91,6 @@ class Batch:
             "error": dict(self.error) if self.error else None,
         }
 
-
     def describe_openly(self) -> dict[str, Any]:
         """`describe` without the buckets' names, which hold the account's id: for callers without credentials."""
         status = self.describe()

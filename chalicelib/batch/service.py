@@ -26,10 +26,10 @@ class Service:
     def start(
         self, source: str, model: str | None = None, top_k: int | None = None, output: str | None = None
     ) -> dict[str, Any]:
-        """Start a batch of the pictures under `s3://bucket/prefix`; returns `Batch.describe`.
+        """Start a batch of the pictures under `s3://bucket/prefix`; returns what `describe` does.
 
-        Raises InvalidRequest, ObjectForbidden if a bucket is not the stage's, and StorageError. The lister lists the keys later, not this call. The files go to
-        `output`, or to `results/<id>/` in the same bucket.
+        Raises InvalidRequest, ObjectForbidden if a bucket is not the stage's, and StorageError. The lister lists the
+        keys later, not this call. The files go to `output`, or to `results/<id>/` in the same bucket.
         """
         batch_id = uuid.uuid4().hex
         bucket, prefix = parse_s3_url(source, "source")

@@ -80,9 +80,9 @@ class RestApis:
 
 
 def _is_signed(request: Request) -> bool:
-    """Whether the request has a signature (AWS Signature Version 4). Whose it is, and whether it is right, is not asked.
+    """Whether the request has a signature of version 4; whose it is and whether it is right is not examined.
 
-    Source: "Authenticating Requests" of the Amazon S3 API reference.
+    Source: IAM user guide, "Elements of an AWS API request signature".
     """
     return request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=")
 

@@ -5,7 +5,7 @@
                                                        command again to resume
     python -m chalicelib.batch watch ID                watch a batch that is already running
     python -m chalicelib.batch export ID               write the results that a batch on AWS has, at any time
-    python -m chalicelib.batch dead                    list the messages that failed three times
+    python -m chalicelib.batch dead                    list the messages that failed at every delivery
     python -m chalicelib.batch redrive                 put the failed messages back on their queues
 
 Exit code: 0 success, 1 the batch failed, 2 error, 130 interrupted.
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     export_parser.add_argument("--out", help="a .jsonl or .csv file, or s3://bucket/key of one (default ID.jsonl)")
     export_parser.set_defaults(command=export)
     for name, command, text in (
-        ("dead", dead, "list the messages that failed three times"),
+        ("dead", dead, "list the messages that failed at every delivery"),
         ("redrive", redrive, "put the failed messages back on their queues"),
     ):
         commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)

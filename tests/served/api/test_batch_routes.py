@@ -91,7 +91,7 @@ def test_a_strangers_bucket(in_lambda, services, field, bucket):
     response = post(in_lambda, {"source": SOURCE, field: f"s3://{bucket}/results/"})
     assert response.status_code == 403
     message = assert_is_error(response.json_body, 403)
-    assert f"s3://{bucket} is not a bucket of this stage: accepted are buckets of its own account" in message
+    assert f"s3://{bucket} is not a bucket of this stage: expected one of its account whose name" in message
     assert services.queue.bodies == []
 
 

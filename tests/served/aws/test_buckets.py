@@ -52,7 +52,7 @@ def test_any_other_is_refused_before_s3_is_asked(bucket):
         lambda: objects.write(bucket, "k", [b"x"], "text/x"),
     ]
     for call in calls:
-        with pytest.raises(ObjectForbidden, match=r"begin with slimception-dev-<account>-, and those") as refused:
+        with pytest.raises(ObjectForbidden, match=r"begins with slimception-dev-<account>-, or one") as refused:
             call()
         assert ACCOUNT not in str(refused.value).replace(bucket, "")
 

@@ -29,7 +29,9 @@ def dropped(key: str, day: str, etag: str = "d41d8cd9") -> str:
     """S3's notification."""
     s3 = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 5, "eTag": etag}}
     time = f"{day}T23:59:59.000Z"
-    return json.dumps({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": time, "s3": s3}]})
+    return json.dumps(
+        {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": time, "s3": s3}]}
+    )
 
 
 class Rig:

@@ -30,7 +30,10 @@ class Services:
 def services(monkeypatch):
     services = Services()
     monkeypatch.setattr(remote, "services_of", lambda *_: services)
-    for batch in (open_batch("2026-01-31", "pictures"), Batch("b1", "pictures", "in/", "pictures", "out/", time.time())):
+    for batch in (
+        open_batch("2026-01-31", "pictures"),
+        Batch("b1", "pictures", "in/", "pictures", "out/", time.time()),
+    ):
         services.table.create(batch)
         services.table.record(batch.id, [Result("in/b.png", BROKEN), Result("in/=a.png", SEVEN, "e1")])
     return services

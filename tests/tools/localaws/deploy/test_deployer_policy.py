@@ -30,6 +30,7 @@ METHODS = {"Import": "POST", "Create": "POST", "Put": "PUT", "Update": "PATCH", 
 OF_STACKS = {
     "AWS::SQS::Queue": ("sqs:CreateQueue", "sqs:DeleteQueue"),
     "AWS::SQS::QueuePolicy": ("sqs:SetQueueAttributes",),
+    "AWS::Events::Rule": ("events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:DeleteRule"),
     "AWS::S3::Bucket": ("s3:CreateBucket", "s3:PutBucketNotification", "s3:PutLifecycleConfiguration"),
     "AWS::DynamoDB::Table": ("dynamodb:CreateTable", "dynamodb:UpdateTimeToLive", "dynamodb:DeleteTable"),
     "AWS::CloudWatch::Alarm": ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
