@@ -12,6 +12,7 @@ TARGET ?= 3.13
 ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
+YES ?=
 ARGS ?=
 TEST ?=
 VENV := .venv
@@ -73,6 +74,9 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
+
+prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, for some cents; YES=1 does not ask; with ARGS
+	@$(BIN)/python -m benchmarks.prove --stage $(STAGE) $(if $(YES),--yes) $(ARGS)
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
 	$(BIN)/python -W ignore -m benchmarks.batch.proof
@@ -150,4 +154,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package deploy up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package deploy prove up batch-proof workflow tune hostile bench lock release clean

@@ -60,8 +60,8 @@ def _say_dead(services: BatchServices, say: Say) -> None:
         waiting = services.queue(DEAD_LETTERS).length()
         if waiting:
             say(
-                f"{waiting} message(s) failed at every delivery and wait in the dead-letter queue, perhaps of this batch: "
-                "`python -m chalicelib.batch dead` lists them, `redrive` puts them back on their queues"
+                f"{waiting} message(s) failed at every delivery and wait in the dead-letter queue, perhaps of this "
+                "batch: `python -m chalicelib.batch dead` lists them, `redrive` puts them back on their queues"
             )
 
 
