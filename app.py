@@ -30,9 +30,9 @@ def forbid_sniffing(event: Request, get_response: Callable[[Request], Response])
 
 @app.middleware("all")
 def note_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Note the function's ARN before the handler runs."""
+    """Note the function's ARN, which only Lambda's context has, before the handler runs."""
     context = event.lambda_context if isinstance(event, Request) else event.context
-    runtime.note_function(context.invoked_function_arn)
+    runtime.note_function(getattr(context, "invoked_function_arn", None))
     return get_response(event)
 
 
