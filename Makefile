@@ -13,6 +13,7 @@ ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
 PARAMETERS ?=
+YES ?=
 ARGS ?=
 TEST ?=
 VENV := .venv
@@ -80,11 +81,15 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers settings --stage $(STAGE)
+	.venv-deploy-$(TARGET)/bin/python -m layers recursion --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/python -m layers alarms --stage $(STAGE)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
+
+prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, for some cents; YES=1 does not ask; with ARGS
+	@$(BIN)/python -m benchmarks.prove --stage $(STAGE) $(if $(YES),--yes) $(ARGS)
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
 	$(BIN)/python -W ignore -m benchmarks.batch.proof
@@ -168,4 +173,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy prove up batch-proof workflow tune hostile bench lock release clean

@@ -14,6 +14,8 @@ from chalicelib.split import Split
 Choice = TypeVar("Choice", bound=str)
 EngineName = Literal["auto", "litert", "tflite-runtime"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+BatchAccess = Literal["iam", "open", "off"]
+BATCH_ACCESS: tuple[BatchAccess, ...] = get_args(BatchAccess)
 MEMORY_MB_PER_VCPU = 1769
 """Lambda gives one vCPU per 1,769 MB of memory (AWS Lambda developer guide, "Configure function memory")."""
 
@@ -52,6 +54,11 @@ class Settings:
     """The function's memory size; None outside Lambda."""
     batch_prefix: str | None = None
     """The beginning of the names of the batch's queues and table; None: this stage has no batches."""
+    batches: BatchAccess = "iam"
+    """Who may start batches over HTTP and see them: "iam", callers whom IAM allows to call the route; "open", anybody;
+    "off", nobody. Read when the app is deployed and when it runs."""
+    batch_buckets: tuple[str, ...] = ()
+    """Buckets of this account that batches and workflows may use in addition to the stage's own."""
     max_object_bytes: int = 32 * 1024 * 1024
     """Larger S3 objects are refused unread. One invocation of the worker holds as many objects as its `batch_size`."""
     canary_minutes: int | None = None
@@ -62,7 +69,7 @@ class Settings:
     @property
     def takes_batches(self) -> bool:
         """True only in Lambda: `chalice local` has no functions that read the queues."""
-        return self.in_lambda and self.batch_prefix is not None
+        return self.in_lambda and self.batch_prefix is not None and self.batches != "off"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -85,6 +92,8 @@ class Settings:
             is_restored=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             memory_mb=memory_mb,
             batch_prefix=env.get("BATCH_PREFIX") or None,
+            batches=_choice(env, "BATCHES", BATCH_ACCESS),
+            batch_buckets=_names(env, "BATCH_BUCKETS"),
             max_object_bytes=_positive_int(env, "MAX_OBJECT_BYTES") or cls.max_object_bytes,
             canary_minutes=_positive_int(env, "CANARY_MINUTES"),
             canary_url=env.get("CANARY_URL") or None,

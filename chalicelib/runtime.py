@@ -20,6 +20,11 @@ def queue_name(what: str) -> str:
     return f"{settings.batch_prefix or 'slimception-dev'}-{what}"
 
 
+def note_function(function_arn: str | None) -> None:
+    """Note which function this process runs: the ARN has the account to which every bucket must belong."""
+    batch.function_arn = workflow.function_arn = function_arn
+
+
 def check_canary() -> None:
     """Raise ServiceError when a known picture is not answered as it should be."""
     from chalicelib import canary  # only the canary's own function needs it

@@ -1,5 +1,5 @@
-"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|settings|workflow|alarms|
-budget`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|recursion|settings|workflow|
+alarms|budget`.
 
 Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """
@@ -18,7 +18,18 @@ from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
 from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
-from layers.deploy import alarms, budget, mappings, package, policies, publish, queues, settings, state_machine
+from layers.deploy import (
+    alarms,
+    budget,
+    mappings,
+    package,
+    policies,
+    publish,
+    queues,
+    recursion,
+    settings,
+    state_machine,
+)
 from layers.deploy.stages import read_config
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
@@ -84,6 +95,12 @@ def workflow_command(options: argparse.Namespace) -> int:
     """Make the state machine of a stage; after `chalice deploy`."""
     cloudformation, functions = _client("cloudformation"), _client("lambda")
     return _print(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
+
+
+def recursion_command(options: argparse.Namespace) -> int:
+    """Let the lister of a stage send itself messages; after `chalice deploy`."""
+    _, app_name, stage = _deployed(options)
+    return _print(recursion.allow_recursion(_client("lambda"), app_name, stage))
 
 
 def alarms_command(options: argparse.Namespace) -> int:
@@ -186,6 +203,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "mappings": mappings_command,
     "settings": settings_command,
     "workflow": workflow_command,
+    "recursion": recursion_command,
     "alarms": alarms_command,
     "budget": budget_command,
 }

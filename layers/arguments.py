@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     _add_mappings(commands)
     _add_settings(commands)
     _add(commands, "workflow", [_stage()], "make a stage's state machine")
+    _add(commands, "recursion", [_stage()], "let a stage's lister list in more than 16 invocations")
     _add(commands, "alarms", [_stage()], "make a stage's alarms and dashboard")
     _add_budget(commands)
     return whole

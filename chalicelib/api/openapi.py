@@ -101,7 +101,7 @@ def _batches(cards: list[dict[str, Any]]) -> Schema:
         "operationId": "startBatch",
         "summary": "Begin to classify what lies under a prefix in S3",
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": _responses(_json("Batch"), (400, 404, 413, 415, 500, 503), "202"),
+        "responses": _responses(_json("Batch"), (400, 403, 404, 413, 415, 500, 503), "202"),
     }
     progress = _get("batch", "How far a batch is", _json("Batch"), (404, 500, 503))
     progress["parameters"] = [{"name": "batch_id", "in": "path", "required": True, "schema": {"type": "string"}}]

@@ -58,6 +58,13 @@ class Queue:
         """The approximate number of waiting messages."""
         return int(self._attribute("ApproximateNumberOfMessages") or 0)
 
+    def outstanding(self) -> int:
+        """The approximate number of messages that wait, are being worked on, or will be visible later."""
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        with translated(f"queue {self.name}"):
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=names)
+        return sum(int(answer.get("Attributes", {}).get(name, 0)) for name in names)
+
     def max_receives(self) -> int:
         """How often a message is delivered before it becomes a dead letter: the queue's `maxReceiveCount`.
 

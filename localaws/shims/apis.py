@@ -59,7 +59,11 @@ def _rest_apis() -> Iterator[Any]:
 
     def put(backend: Any, function_id: str, api_doc: dict[str, Any], *args: Any, **options: Any) -> Any:
         api = put_rest_api(backend, function_id, completed(api_doc), *args, **options)
-        api.binaryMediaTypes = api_doc.get(_BINARY_TYPES, [])  # moto drops them
+        api.binaryMediaTypes = api_doc.get(_BINARY_TYPES, [])  # moto drops them, and who may call a method
+        for resource in api.resources.values():
+            for name, operation in api_doc["paths"].get(resource.get_path(), {}).items():
+                if {"sigv4": []} in operation.get("security", []):
+                    resource.resource_methods[name.upper()].authorization_type = "AWS_IAM"
         return api
 
     def import_(backend: Any, api_doc: dict[str, Any], *args: Any, **options: Any) -> Any:

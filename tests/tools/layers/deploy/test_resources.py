@@ -77,6 +77,18 @@ def test_alarms_on_the_apps_own_metrics_name_what_it_writes() -> None:
     assert other["MetricName"] == OF_WARNINGS[WITHOUT_DELEGATE] and "Dimensions" not in other
 
 
+def test_no_name_is_given_twice() -> None:
+    """JSON's readers would take the last one in silence."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+        return dict(pairs)
+
+    for path in sorted((ROOT / ".chalice").glob("*.json")):
+        json.loads(path.read_text(), object_pairs_hook=unique)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Any) -> None:
     (tmp_path / "resources.json").write_text('{"Resources": {"A": [{"InlineFile": "absent.json"}]}}')
     with pytest.raises(PackageError, match=r"absent\.json cannot be read"):
