@@ -15,11 +15,6 @@ workflow = WorkflowServices(settings, store)
 api = Api(settings, store, batch)
 
 
-def queue_name(what: str) -> str:
-    """The name of a queue that feeds a function. Chalice needs one even for a stage without a batch."""
-    return f"{settings.batch_prefix or 'slimception-dev'}-{what}"
-
-
 def check_canary() -> None:
     """Raise ServiceError when a known picture is not answered as it should be."""
     from chalicelib import canary  # only the canary's own function needs it

@@ -1,4 +1,5 @@
-"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|workflow|alarms`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|record|mappings|workflow|alarms|
+destroy`.
 
 Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """
@@ -17,7 +18,8 @@ from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
 from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
-from layers.deploy import alarms, mappings, package, policies, publish, queues, state_machine
+from layers.deploy import alarms, destroy, mappings, package, policies, publish, queues, record, state_machine
+from layers.deploy.account import Account
 from layers.deploy.stages import read_config
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
@@ -70,24 +72,39 @@ def policies_command(options: argparse.Namespace) -> int:
 
 def queues_command(options: argparse.Namespace) -> int:
     """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
-    return _print(queues.deploy_queues(_client("cloudformation"), *_deployed(options)))
+    return _print(queues.deploy_queues(_client("cloudformation"), *_deployed(options), _topic(options)))
+
+
+def record_command(options: argparse.Namespace) -> int:
+    """Write what the account has of a stage into Chalice's record; before `chalice deploy`."""
+    _, app_name, stage = _deployed(options)
+    return _print(record.write_record(Account(_client, app_name, stage), options.project))
 
 
 def mappings_command(options: argparse.Namespace) -> int:
-    """Complete the worker's event source mapping; after `chalice deploy`."""
-    _, app_name, stage = _deployed(options)
-    return _print(mappings.complete_mappings(_client("lambda"), app_name, stage, options.concurrency))
+    """Make the event source mappings of a stage; after `chalice deploy`."""
+    cloudformation, functions = _client("cloudformation"), _client("lambda")
+    return _print(
+        mappings.deploy_mappings(cloudformation, functions, *_deployed(options), concurrency=options.concurrency)
+    )
 
 
 def workflow_command(options: argparse.Namespace) -> int:
     """Make the state machine of a stage; after `chalice deploy`."""
     cloudformation, functions = _client("cloudformation"), _client("lambda")
-    return _print(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
+    return _print(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options), _topic(options)))
 
 
 def alarms_command(options: argparse.Namespace) -> int:
     """Make a stage's alarms and dashboard; after `chalice deploy`."""
-    return _print(alarms.deploy_alarms(_client("cloudformation"), *_deployed(options)))
+    return _print(alarms.deploy_alarms(_client("cloudformation"), *_deployed(options), _topic(options)))
+
+
+def destroy_command(options: argparse.Namespace) -> int:
+    """Delete all of a stage but what holds data, or that, too."""
+    resources, app_name, stage = _deployed(options)
+    account = Account(_client, app_name, stage)
+    return _print(destroy.destroy(account, resources, options.project, options.data, None if options.yes else _asked))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -129,6 +146,20 @@ def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
     return options.project / package.RESOURCES, app_name, options.stage
 
 
+def _asked() -> str:
+    """What the user types; nothing if nobody is there."""
+    try:
+        return input()
+    except EOFError:
+        return ""
+
+
+def _topic(options: argparse.Namespace) -> dict[str, str]:
+    """The parameter of all stacks with alarms, if it is given."""
+    topic = options.alarm_topic
+    return {} if topic is None else {"AlarmTopicArn": "" if topic == "none" else topic}
+
+
 def _print(lines: Iterable[str]) -> int:
     """Print each step when it is done."""
     for line in lines:
@@ -168,9 +199,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "package": package_command,
     "policies": policies_command,
     "queues": queues_command,
+    "record": record_command,
     "mappings": mappings_command,
     "workflow": workflow_command,
     "alarms": alarms_command,
+    "destroy": destroy_command,
 }
 
 
