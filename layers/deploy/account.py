@@ -50,7 +50,9 @@ class Account:
     def rest_apis(self) -> list[str]:
         """The ids of the REST APIs that call the stage's function, the oldest first."""
         apis = [one for one in self.pages("apigateway", "get_rest_apis", "items") if one["name"] == self.app_name]
-        return [one["id"] for one in sorted(apis, key=lambda one: str(one["createdDate"])) if self._calls_ours(one["id"])]
+        return [
+            one["id"] for one in sorted(apis, key=lambda one: str(one["createdDate"])) if self._calls_ours(one["id"])
+        ]
 
     def rules(self, functions: Collection[str]) -> dict[str, str]:
         """Chalice's name of each of these functions that has a schedule, to the rule's name."""

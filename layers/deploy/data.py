@@ -1,7 +1,8 @@
-"""What holds a stage's data: the bucket and the table of .chalice/resources.json, which stay when a stack is deleted."""
+"""What holds a stage's data: bucket and table of .chalice/resources.json, which stay when a stack is deleted."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def _bucket(account: Account, name: str) -> Iterator[Part]:
         if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise
         return
-    yield Part(f"bucket {name}, with all that it holds", lambda: _delete_bucket(client, name))
+    yield Part(f"bucket {name}, with all that it holds", partial(_delete_bucket, client, name))
 
 
 def _table(account: Account, name: str) -> Iterator[Part]:
@@ -53,7 +54,7 @@ def _table(account: Account, name: str) -> Iterator[Part]:
         client.describe_table(TableName=name)
     except client.exceptions.ResourceNotFoundException:
         return
-    yield Part(f"table {name}, the batches and their results", lambda: _delete_table(client, name))
+    yield Part(f"table {name}, the batches and their results", partial(_delete_table, client, name))
 
 
 def _delete_bucket(client: Any, name: str) -> Iterable[str]:
@@ -63,7 +64,9 @@ def _delete_bucket(client: Any, name: str) -> Iterable[str]:
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
             if objects:
-                failed = client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
+                failed = client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True}).get(
+                    "Errors", []
+                )
                 yield from (f"{one['Key']}: {one['Code']}" for one in failed)
         client.delete_bucket(Bucket=name)
 

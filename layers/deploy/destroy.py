@@ -4,12 +4,14 @@ Each run looks for itself at what is there, so that one that broke off can be gi
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from layers.deploy.account import Account
 from layers.deploy.data import holding_data
+from layers.deploy.mappings import mappings_of
 from layers.deploy.names import ALARMS, MAPPINGS, QUEUES, WORKFLOW, stack_name
-from layers.deploy.parts import Part, functions, log_groups, rest_apis, roles, rules, unused_layers
+from layers.deploy.parts import Part, functions, log_groups, mappings, rest_apis, roles, rules, unused_layers
 from layers.deploy.record import record_path
 from layers.deploy.stack import delete_stack, find_stack
 from layers.deploy.stages import forget_layers, known_functions, layers_of_others
@@ -51,6 +53,7 @@ def _parts(account: Account, known: set[str], layers_of_others: set[str]) -> Ite
     names = sorted(known | set(found))
     for name in (MAPPINGS, WORKFLOW, ALARMS):
         yield from _stack(account, name)
+    yield from mappings(account, found, mappings_of(account.client("cloudformation"), _name(account, MAPPINGS)))
     yield from rest_apis(account)
     yield from rules(account, names)
     yield from functions(account, found)
@@ -61,6 +64,10 @@ def _parts(account: Account, known: set[str], layers_of_others: set[str]) -> Ite
 
 
 def _stack(account: Account, part: str) -> Iterator[Part]:
-    client, name = account.client("cloudformation"), stack_name(account.app_name, account.stage, part)
+    client, name = account.client("cloudformation"), _name(account, part)
     if find_stack(client, name):
-        yield Part(f"stack {name}", lambda: delete_stack(client, name))
+        yield Part(f"stack {name}", partial(delete_stack, client, name))
+
+
+def _name(account: Account, part: str) -> str:
+    return stack_name(account.app_name, account.stage, part)

@@ -6,6 +6,7 @@ ReportBatchItemFailures, without which Lambda deletes the messages that a worker
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,21 @@ def deploy_mappings(
     template = mappings_template(resources, app_name, stage)
     if not template["Resources"]:
         return
-    own = _own_mappings(cloudformation, stack)
+    own = mappings_of(cloudformation, stack)
     for function in sorted({one["Properties"]["FunctionName"] for one in template["Resources"].values()}):
-        yield from _delete_others(lambda_client, function, own)
+        yield from delete_others(lambda_client, function, own)
     yield from deploy_stack(
         cloudformation, stack, template, {} if concurrency is None else {"MaximumConcurrency": str(concurrency)}
     )
 
 
-def _delete_others(lambda_client: Any, function: str, own: set[str]) -> Iterator[str]:
-    """Delete a function's mappings but for its own, and wait until Lambda has forgotten them."""
+def delete_others(lambda_client: Any, function: str, own: set[str]) -> Iterator[str]:
+    """Delete what feeds a function but for these mappings, and wait until Lambda has forgotten it.
+
+    Yields a line on each; raises PackageError. `function` is a name or an ARN.
+    """
     for look in range(_LOOKS):
-        others = [one for one in _mappings(lambda_client, function) if one["UUID"] not in own]
+        others = [one for one in mappings_into(lambda_client, function) if one["UUID"] not in own]
         if not others:
             return
         for one in others:
@@ -64,7 +68,8 @@ def _delete_others(lambda_client: Any, function: str, own: set[str]) -> Iterator
     raise PackageError(f"{function}: a mapping that was deleted is still there: run the same command again")
 
 
-def _mappings(lambda_client: Any, function: str) -> list[dict[str, Any]]:
+def mappings_into(lambda_client: Any, function: str) -> list[dict[str, Any]]:
+    """The mappings that feed a function, also those of which Lambda is getting rid; raises PackageError."""
     try:
         arn = lambda_client.get_function_configuration(FunctionName=function)["FunctionArn"]
     except lambda_client.exceptions.ResourceNotFoundException as error:
@@ -73,22 +78,19 @@ def _mappings(lambda_client: Any, function: str) -> list[dict[str, Any]]:
 
 
 def _delete(lambda_client: Any, mapping: dict[str, Any]) -> None:
-    """Delete a mapping unless it changes at the moment or is gone: the next look shows it."""
-    if mapping.get("State") == "Deleting":
-        return
+    """Delete a mapping, unless it is changing at the moment, or gone."""
     refused = lambda_client.exceptions
-    try:
-        lambda_client.delete_event_source_mapping(UUID=mapping["UUID"])
-    except (refused.ResourceInUseException, refused.ResourceNotFoundException):
-        pass
+    if mapping.get("State") != "Deleting":
+        with suppress(refused.ResourceInUseException, refused.ResourceNotFoundException):
+            lambda_client.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
-def _own_mappings(cloudformation: Any, stack: str) -> set[str]:
+def mappings_of(cloudformation: Any, stack: str) -> set[str]:
     """The UUIDs of the mappings that the stack has."""
     if find_stack(cloudformation, stack) is None:
         return set()
     parts = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
-    return {part["PhysicalResourceId"] for part in parts if part["ResourceType"] == MAPPING and "PhysicalResourceId" in part}
+    return {part.get("PhysicalResourceId", "") for part in parts if part["ResourceType"] == MAPPING}
 
 
 def _queue_arn(queue: Template) -> Any:

@@ -5,7 +5,6 @@ from layers.deploy.stages import API_HANDLER
 from layers.deploy.template import FUNCTION
 
 
-
 def functions_of(template: Template) -> set[str]:
     """The logical ids of Chalice's functions: resources.json adds to them and does not give their type."""
     return {name for name, resource in template["Resources"].items() if "Type" not in resource}

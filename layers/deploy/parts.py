@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from layers.deploy.account import Account
+from layers.deploy.mappings import delete_others, mappings_into
 from layers.deploy.names import function_name
 
 
@@ -26,7 +28,16 @@ def rules(account: Account, functions: Collection[str]) -> Iterator[Part]:
     """The schedules of these functions."""
     client = account.client("events")
     for name in account.rules(functions).values():
-        yield Part(f"schedule {name}", lambda name=name: _delete_rule(client, name))  # type: ignore[misc]
+        yield Part(f"schedule {name}", partial(_delete_rule, client, name))
+
+
+def mappings(account: Account, found: Mapping[str, str], own: set[str]) -> Iterator[Part]:
+    """The event source mappings of these functions that no stack of the stage owns: they outlive a function."""
+    client = account.client("lambda")
+    for arn in found.values():
+        for mapping in mappings_into(client, arn):
+            if mapping["UUID"] not in own:
+                yield Part(f"mapping {mapping['UUID']}", partial(delete_others, client, arn, own))
 
 
 def functions(account: Account, found: Mapping[str, str]) -> Iterator[Part]:
@@ -43,7 +54,7 @@ def roles(account: Account, functions: Collection[str]) -> Iterator[Part]:
     client = account.client("iam")
     for arn in account.roles(functions).values():
         name = arn.rpartition("/")[2]
-        yield Part(f"role {name}", lambda name=name: _delete_role(client, name))  # type: ignore[misc]
+        yield Part(f"role {name}", partial(_delete_role, client, name))
 
 
 def log_groups(account: Account, functions: Collection[str]) -> Iterator[Part]:

@@ -95,4 +95,6 @@ def _read(path: Path) -> list[Entry]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StageError(f"{path} cannot be read as Chalice's record ({error!r}): delete it, it is written anew") from error
+        raise StageError(
+            f"{path} cannot be read as Chalice's record ({error!r}): delete it, it is written anew"
+        ) from error

@@ -64,14 +64,16 @@ def deploy_stack(
 
 
 def delete_stack(cloudformation: Any, name: str) -> Iterator[str]:
-    """Delete a stack and wait until it is gone, with a line; raises PackageError. Nothing happens if there is none."""
+    """Delete a stack and wait until it is gone, with a line if somebody else is changing it; raises PackageError.
+
+    Nothing happens if there is none.
+    """
     if (yield from _settled(cloudformation, name)) is None:
         return
     cloudformation.delete_stack(StackName=name)
     status = _status_after(cloudformation, name)
     if status is not None:
         raise PackageError(_failed(cloudformation, name, status))
-    yield f"stack {name}: deleted"
 
 
 def find_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
@@ -104,7 +106,9 @@ def _status_after(cloudformation: Any, name: str) -> str | None:
             return status
         time.sleep(LOOK_EVERY_S)
     minutes = _LOOKS * LOOK_EVERY_S / 60
-    raise PackageError(f"stack {name} is still {status} after {minutes:.0f} minutes: run the same command again, it waits")
+    raise PackageError(
+        f"stack {name} is still {status} after {minutes:.0f} minutes: run the same command again, it waits"
+    )
 
 
 def _changes(status: str) -> bool:

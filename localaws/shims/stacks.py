@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.models import CloudFormationBackend, Stack
 from moto.cloudformation.parsing import get_model_map
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
@@ -22,20 +22,37 @@ RETAIN, EXCEPT_ON_CREATE = "Retain", "RetainExceptOnCreate"
 
 def patches() -> Iterator[Any]:
     """What to enter while stacks are made."""
-    for name in ("create_stack", "update_stack", "create_change_set"):
+    for name in ("create_stack", "update_stack"):
         yield mock.patch.object(CloudFormationBackend, name, _with_known(getattr(CloudFormationBackend, name)))
+    create = CloudFormationBackend.create_change_set
+    yield mock.patch.object(CloudFormationBackend, "create_change_set", _with_defaults(create))
+    yield mock.patch.object(Stack, "has_parameters", _has_parameters)
     yield mock.patch.object(FakeBucket, "create_from_cloudformation_json", _taking_over(FakeBucket, _bucket))
     yield mock.patch.object(Table, "create_from_cloudformation_json", _taking_over(Table, _table))
 
 
 def _with_known(method: Any) -> Any:
-    def call(backend: Any, *args: Any, **options: Any) -> Any:
-        if "template" in options:
-            return method(backend, *args, **{**options, "template": known(options["template"])})
-        name, template, *rest = args
-        return method(backend, name, known(template), *rest, **options)
+    def call(backend: Any, name: str, template: str, *args: Any, **options: Any) -> Any:
+        return method(backend, name, known(template), *args, **options)
 
     return call
+
+
+def _with_defaults(create_change_set: Any) -> Any:
+    """Moto compares the given parameters alone, and updates whatever refers to one that was a default before."""
+
+    def create(backend: Any, template: str, parameters: dict[str, Any], **options: Any) -> Any:
+        declared = json.loads(template).get("Parameters", {})
+        given = {name: one["Default"] for name, one in declared.items() if "Default" in one} | parameters
+        return create_change_set(backend, template=known(template), parameters=given, **options)
+
+    return create
+
+
+def _has_parameters(stack: Any, others: dict[str, Any]) -> bool:
+    """Moto remembers those of the first change set."""
+    present = stack.stack_parameters
+    return set(present) == set(others) and all(str(present[name]) == str(value) for name, value in others.items())
 
 
 def _taking_over(model: Any, find: Any) -> Any:
