@@ -2,6 +2,9 @@
 
 In the packaged template they are resources among the others. Chalice could make mappings, too, but leaves out
 ReportBatchItemFailures, without which Lambda deletes the messages that a worker returns.
+
+Their logical ids are those that SAM gave to the mappings of earlier releases (function and event, in one word). With
+others, an update of a packaged stack would make a second mapping before it deletes the first, which Lambda refuses.
 """
 
 import time

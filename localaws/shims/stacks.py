@@ -15,6 +15,8 @@ from moto.cloudformation.parsing import get_model_map
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.s3.models import FakeBucket, s3_backends
+from moto.stepfunctions.models import StateMachine
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.utilities.utils import get_partition
 
 RETAIN, EXCEPT_ON_CREATE = "Retain", "RetainExceptOnCreate"
@@ -27,6 +29,7 @@ def patches() -> Iterator[Any]:
     create = CloudFormationBackend.create_change_set
     yield mock.patch.object(CloudFormationBackend, "create_change_set", _with_defaults(create))
     yield mock.patch.object(Stack, "has_parameters", _has_parameters)
+    yield mock.patch.object(StateMachine, "delete_from_cloudformation_json", staticmethod(_delete_state_machine))
     yield mock.patch.object(FakeBucket, "create_from_cloudformation_json", _taking_over(FakeBucket, _bucket))
     yield mock.patch.object(Table, "create_from_cloudformation_json", _taking_over(Table, _table))
 
@@ -63,6 +66,11 @@ def _taking_over(model: Any, find: Any) -> Any:
         return found or create(resource_name, resource, account_id, region, **options)
 
     return made
+
+
+def _delete_state_machine(arn: str, resource: Any, account_id: str, region: str) -> None:  # noqa: ARG001
+    """From where `state_machines` makes it."""
+    stepfunctions_parser_backends[account_id][region].delete_state_machine(arn)
 
 
 def _bucket(account_id: str, region: str, name: str) -> Any:
