@@ -13,7 +13,9 @@ ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
 PARAMETERS ?=
+ALARM_TOPIC ?=
 YES ?=
+DATA ?=
 ARGS ?=
 TEST ?=
 VENV := .venv
@@ -24,6 +26,8 @@ RULES := $(patsubst %,tests/whole/test_%.py,architecture docs golden readme requ
 IN_TWO := $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALL := python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes
 FOR_TARGET = --python $(TARGET) --arch $(ARCH)
+DEPLOY = .venv-deploy-$(TARGET)/bin/python -m
+TOPIC = $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
 LOCKED := serve unit check deploy
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config --python-version 3.11 $(ARGS)
 
@@ -75,15 +79,19 @@ stack: package ## deploy the packaged stack of STAGE through BUCKET, with the AW
 audit: package .venv-audit/.ready ## checkov over the packaged template; .checkov.yaml has the findings that are accepted, with reasons
 	.venv-audit/bin/checkov --file build/package/sam.json
 
-deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
-	.venv-deploy-$(TARGET)/bin/python -m layers build $(FOR_TARGET)
-	.venv-deploy-$(TARGET)/bin/python -m layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB; ALARM_TOPIC)
+	$(DEPLOY) layers build $(FOR_TARGET)
+	$(DEPLOY) layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(TOPIC)
+	$(DEPLOY) layers record --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers settings --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers recursion --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers alarms --stage $(STAGE)
+	$(DEPLOY) layers mappings --stage $(STAGE)
+	$(DEPLOY) layers recursion --stage $(STAGE)
+	$(DEPLOY) layers settings --stage $(STAGE)
+	$(DEPLOY) layers workflow --stage $(STAGE) $(TOPIC)
+	$(DEPLOY) layers alarms --stage $(STAGE) $(TOPIC)
+
+destroy: .venv-deploy-$(TARGET)/.ready ## delete STAGE from the account, but for bucket and table (DATA=1: these, too; YES=1: do not ask)
+	@$(DEPLOY) layers destroy --stage $(STAGE) $(if $(YES),--yes) $(if $(DATA),--data)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
@@ -173,4 +181,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy prove up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof workflow tune hostile bench lock release clean

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, Response
-from chalice.app import CloudWatchEvent, Rate, Request, SQSEvent
+from chalice.app import CloudWatchEvent, Rate, Request
 
 from chalicelib import runtime
 from chalicelib.api import views
-from chalicelib.batch.wiring import LISTINGS, PICTURES
 from chalicelib.inference.formats import BINARY_TYPES
 
 app = Chalice(app_name="slimception")
@@ -84,16 +83,16 @@ def batch(batch_id: str) -> Response:
     return runtime.api.batch(app.current_request, batch_id)
 
 
-@app.on_sqs_message(queue=runtime.queue_name(PICTURES), batch_size=5)
-def worker(event: SQSEvent) -> dict[str, Any]:
-    """Classify the pictures that messages name; the answer lists the messages to deliver again."""
-    return runtime.batch.worker.work(event.to_dict(), event.context.get_remaining_time_in_millis)
+@app.lambda_function()
+def worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Classify the pictures that messages of SQS name; the answer lists the messages to deliver again."""
+    return runtime.batch.worker.work(event, context.get_remaining_time_in_millis)
 
 
-@app.on_sqs_message(queue=runtime.queue_name(LISTINGS), batch_size=1)
-def lister(event: SQSEvent) -> None:
-    """List the keys of a batch, or write its files."""
-    runtime.batch.lister.work(event.to_dict(), event.context.get_remaining_time_in_millis)
+@app.lambda_function()
+def lister(event: dict[str, Any], context: Any) -> None:
+    """List the keys of a batch, or write its files, as a message of SQS says."""
+    runtime.batch.lister.work(event, context.get_remaining_time_in_millis)
 
 
 @app.lambda_function()

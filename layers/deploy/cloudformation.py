@@ -39,6 +39,11 @@ def resolved(node: Any, values: Mapping[str, Value]) -> Any:
     return {name: resolved(item, values) for name, item in node.items()}
 
 
+def text_of(value: Value) -> str:
+    """The text of a name that is given alone or in an Fn::Sub."""
+    return value if isinstance(value, str) else value[SUB]
+
+
 def without(template: Template, names: Set[str]) -> Template:
     """The template without these resources, what refers to them, and what nothing then uses.
 

@@ -63,9 +63,3 @@ class TestResources:
     def test_only_incoming_notifies(self, template):
         (notified,) = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
         assert notified["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "incoming/"}]
-
-    def test_failures_are_reported_one_by_one(self):
-        resources = json.loads((ROOT / RESOURCES).read_text())["Resources"]
-        source = resources["Worker"]["Properties"]["Events"]["WorkerSqsEventSource"]["Properties"]
-        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
