@@ -65,9 +65,11 @@ def test_by_default_nothing_optional_is_made(template: Template) -> None:
 
 class TestApi:
     def test_there_is_one_stage_and_it_is_throttled(self, template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
-        """SAM makes a second one, named `Stage`, unless the API states the version of its document."""
-        (stage,) = of_type(expanded(template, monkeypatch), "AWS::ApiGateway::Stage").values()
-        assert stage["StageName"] == "api"
+        """SAM's deployment makes a second one, named `Stage`, unless the API states the version of its document."""
+        resources = expanded(template, monkeypatch)
+        (stage,) = of_type(resources, "AWS::ApiGateway::Stage").values()
+        (deployment,) = of_type(resources, "AWS::ApiGateway::Deployment").values()
+        assert stage["StageName"] == "api" and "StageName" not in deployment
         (setting,) = stage["MethodSettings"]
         assert (setting["ResourcePath"], setting["HttpMethod"]) == ("/*", "*")
         limits = (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"])
