@@ -96,7 +96,7 @@ destroy: .venv-deploy-$(TARGET)/.ready ## delete STAGE from the account, but for
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
 
-prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, for some cents; YES=1 does not ask; with ARGS
+prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, for about four cents; YES=1 does not ask; with ARGS
 	@$(BIN)/python -m benchmarks.prove --stage $(STAGE) $(if $(YES),--yes) $(ARGS)
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result

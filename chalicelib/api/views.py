@@ -58,7 +58,9 @@ class Api:
         with Exchange(request, self._settings) as exchange:
             path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
             cards = self._store.cards()
-            exchange.answer(openapi.document(cards, path, takes_batches=self._settings.takes_batches))
+            signed = self._settings.batches == "iam"
+            contract = openapi.document(cards, path, takes_batches=self._settings.takes_batches, signed=signed)
+            exchange.answer(contract)
         return _response(exchange)
 
     def predict(self, request: Request) -> Response:

@@ -38,7 +38,7 @@ def export(services: BatchServices, batch_id: str, out: str) -> tuple[Batch, Cou
     for a name that cannot be used, ObjectForbidden, StorageError and OSError.
     """
     if not out.endswith(tuple(SUFFIXES)):
-        raise InvalidRequest(f"--out is {out[:100]!r}: expected a name that ends with {' or '.join(SUFFIXES)}")
+        raise InvalidRequest(f"--out is {out[:100]!r}: expected a name that ends with .jsonl or .csv")
     batch, counts = services.service.find(batch_id), Counts()
     lines = counts.watch(Line.of(result.row()) for result in services.table.results(batch_id))
     if out.startswith("s3://"):

@@ -194,6 +194,18 @@ def test_the_contract_has_batches_only_where_there_are_any(client, in_lambda, mo
     assert "/batches" not in client.http.get("/openapi.json").json_body["paths"]
 
 
+@pytest.mark.parametrize("access", ["iam", "open"])
+def test_the_contract_says_that_a_call_is_signed(client, models_dir, monkeypatch, access):
+    settings = Settings(model_dirs=(models_dir,), in_lambda=True, batch_prefix="slimception-dev", batches=access)
+    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings)))
+    contract = client.http.get("/openapi.json").json_body
+    operations = [contract["paths"]["/batches"]["post"], contract["paths"]["/batches/{batch_id}"]["get"]]
+    wanted = [{"sigv4": []}] if access == "iam" else None
+    assert [operation.get("security") for operation in operations] == [wanted] * 2
+    assert set(contract["components"].get("securitySchemes", {})) == ({"sigv4"} if access == "iam" else set())
+    assert "security" not in contract["paths"]["/predict"]["post"]
+
+
 def test_contract_and_service_have_one_pattern_of_an_s3_url():
     assert {BATCH[name].schema["pattern"] for name in ("source", "output")} == {S3_PATTERN}
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.batch.days import LOOK_BACK_DAYS, Days
+from chalicelib.batch.items import KEPT_DAYS
 from chalicelib.batch.listing import Lister
 from chalicelib.batch.messages import close_message, read_message
 from chalicelib.batch.table import CLAIM_S
@@ -121,6 +122,7 @@ def test_a_message_that_comes_twice_changes_nothing(rig):
 
 def test_results_that_dynamodb_may_have_deleted_are_never_taken_from_a_file(rig):
     """A message may be put back after a month; its day's other results are gone then, and the old file is not."""
+    assert LOOK_BACK_DAYS + 1 < KEPT_DAYS
     rig.drop("a", day=FIRST)
     rig.now = datetime.fromisoformat(FIRST).replace(tzinfo=UTC) + timedelta(days=LOOK_BACK_DAYS + 1)
     rig.close()
