@@ -1,7 +1,5 @@
 """The stack of what `chalice deploy` cannot make."""
 
-import json
-
 import pytest
 
 from layers.deploy.package import RESOURCES
@@ -54,8 +52,13 @@ class TestResources:
         (notified,) = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
         assert notified["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "incoming/"}]
 
-    def test_failures_are_reported_one_by_one(self):
-        resources = json.loads((ROOT / RESOURCES).read_text())["Resources"]
-        source = resources["Worker"]["Properties"]["Events"]["WorkerSqsEventSource"]["Properties"]
-        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+    @pytest.mark.parametrize("name", ["Bucket", "Batches"])
+    def test_what_holds_data_outlives_its_stack_but_not_a_first_creation_that_failed(self, template, name):
+        """A bucket that a failed creation leaves behind would make every later one fail: its name is taken."""
+        resource = template["Resources"][name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+    def test_the_table_can_be_restored(self, template):
+        assert template["Resources"]["Batches"]["Properties"]["PointInTimeRecoverySpecification"] == {
+            "PointInTimeRecoveryEnabled": True
+        }
