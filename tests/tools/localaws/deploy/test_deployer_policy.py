@@ -189,11 +189,6 @@ def test_what_cloudformation_calls_for_the_stacks_is_granted():
     assert idle == [], "patterns that excuse nothing"
 
 
-def test_it_is_short_enough_for_a_managed_policy():
-    """IAM quotas: 6,144 characters, not counting white space."""
-    assert len(json.dumps({"Version": "2012-10-17", "Statement": policy()}, separators=(",", ":"))) <= 6144
-
-
 def test_tags_that_cloudformation_sets_are_allowed_where_their_services_look():
     """`aws:cloudformation:stack-name` of an API and of a mapping is a call with an ARN of another form."""
     resources = [text for statement in policy() for text in as_list(statement["Resource"])]
