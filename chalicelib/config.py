@@ -51,7 +51,7 @@ class Settings:
     batch_prefix: str | None = None
     """The beginning of the names of the batch's queues and table; None: this stage has no batches."""
     max_object_bytes: int = 32 * 1024 * 1024
-    """Larger S3 objects are refused unread. One invocation of the worker holds as many objects as its mapping's `BatchSize`."""
+    """Larger S3 objects are refused unread. One invocation of the worker holds as many as its `BatchSize`."""
     canary_minutes: int | None = None
     """Minutes from one check by the canary to the next; None: no canary. Read only when the app is deployed."""
     canary_url: str | None = None
