@@ -60,7 +60,7 @@ class Settings:
     batch_buckets: tuple[str, ...] = ()
     """Buckets of this account that batches and workflows may use in addition to the stage's own."""
     max_object_bytes: int = 32 * 1024 * 1024
-    """Larger S3 objects are refused unread. One invocation of the worker holds as many objects as its mapping's `BatchSize`."""
+    """Larger S3 objects are refused unread. One invocation of the worker holds as many as its `BatchSize`."""
     canary_minutes: int | None = None
     """Minutes from one check by the canary to the next; None: no canary. Read only when the app is deployed."""
     canary_url: str | None = None

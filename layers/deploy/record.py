@@ -25,7 +25,7 @@ def write_record(account: Account, project: Path) -> Iterator[str]:
     Entries of other kinds than functions, roles, the REST API, schedules and mappings stay as they are.
     """
     path = record_path(project, account.stage)
-    before = _read(path)
+    before = read_record(path)
     entries = list(_entries(account, known_functions(project, account.stage), before))
     recorded, found = _ids(before), _ids(entries)
     for line in sorted(found - recorded):
@@ -89,7 +89,8 @@ def _ids(entries: list[Entry]) -> set[str]:
     }
 
 
-def _read(path: Path) -> list[Entry]:
+def read_record(path: Path) -> list[Entry]:
+    """The entries of a record, none if there is no such file; raises StageError."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8"))["resources"])
     except FileNotFoundError:

@@ -4,15 +4,15 @@ In the packaged template these are properties of API and functions. A throttle a
 stay as they are; the error answers are set each time, since Chalice replaces the API's whole document.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from layers.deploy.gateway import ORIGIN_VARIABLE, put_responses
+from layers.deploy.record import Entry, read_record, record_path
 from layers.deploy.resources import read_resources
 from layers.deploy.stages import CONFIG, read_config, variable
-from layers.errors import PackageError, StageError
+from layers.errors import PackageError
 
 EVERY_METHOD = "*/*"
 """All methods of a stage, as `GetStage` names them."""
@@ -20,8 +20,6 @@ ACCOUNT_RATE = 10_000
 """Requests a second of an account and region, which a stage without a throttle states as its own.
 Source: Amazon API Gateway developer guide, "Amazon API Gateway quotas"."""
 _DEFAULT_STAGE = "api"
-
-Properties = dict[str, Any]
 
 
 class Throttle(NamedTuple):
@@ -84,12 +82,9 @@ def _short_log(lambda_client: Any, arn: str, level: str) -> str:
     return f"function {name}: logs {before.get('SystemLogLevel', level)} of Lambda's own and above"
 
 
-def _deployed(project: Path, stage: str) -> list[Properties]:
-    path = project / CONFIG.parent / "deployed" / f"{stage}.json"
-    try:
-        resources: list[Properties] = json.loads(path.read_text(encoding="utf-8"))["resources"]
-    except FileNotFoundError as error:
-        raise PackageError(f"{path} does not exist: stage {stage} was not deployed from here") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StageError(f"{path} cannot be read as Chalice's record ({error!r}): deploy the stage again") from error
-    return resources
+def _deployed(project: Path, stage: str) -> list[Entry]:
+    path = record_path(project, stage)
+    entries = read_record(path)
+    if not entries:
+        raise PackageError(f"{path} names nothing: deploy stage {stage} from here first")
+    return entries

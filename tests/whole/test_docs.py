@@ -147,4 +147,7 @@ class TestTheDeployersPolicy:
         for statement in self.POLICY["Statement"]:
             resources = statement["Resource"]
             for resource in [resources] if isinstance(resources, str) else resources:
-                assert re.search("slimception-|/restapis|:transform/", resource) or statement["Sid"] in self.ANY_NAME
+                assert (
+                    re.search("slimception-|/restapis|/tags/|:event-source-mapping:|:transform/", resource)
+                    or statement["Sid"] in self.ANY_NAME
+                )

@@ -63,3 +63,14 @@ class TestResources:
     def test_only_incoming_notifies(self, template):
         (notified,) = template["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
         assert notified["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "incoming/"}]
+
+    @pytest.mark.parametrize("name", ["Bucket", "Batches"])
+    def test_what_holds_data_outlives_its_stack_but_not_a_first_creation_that_failed(self, template, name):
+        """A bucket that a failed creation leaves behind would make every later one fail: its name is taken."""
+        resource = template["Resources"][name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+    def test_the_table_can_be_restored(self, template):
+        assert template["Resources"]["Batches"]["Properties"]["PointInTimeRecoverySpecification"] == {
+            "PointInTimeRecoveryEnabled": True
+        }

@@ -106,7 +106,7 @@ class TestTheFunctions:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "dev.json does not exist: stage dev was not deployed from here"),
+        (None, "dev.json names nothing: deploy stage dev from here first"),
         ("{", "cannot be read as Chalice's record"),
     ],
 )
