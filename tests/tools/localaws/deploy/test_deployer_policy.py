@@ -44,7 +44,7 @@ OPTIONAL = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", 
 """What a parameter of the packaged template, or a command, makes besides resources.json's."""
 OF_OPTIONS_NOT_USED = {
     **dict.fromkeys(("amplify:*", "apprunner:*", "appsync:*", "bedrock-agentcore:*", "cognito-idp:*"), "other fronts"),
-    "elasticloadbalancing:*": "other fronts",
+    **dict.fromkeys(("elasticloadbalancing:*", "ec2:*"), "other fronts"),
     "wafv2:*PermissionPolicy": "a web ACL of another account",
     "codedeploy:RegisterOnPremisesInstance": "servers",
     "billing:GetBillingViewData": "a budget of a part of the bill",
