@@ -32,7 +32,8 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
-from localaws.host.environment import CLIENT_KEYS
+from localaws.host.environment import CLIENT_KEYS, role_keys
+from localaws.shims.mappings import May
 
 BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
@@ -44,11 +45,11 @@ _ONCE = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_con
 Definition = dict[str, Any]
 
 
-def patches(endpoint_url: str) -> Iterator[Any]:
+def patches(endpoint_url: str, may: May) -> Iterator[Any]:
     """What to enter while state machines are made and run."""
     yield mock.patch.object(AmazonStateLanguageParser, "parse", staticmethod(_parser(AmazonStateLanguageParser.parse)))
     yield mock.patch.object(
-        DistributedIterationComponent, "_map_run", _in_batches(DistributedIterationComponent._map_run)
+        DistributedIterationComponent, "_map_run", _in_batches(DistributedIterationComponent._map_run, may)
     )
     yield mock.patch.object(ResultWriter, "_eval_body", _of_the_input(ResultWriter._eval_body))
     yield mock.patch.object(StateMachine, "create_from_cloudformation_json", classmethod(_create))
@@ -100,13 +101,22 @@ def _put_back(states: Any, batchers: Mapping[str, Definition]) -> None:
             _put_back(component._states, batchers)
 
 
-def _in_batches(map_run: Any) -> Any:
+def _in_batches(map_run: Any, may: May) -> Any:
     def run(component: Any, env: Any, eval_input: Any) -> None:
+        _check_starts_children(env, may)
         if component.batcher is not None:
             env.stack.append(list(batches(env.stack.pop(), component.batcher, env.states.get_input())))
         map_run(component, env, eval_input)
 
     return run
+
+
+def _check_starts_children(env: Any, may: May) -> None:
+    """A Distributed Map starts its children in the name of the state machine's role."""
+    role = env.aws_execution_details.role_arn.rpartition("/")[2]
+    machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
+    if not may(role, "states:StartExecution", machine):
+        raise PermissionError(f"{role} may not start executions of {machine}")
 
 
 def _of_the_input(write: Any) -> Any:
@@ -199,17 +209,18 @@ class _Clients:
 
     def __init__(self, endpoint_url: str) -> None:
         self._endpoint_url = endpoint_url
-        self._kept: dict[tuple[str, str], Any] = {}
+        self._kept: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
 
-    def get(self, region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG002
-        """A client that repeats nothing: that is the task of the definition's Retry."""
+    def get(self, region: str, service: str, state_credentials: Any = None) -> Any:
+        """A client with the state machine's role that repeats nothing: that is the task of the definition's Retry."""
+        role = state_credentials.role_arn.rpartition("/")[2] if state_credentials else ""
         with self._lock:
-            if (region, service) not in self._kept:
-                self._kept[region, service] = boto3.client(
-                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **CLIENT_KEYS
-                )
-            return self._kept[region, service]
+            key = region, service, role
+            if key not in self._kept:
+                keys = role_keys(role) if role else CLIENT_KEYS
+                self._kept[key] = boto3.client(service, region, endpoint_url=self._endpoint_url, config=_ONCE, **keys)
+            return self._kept[key]
 
     def close(self) -> None:
         for client in self._kept.values():

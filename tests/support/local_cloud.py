@@ -14,6 +14,9 @@ from localaws.errors import PackagesMissing
 from localaws.host import packages
 from localaws.host.lambda_host import LambdaHost
 
+TRANSITION_S = 0.2
+"""How long event source mappings are in transition; on AWS seconds, of which a test needs only that there are some."""
+
 if TYPE_CHECKING:
     from localaws.cloud.local_aws import LocalAws
 
@@ -54,6 +57,7 @@ def cloud(runtime_packages: None) -> Iterator["LocalAws"]:
     from localaws.cloud.local_aws import LocalAws
 
     before = set(threading.enumerate())
-    with LocalAws(host=LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01))) as running:
+    host = LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01))
+    with LocalAws(host=host, transition_s=TRANSITION_S) as running:
         yield running
     assert {thread.name for thread in set(threading.enumerate()) - before if not thread.daemon} == set()

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from layers.pythons import own
 from localaws.errors import EmulatorMissing
 from localaws.host import emulation
+from tests.support.roles import make_role
 from tests.support.toys import HANDLER, zip_of
 
 ACCOUNT = "123456789012"
@@ -35,7 +36,7 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def functions(cloud):
     client = cloud.client("lambda", config=Config(retries={"total_max_attempts": 1}))
-    cloud.client("iam").create_role(RoleName="toy", AssumeRolePolicyDocument="{}")
+    make_role(cloud, "toy", "logs:*", "sqs:*", "dynamodb:*", "lambda:InvokeFunction")
     yield client
     client.close()
 
@@ -180,7 +181,7 @@ class TestQueues:
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         mapping = functions.create_event_source_mapping(
             EventSourceArn=f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}",
-            FunctionName=create(BATCH_HANDLER),
+            FunctionName=create(BATCH_HANDLER, Timeout=4),
             BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )["UUID"]
