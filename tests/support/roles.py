@@ -7,8 +7,8 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
 def policy(*actions: str, resource: str = "*", **more: Any) -> str:
-    """A policy in JSON with one statement."""
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}
+    """A policy in JSON with one statement; without actions, it allows what nobody can do."""
+    statement = {"Effect": "Allow", "Action": list(actions) or ["none:None"], "Resource": resource, **more}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 

@@ -128,9 +128,7 @@ def ran(cloud, record) -> None:
 def policies(cloud, ran, record) -> Policies:
     """Those of every role that called anything."""
     return {
-        role: tuple(
-            itertools.chain.from_iterable(map(statements_of, account.policies_of(DEFAULT_ACCOUNT_ID, role)))
-        )
+        role: tuple(itertools.chain.from_iterable(map(statements_of, account.policies_of(DEFAULT_ACCOUNT_ID, role))))
         for role in {role for role, _ in record.calls}
     }
 
