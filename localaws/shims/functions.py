@@ -103,20 +103,19 @@ def _keep_log(model: Any, result: Result, guard: Guard) -> None:
     now_ms = int(time.time() * 1000)
     lines = [{"timestamp": now_ms, "message": line} for line in result.log.splitlines()]
     role = model.role.rpartition("/")[2]
-    arn = f"arn:aws:logs:{model.region}:{model.account_id}:log-group:{group}"
+    arn = f"arn:aws:logs:{model.region}:{model.account_id}:log-group:{group}:log-stream:"
 
-    def may(action: str, of: str = "") -> bool:
-        return guard.may(role, f"logs:{action}", arn + of, model.region)
+    def may(action: str, stream: str = "") -> bool:
+        return guard.may(role, f"logs:{action}", arn + stream, model.region)
 
     with _logs_lock:
         if group not in logs.groups:
             if not may("CreateLogGroup"):
                 return
             logs.ensure_log_group(group)
-        stream = f":log-stream:{result.log_stream}"
         if result.log_stream not in logs.groups[group].streams:
-            if not may("CreateLogStream"):
+            if not may("CreateLogStream", result.log_stream):
                 return
             logs.create_log_stream(group, result.log_stream)
-        if may("PutLogEvents", stream):
+        if may("PutLogEvents", result.log_stream):
             logs.put_log_events(group, result.log_stream, lines)

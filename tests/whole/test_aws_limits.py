@@ -1,8 +1,6 @@
 """The deployed batch at limits of AWS: throttled workers, and a chain of more than 16 invocations."""
 
 import json
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,9 +15,9 @@ from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer
 from localaws.errors import DeployFailed
 from localaws.host import lineage
+from tests.support.api import ask, wait_for
 from tests.support.clients import clients_of
 
-LIMIT_S = 120
 WORKER, LISTER = "slimception-dev-worker", "slimception-dev-lister"
 PICTURES, FEW = lineage.MOST + 2, 6
 VISIBLE_AFTER_S = 2
@@ -66,20 +64,6 @@ def start(aws, deployed) -> Callable[..., Callable[[], dict[str, Any]]]:
         return lambda: ask(f"{deployed.url}batches/{batch['id']}")
 
     return start
-
-
-def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json"})) as response:
-        answered: dict[str, Any] = json.load(response)
-    return answered
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.1)
 
 
 def waiting(name: str) -> list[Any]:

@@ -5,9 +5,7 @@ Everything is called that the functions call on AWS. `localaws` holds each call 
 
 import itertools
 import json
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -25,12 +23,12 @@ from localaws.cloud.local_aws import LocalAws
 from localaws.errors import DeployFailed
 from localaws.host.lambda_host import LambdaHost
 from tests.support.access import Policies, refused, rights
+from tests.support.api import ask, wait_for
 from tests.support.clients import clients_of
 from tests.support.local_cloud import TRANSITION_S
 
 pytest.importorskip("ai_edge_quantizer", reason="the second model needs the converter: make convert-env")
 
-LIMIT_S = 120
 WORKER, LISTER = "slimception-dev-worker", "slimception-dev-lister"
 SHORT_S = 15
 """The lister's time-out, with which it asks for another invocation after each page; also how soon messages return."""
@@ -131,20 +129,6 @@ def policies(cloud, ran, record) -> Policies:
         role: tuple(itertools.chain.from_iterable(map(statements_of, account.policies_of(DEFAULT_ACCOUNT_ID, role))))
         for role in {role for role, _ in record.calls}
     }
-
-
-def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": "application/json"})) as response:
-        answered: dict[str, Any] = json.load(response)
-    return answered
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.2)
 
 
 def test_every_role_called_and_nothing_was_refused(ran, record, policies):
