@@ -18,7 +18,7 @@ from localaws.errors import PortInUse
 from localaws.host.environment import CLIENT_KEYS, CREDENTIALS
 from localaws.host.lambda_host import LambdaHost
 from localaws.shims import apis
-from localaws.shims.mappings import TRANSITION_S
+from localaws.shims.limits import Limits
 
 REGION = "us-east-1"
 
@@ -35,13 +35,13 @@ class LocalAws:
         region: str = REGION,
         host: LambdaHost | None = None,
         record: Record | None = None,
-        transition_s: float = TRANSITION_S,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
     ) -> None:
         """`port` 0 takes a free one; raises PortInUse. A `host` that the caller gives is closed, too.
 
-        `record` keeps the rights that roles need. An event source mapping changes its state in `transition_s`.
+        `record` keeps the rights that roles need. `limits` are AWS's by default.
         """
-        self.region, self._transition_s = region, transition_s
+        self.region, self._limits = region, limits
         self.host = host or LambdaHost()
         self._guard = Guard(
             DEFAULT_ACCOUNT_ID, partial(account.policies_of, DEFAULT_ACCOUNT_ID), account.bucket_owner, record
@@ -67,7 +67,7 @@ class LocalAws:
     def start(self) -> Self:
         """Serve, from an empty account."""
         sources = EventSources(self.url, self.region, self.host.max_instances)
-        self._close.enter_context(apis.applied(self.host, self.url, self.region, self._guard, self._transition_s))
+        self._close.enter_context(apis.applied(self.host, self.url, self.region, self._guard, self._limits))
         self._endpoint.start()
         sources.start()
         # closed from the last to the first: the pollers stop taking messages; the functions end, so that the

@@ -13,17 +13,19 @@ from moto.apigateway.models import APIGatewayBackend
 
 from localaws.access.guard import Guard
 from localaws.host.lambda_host import LambdaHost
-from localaws.shims import functions, mappings, queues, recursion, stacks, state_machines, tables
+from localaws.shims import express, functions, mappings, queues, recursion, stacks, state_machines, tables
+from localaws.shims.limits import Limits
+from localaws.shims.throughput import WriteLimit
 
 _BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 
 @contextmanager
-def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, transition_s: float) -> Iterator[None]:
+def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, limits: Limits) -> Iterator[None]:
     """Run moto's invocations in `host`, accept Chalice's API documents, leave queues to the pollers.
 
-    What services do in a role's name is asked of `guard`. A mapping changes its state in `transition_s`.
+    `guard` decides about what services do in a role's name.
     """
 
     def may(role: str, action: str, resource: str) -> bool:
@@ -34,12 +36,13 @@ def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, tran
             functions.runs_in(host, endpoint_url, guard),
             functions.takes_architectures(),
             *_rest_apis(),
-            *mappings.patches(may, transition_s),
+            *mappings.patches(may, limits.transition_s),
             *recursion.patches(),
             *queues.patches(),
             *stacks.patches(),
-            *tables.patches(),
+            *tables.patches(WriteLimit(limits.write_units_per_s)),
             *state_machines.patches(endpoint_url, may),
+            *express.patches(limits.express_s),
         ):
             patches.enter_context(patch)
         yield

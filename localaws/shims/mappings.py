@@ -17,15 +17,13 @@ from moto.sqs.models import sqs_backends
 
 from localaws.shims.errors import client_error
 
-TRANSITION_S = 2.0
-"""How long a mapping is in transition; on AWS it may take a minute."""
 _RIGHTS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 May = Callable[[str, str, str], bool]
 """Whether a role may do what a service does in its name: the role, `sqs:ReceiveMessage`, the resource's ARN."""
 
 
-def patches(may: May, transition_s: float = TRANSITION_S) -> Iterator[Any]:
+def patches(may: May, transition_s: float) -> Iterator[Any]:
     """What to enter while mappings are made."""
     states = _States(may, transition_s)
     for name in ("create", "get", "update", "delete", "list"):

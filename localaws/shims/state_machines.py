@@ -3,7 +3,7 @@
 Moto's grammar knows no ItemBatcher and no EXPRESS. Its CloudFormation puts state machines where its interpreter does
 not look. A ResultWriter's paths lead into the results. An execution without a name gets none. Each Lambda task makes a
 new client. Everything else of an execution is done by moto's own interpreter. An express child runs as a standard one
-here: the difference is the price, and a limit of five minutes.
+here, with the limit of `express`: the other difference is the price.
 
 Source of ItemBatcher: AWS Step Functions developer guide, "ItemBatcher (Map)".
 """
@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import boto3
@@ -66,39 +66,44 @@ def patches(endpoint_url: str, may: May) -> Iterator[Any]:
 def _parser(parse: Any) -> Any:
     def parse_all(text: str) -> Any:
         definition = json.loads(text)
-        batchers = _taken_out(definition.get("States", {}))
+        taken = _taken_out(definition.get("States", {}))
         program, tree = parse(json.dumps(definition))
-        _put_back(program.states, batchers)
+        _put_back(program.states, taken)
         return program, tree
 
     return parse_all
 
 
-def _taken_out(states: Definition) -> dict[str, Definition]:
-    """Each Map's ItemBatcher by the state's name, which is unique in a state machine.
+class _Taken(NamedTuple):
+    batcher: Definition | None
+    is_express: bool
+
+
+def _taken_out(states: Definition) -> dict[str, _Taken]:
+    """What moto does not know of each Map, by the state's name, which is unique in a state machine.
 
     Moto tolerates every failure and warns if a definition gives a limit. A limit of 100 percent is left out, for it
     says the same.
     """
-    found: dict[str, Definition] = {}
+    found: dict[str, _Taken] = {}
     for name, state in states.items():
         processor = state.get("ItemProcessor", {})
-        if BATCHER in state:
-            found[name] = state.pop(BATCHER)
+        is_express = processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS"
+        found[name] = _Taken(state.pop(BATCHER, None), is_express)
         if state.get(TOLERATED) == 100:
             del state[TOLERATED]
-        if processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS":
+        if is_express:
             processor["ProcessorConfig"]["ExecutionType"] = "STANDARD"
         found |= _taken_out(processor.get("States", {}))
     return found
 
 
-def _put_back(states: Any, batchers: Mapping[str, Definition]) -> None:
+def _put_back(states: Any, taken: Mapping[str, _Taken]) -> None:
     for name, state in states.states.items():
         component = getattr(state, "iteration_component", None)
         if component is not None:
-            component.batcher = batchers.get(name)
-            _put_back(component._states, batchers)
+            component.batcher, component.is_express = taken[name]
+            _put_back(component._states, taken)
 
 
 def _in_batches(map_run: Any, may: May) -> Any:

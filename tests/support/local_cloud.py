@@ -15,7 +15,7 @@ from localaws.host import packages
 from localaws.host.lambda_host import LambdaHost
 
 TRANSITION_S = 0.2
-"""How long event source mappings are in transition; on AWS seconds, of which a test needs only that there are some."""
+"""How long event source mappings are in transition where no test looks at it."""
 
 if TYPE_CHECKING:
     from localaws.cloud.local_aws import LocalAws
@@ -55,9 +55,10 @@ def unconfined(runtime_packages: None) -> Iterator[LambdaHost]:
 def cloud(runtime_packages: None) -> Iterator["LocalAws"]:
     """A whole local AWS, which leaves no thread behind."""
     from localaws.cloud.local_aws import LocalAws
+    from localaws.shims.limits import Limits
 
     before = set(threading.enumerate())
     host = LambdaHost(max_instances=2, async_retry_delays_s=(0.01, 0.01))
-    with LocalAws(host=host, transition_s=TRANSITION_S) as running:
+    with LocalAws(host=host, limits=Limits(transition_s=TRANSITION_S)) as running:
         yield running
     assert {thread.name for thread in set(threading.enumerate()) - before if not thread.daemon} == set()

@@ -22,6 +22,7 @@ from localaws.cloud import account
 from localaws.cloud.local_aws import LocalAws
 from localaws.errors import DeployFailed
 from localaws.host.lambda_host import LambdaHost
+from localaws.shims.limits import Limits
 from tests.support.access import Policies, refused, rights
 from tests.support.api import ask, wait_for
 from tests.support.clients import clients_of
@@ -63,7 +64,7 @@ def record() -> Record:
 
 @pytest.fixture(scope="module")
 def cloud(runtime_packages, tmp_path_factory, record) -> Iterator[LocalAws]:
-    with LocalAws(host=LambdaHost(max_instances=4), record=record, transition_s=TRANSITION_S) as running:
+    with LocalAws(host=LambdaHost(max_instances=4), record=record, limits=Limits(transition_s=TRANSITION_S)) as running:
         try:
             running.deployed = deploy(running, own(), tmp_path_factory.mktemp("deployment"), lambda line: None)
         except DeployFailed as error:

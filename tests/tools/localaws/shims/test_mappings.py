@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from layers.pythons import own
 from localaws.cloud.local_aws import LocalAws
 from localaws.host.lambda_host import LambdaHost
-from localaws.shims.mappings import TRANSITION_S
+from localaws.shims.limits import Limits
 from tests.support.clients import clients_of
 from tests.support.roles import make_role, policy
 from tests.support.toys import zip_of
@@ -149,7 +149,7 @@ def test_cloudformation_waits(aws, given, state):
     uuid = stacks.describe_stack_resource(StackName="mapped", LogicalResourceId="Mapping")["StackResourceDetail"][
         "PhysicalResourceId"
     ]
-    assert state(uuid) == "Enabled" and time.monotonic() - began >= TRANSITION_S
+    assert state(uuid) == "Enabled" and time.monotonic() - began >= Limits().transition_s
     stacks.update_stack(StackName="mapped", TemplateBody=template(BatchSize=4))
     assert aws("lambda").get_event_source_mapping(UUID=uuid)["BatchSize"] == 4 and state(uuid) == "Enabled"
     stacks.delete_stack(StackName="mapped")
