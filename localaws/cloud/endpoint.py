@@ -68,7 +68,7 @@ class Endpoint:
         if refusal is not None:
             return refusal(environ, start_response)
         if self.rest_apis.serves(environ.get("PATH_INFO", "")):
-            return self.rest_apis.answer(Request(environ))(environ, start_response)
+            return self.rest_apis.respond(Request(environ))(environ, start_response)
         refusal = self._guard.refusal(environ)
         if refusal is not None:
             return refusal(environ, start_response)

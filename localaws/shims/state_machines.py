@@ -9,15 +9,12 @@ Source of ItemBatcher: AWS Step Functions developer guide, "ItemBatcher (Map)".
 """
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 from unittest import mock
 
-import boto3
-from botocore.config import Config
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import resource_eval_s3 as reader
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
@@ -32,15 +29,13 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
-from localaws.host.environment import CLIENT_KEYS, role_keys
 from localaws.shims.mappings import May
+from localaws.shims.state_clients import Clients
 
 BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
 MAX_INPUT_BYTES = 256 * 1024
 """Of a child's input, whatever MaxInputBytesPerBatch says."""
-
-_ONCE = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=256)
 
 Definition = dict[str, Any]
 
@@ -57,7 +52,7 @@ def patches(endpoint_url: str, may: May) -> Iterator[Any]:
     yield mock.patch.object(
         StepFunctionsParserBackend, "start_execution", _named(StepFunctionsParserBackend.start_execution)
     )
-    clients = _Clients(endpoint_url)
+    clients = Clients(endpoint_url)
     yield closing(clients)
     for module in (lambda_eval_utils, reader, writer):
         yield mock.patch.object(module, "boto_client_for", clients.get)
@@ -207,26 +202,3 @@ def _definition(properties: Mapping[str, Any]) -> str:
     for name, value in properties.get("DefinitionSubstitutions", {}).items():
         text = text.replace(f"${{{name}}}", str(value))
     return text
-
-
-class _Clients:
-    """One client for each service: threads may share it, and making one takes longer than a call."""
-
-    def __init__(self, endpoint_url: str) -> None:
-        self._endpoint_url = endpoint_url
-        self._kept: dict[tuple[str, str, str], Any] = {}
-        self._lock = threading.Lock()
-
-    def get(self, region: str, service: str, state_credentials: Any = None) -> Any:
-        """A client with the state machine's role that repeats nothing: that is the task of the definition's Retry."""
-        role = state_credentials.role_arn.rpartition("/")[2] if state_credentials else ""
-        with self._lock:
-            key = region, service, role
-            if key not in self._kept:
-                keys = role_keys(role) if role else CLIENT_KEYS
-                self._kept[key] = boto3.client(service, region, endpoint_url=self._endpoint_url, config=_ONCE, **keys)
-            return self._kept[key]
-
-    def close(self) -> None:
-        for client in self._kept.values():
-            client.close()
