@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from localaws.access.guard import Guard
+from localaws.cloud import shapes
 from localaws.cloud.rest_api import RestApis
 from localaws.errors import PortInUse
 
@@ -24,9 +25,12 @@ _CONFIG = {"stepfunctions": {"execute_state_machine": True}}
 class Endpoint:
     """The server. Listens from the start; answers between `start` and `close`. `guard` decides about roles' calls."""
 
-    def __init__(self, port: int, region: str, guard: Guard) -> None:
-        """Bind 127.0.0.1; `port` 0 takes a free one. Raises PortInUse."""
-        self._guard = guard
+    def __init__(self, port: int, region: str, guard: Guard, faults: set[str] | None = None) -> None:
+        """Bind 127.0.0.1; `port` 0 takes a free one. Raises PortInUse.
+
+        `faults`, if it is given, gets what is wrong with moto's answers (`shapes`).
+        """
+        self._guard, self._faults = guard, faults
         self._socket = _bind(port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -75,6 +79,8 @@ class Endpoint:
         answer = Response.from_app(self._moto, environ)
         if answer.status_code == 404:
             answer = self._guard.hides_missing(environ) or answer
+        if self._faults is not None and answer.status_code < 300:
+            self._faults.update(shapes.faults(environ, answer))
         return answer(environ, start_response)
 
 

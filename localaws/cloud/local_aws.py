@@ -35,11 +35,13 @@ class LocalAws:
         region: str = REGION,
         host: LambdaHost | None = None,
         record: Record | None = None,
+        faults: set[str] | None = None,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
     ) -> None:
         """`port` 0 takes a free one; raises PortInUse. A `host` that the caller gives is closed, too.
 
-        `record` keeps the rights that roles need. `limits` are AWS's by default.
+        `record` keeps the rights that roles need, `faults` what is wrong with moto's answers. `limits` are AWS's by
+        default.
         """
         self.region, self._limits = region, limits
         self.host = host or LambdaHost()
@@ -47,7 +49,7 @@ class LocalAws:
             DEFAULT_ACCOUNT_ID, partial(account.policies_of, DEFAULT_ACCOUNT_ID), account.bucket_owner, record
         )
         try:
-            self._endpoint = Endpoint(port, region, self._guard)
+            self._endpoint = Endpoint(port, region, self._guard, faults)
         except PortInUse:
             self.host.close()
             raise

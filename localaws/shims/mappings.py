@@ -86,8 +86,9 @@ class _States:
 
     def described(self, method: Any) -> Any:
         def get_configuration(mapping: Any) -> Any:
-            state = _transition(mapping)
-            return {**method(mapping), **({"State": state} if state else {})}
+            state, described = _transition(mapping), method(mapping)
+            described.pop("Tags", None)  # AWS describes a mapping without them
+            return {**described, **({"State": state} if state else {})}
 
         return get_configuration
 

@@ -9,7 +9,7 @@ from chalicelib.batch.service import Service
 from chalicelib.batch.worker import Worker
 from chalicelib.errors import StorageError
 
-TRIES = 3
+TRIES = 5
 """Deliveries of a message, as in .chalice/resources.json."""
 Messages = list[dict[str, Any]]
 

@@ -159,7 +159,7 @@ class TestRefused:
 
 
 class TestGatewayResponses:
-    """What the gateway itself answers has the headers that the API gives its errors, and a function's answer has not."""
+    """The gateway's own errors have the headers that the API gives them; a function's answer has not."""
 
     @pytest.fixture(autouse=True)
     def given(self, api, cloud):

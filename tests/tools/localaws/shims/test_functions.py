@@ -177,14 +177,15 @@ class TestQueues:
         )
         dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         redrive = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}-dead", "maxReceiveCount": 2}
-        attributes = {"VisibilityTimeout": "4", "RedrivePolicy": json.dumps(redrive)}
+        attributes = {"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(redrive)}
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         mapping = functions.create_event_source_mapping(
             EventSourceArn=f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}",
-            FunctionName=create(BATCH_HANDLER, Timeout=4),
+            FunctionName=create(BATCH_HANDLER),
             BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )["UUID"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "4"})  # so that they come again soon
         yield Queue(sqs, table, name, url, dead)
         functions.delete_event_source_mapping(UUID=mapping)
         sqs.close()
