@@ -17,7 +17,7 @@ CLIENT_KEYS = {
 }
 """The same as boto3 takes them."""
 ROLE_KEY = "role."
-"""An access key's id that begins so goes on with the name of a role, whose rights it has."""
+"""An access key's id that begins so has the rights of the role whose name follows."""
 
 
 _PRELOAD = "LD_PRELOAD"
