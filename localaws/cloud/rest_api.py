@@ -11,7 +11,15 @@ from moto.awslambda.utils import get_backend
 from moto.core.exceptions import JsonRESTError
 from werkzeug.wrappers import Request, Response
 
-from localaws.cloud.rest_event import MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES, Route, error, to_event, to_response
+from localaws.cloud.rest_event import (
+    MAX_EVENT_BYTES,
+    MAX_PAYLOAD_BYTES,
+    GatewayError,
+    Route,
+    error,
+    to_event,
+    to_response,
+)
 from localaws.host.emulation import time_factor
 
 INTEGRATION_LIMIT_S = 29.0
@@ -33,6 +41,20 @@ class RestApis:
     def serves(self, path: str) -> bool:
         """Whether this is a request to an API, and not to an AWS service."""
         return _URL.fullmatch(path) is not None
+
+    def respond(self, request: Request) -> Response:
+        """The response, with the headers that the API's gateway responses add to API Gateway's own errors.
+
+        Of these, DEFAULT_4XX and DEFAULT_5XX are known here, and fixed values alone. Source: API Gateway developer
+        guide, "Gateway responses for REST APIs".
+        """
+        response, match = self.answer(request), _URL.fullmatch(request.path)
+        api = match and apigateway_backends[self._account_id][self._region].apis.get(match["api"])
+        if api and isinstance(response, GatewayError):
+            given = api.gateway_responses.get(f"DEFAULT_{response.status_code // 100}XX")
+            for name, value in (given.response_parameters or {}).items() if given else ():
+                response.headers[name.removeprefix("gatewayresponse.header.")] = value.strip("'")
+        return response
 
     def answer(self, request: Request) -> Response:
         """Find the route, invoke the function, shape the response; a refused request does not reach the function."""

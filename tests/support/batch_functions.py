@@ -10,7 +10,7 @@ from chalicelib.batch.worker import Worker
 from chalicelib.errors import StorageError
 from tests.support.buckets import STAGE
 
-TRIES = 3
+TRIES = 5
 """Deliveries of a message, as in .chalice/resources.json."""
 Messages = list[dict[str, Any]]
 

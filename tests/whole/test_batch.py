@@ -100,7 +100,7 @@ def test_what_is_deployed(aws):
     )
     assert (redrive["deadLetterTargetArn"].rpartition(":")[2], redrive["maxReceiveCount"]) == (
         "slimception-dev-dead-letters",
-        3,
+        5,
     )
 
 
