@@ -12,6 +12,10 @@ TARGET ?= 3.13
 ARCH ?= arm64
 STAGE ?= dev
 BUCKET ?=
+PARAMETERS ?=
+ALARM_TOPIC ?=
+YES ?=
+DATA ?=
 ARGS ?=
 TEST ?=
 VENV := .venv
@@ -22,6 +26,8 @@ RULES := $(patsubst %,tests/whole/test_%.py,architecture docs golden readme requ
 IN_TWO := $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALL := python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes
 FOR_TARGET = --python $(TARGET) --arch $(ARCH)
+DEPLOY = .venv-deploy-$(TARGET)/bin/python -m
+TOPIC = $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
 LOCKED := serve unit check deploy
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config --python-version 3.11 $(ARGS)
 
@@ -62,16 +68,36 @@ layers: $(VENV)/.dev ## build and check the layers for Python TARGET (default 3.
 package: layers ## a CloudFormation template of STAGE (default dev) and its zips, in build/package
 	$(BIN)/python -m layers package $(FOR_TARGET) --stage $(STAGE)
 
-deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB)
-	.venv-deploy-$(TARGET)/bin/python -m layers build $(FOR_TARGET)
-	.venv-deploy-$(TARGET)/bin/python -m layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+stack: package ## deploy the packaged stack of STAGE through BUCKET, with the AWS CLI; PARAMETERS="RequestsPerSecond=50" changes some
+	@test -n "$(BUCKET)" || { echo "the stack needs a bucket in its region for zips and template: make stack BUCKET=..."; exit 2; }
+	aws cloudformation package --template-file build/package/sam.json --s3-bucket $(BUCKET) \
+	  --output-template-file build/package/packaged.json --use-json
+	aws cloudformation deploy --template-file build/package/packaged.json --s3-bucket $(BUCKET) \
+	  --stack-name slimception-$(STAGE) --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+	  --tags app=slimception stage=$(STAGE) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+
+audit: package .venv-audit/.ready ## checkov over the packaged template; .checkov.yaml has the findings that are accepted, with reasons
+	.venv-audit/bin/checkov --file build/package/sam.json
+
+deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB; ALARM_TOPIC)
+	$(DEPLOY) layers build $(FOR_TARGET)
+	$(DEPLOY) layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(TOPIC)
+	$(DEPLOY) layers record --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers mappings --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers workflow --stage $(STAGE)
-	.venv-deploy-$(TARGET)/bin/python -m layers alarms --stage $(STAGE)
+	$(DEPLOY) layers mappings --stage $(STAGE)
+	$(DEPLOY) layers recursion --stage $(STAGE)
+	$(DEPLOY) layers settings --stage $(STAGE)
+	$(DEPLOY) layers workflow --stage $(STAGE) $(TOPIC)
+	$(DEPLOY) layers alarms --stage $(STAGE) $(TOPIC)
+
+destroy: .venv-deploy-$(TARGET)/.ready ## delete STAGE from the account, but for bucket and table (DATA=1: these, too; YES=1: do not ask)
+	@$(DEPLOY) layers destroy --stage $(STAGE) $(if $(YES),--yes) $(if $(DATA),--data)
 
 up: $(VENV)/.dev ## AWS on this machine, on AWS_PORT (default 4566), with the app deployed into it; Ctrl-C ends it
 	$(BIN)/python -m localaws up --port $(AWS_PORT) $(ARGS)
+
+prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, for about four cents; YES=1 does not ask; with ARGS
+	@$(BIN)/python -m benchmarks.prove --stage $(STAGE) $(if $(YES),--yes) $(ARGS)
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
 	$(BIN)/python -W ignore -m benchmarks.batch.proof
@@ -96,7 +122,7 @@ lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; A
 	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt
 	for name in $(LOCKED) functions; do $(LOCK) requirements/$$name.in -c requirements/dev.txt -o requirements/$$name.txt || exit 1; done
 	$(LOCK) convert/requirements.in -c requirements/dev.txt -o convert/requirements.txt
-	for name in tflite-runtime lock; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in tflite-runtime lock audit; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 release: check ## tag the version in pyproject.toml, after a look at the contract and CHANGELOG.md
 	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
@@ -139,6 +165,12 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@$(BIN)/$(INSTALL) -r requirements/dev.txt
 	@touch $@
 
+.venv-audit/.ready: $(VENV)/.serve requirements/audit.txt
+	@echo "Installing checkov into .venv-audit ..."
+	@$(BIN)/python -m venv .venv-audit
+	@.venv-audit/bin/$(INSTALL) -r requirements/audit.txt
+	@touch $@
+
 # Chalice imports the app, and so needs what the layer holds, for the Python that it deploys for.
 .venv-deploy-%/.ready: $(VENV)/.serve requirements/deploy.txt
 	@python=$$($(BIN)/python -m layers.pythons $*); \
@@ -149,4 +181,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package deploy up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof workflow tune hostile bench lock release clean

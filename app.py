@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, Response
-from chalice.app import CloudWatchEvent, Rate, Request, SQSEvent
+from chalice.app import CloudWatchEvent, Rate, Request
 
 from chalicelib import runtime
 from chalicelib.api import views
-from chalicelib.batch.wiring import LISTINGS, PICTURES
 from chalicelib.inference.formats import BINARY_TYPES
 
 app = Chalice(app_name="slimception")
 app.api.binary_types = BINARY_TYPES
 CORS = views.cors(runtime.settings)
+BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
 
 
@@ -25,6 +25,14 @@ def forbid_sniffing(event: Request, get_response: Callable[[Request], Response])
     response = get_response(event)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@app.middleware("all")
+def note_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Note the function's ARN, which only Lambda's context has, before the handler runs."""
+    context = event.lambda_context if isinstance(event, Request) else event.context
+    runtime.note_function(getattr(context, "invoked_function_arn", None))
+    return get_response(event)
 
 
 @app.route("/", methods=["GET"])
@@ -63,28 +71,28 @@ def openapi() -> Response:
     return runtime.api.openapi(app.current_request)
 
 
-@app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+@app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS, authorizer=BATCH_CALLERS)
 def start_batch() -> Response:
     """Start to classify the pictures under a prefix in S3."""
     return runtime.api.start_batch(app.current_request)
 
 
-@app.route("/batches/{batch_id}", methods=["GET"], cors=CORS)
+@app.route("/batches/{batch_id}", methods=["GET"], cors=CORS, authorizer=BATCH_CALLERS)
 def batch(batch_id: str) -> Response:
     """Report the progress of a batch."""
     return runtime.api.batch(app.current_request, batch_id)
 
 
-@app.on_sqs_message(queue=runtime.queue_name(PICTURES), batch_size=5)
-def worker(event: SQSEvent) -> dict[str, Any]:
-    """Classify the pictures that messages name; the answer lists the messages to deliver again."""
-    return runtime.batch.worker.work(event.to_dict(), event.context.get_remaining_time_in_millis)
+@app.lambda_function()
+def worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Classify the pictures that messages of SQS name; the answer lists the messages to deliver again."""
+    return runtime.batch.worker.work(event, context.get_remaining_time_in_millis)
 
 
-@app.on_sqs_message(queue=runtime.queue_name(LISTINGS), batch_size=1)
-def lister(event: SQSEvent) -> None:
-    """List the keys of a batch, or write its files."""
-    runtime.batch.lister.work(event.to_dict(), event.context.get_remaining_time_in_millis)
+@app.lambda_function()
+def lister(event: dict[str, Any], context: Any) -> None:
+    """List the keys of a batch, or write its files, as a message of SQS says."""
+    runtime.batch.lister.work(event, context.get_remaining_time_in_millis)
 
 
 @app.lambda_function()

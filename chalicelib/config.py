@@ -14,6 +14,8 @@ from chalicelib.split import Split
 Choice = TypeVar("Choice", bound=str)
 EngineName = Literal["auto", "litert", "tflite-runtime"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+BatchAccess = Literal["iam", "open", "off"]
+BATCH_ACCESS: tuple[BatchAccess, ...] = get_args(BatchAccess)
 MEMORY_MB_PER_VCPU = 1769
 """Lambda gives one vCPU per 1,769 MB of memory (AWS Lambda developer guide, "Configure function memory")."""
 
@@ -46,12 +48,19 @@ class Settings:
     """Lambda's name of this function; None outside Lambda, where nothing reads metrics."""
     warm_in_init: bool = False
     """Load the default model in Lambda's INIT phase. It is for SnapStart: the snapshot then holds a warm model."""
+    is_restored: bool = False
+    """Whether Lambda starts this function's processes from a snapshot (SnapStart)."""
     memory_mb: int | None = None
     """The function's memory size; None outside Lambda."""
     batch_prefix: str | None = None
     """The beginning of the names of the batch's queues and table; None: this stage has no batches."""
+    batches: BatchAccess = "iam"
+    """Who may start batches over HTTP and see them: "iam", callers whom IAM allows to call the route; "open", anybody;
+    "off", nobody. Read when the app is deployed and when it runs."""
+    batch_buckets: tuple[str, ...] = ()
+    """Buckets of this account that batches and workflows may use in addition to the stage's own."""
     max_object_bytes: int = 32 * 1024 * 1024
-    """Larger S3 objects are refused unread. One invocation of the worker holds as many objects as its `batch_size`."""
+    """Larger S3 objects are refused unread. One invocation of the worker holds as many as its `BatchSize`."""
     canary_minutes: int | None = None
     """Minutes from one check by the canary to the next; None: no canary. Read only when the app is deployed."""
     canary_url: str | None = None
@@ -60,7 +69,7 @@ class Settings:
     @property
     def takes_batches(self) -> bool:
         """True only in Lambda: `chalice local` has no functions that read the queues."""
-        return self.in_lambda and self.batch_prefix is not None
+        return self.in_lambda and self.batch_prefix is not None and self.batches != "off"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -80,8 +89,11 @@ class Settings:
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,
             warm_in_init=_choice(env, "WARM_IN_INIT", ("false", "true")) == "true",
+            is_restored=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             memory_mb=memory_mb,
             batch_prefix=env.get("BATCH_PREFIX") or None,
+            batches=_choice(env, "BATCHES", BATCH_ACCESS),
+            batch_buckets=_names(env, "BATCH_BUCKETS"),
             max_object_bytes=_positive_int(env, "MAX_OBJECT_BYTES") or cls.max_object_bytes,
             canary_minutes=_positive_int(env, "CANARY_MINUTES"),
             canary_url=env.get("CANARY_URL") or None,

@@ -15,9 +15,9 @@ workflow = WorkflowServices(settings, store)
 api = Api(settings, store, batch)
 
 
-def queue_name(what: str) -> str:
-    """The name of a queue that feeds a function. Chalice needs one even for a stage without a batch."""
-    return f"{settings.batch_prefix or 'slimception-dev'}-{what}"
+def note_function(function_arn: str | None) -> None:
+    """Note which function this process runs: the ARN has the account to which every bucket must belong."""
+    batch.function_arn = workflow.function_arn = function_arn
 
 
 def check_canary() -> None:

@@ -1,4 +1,5 @@
-"""Command line: `python -m layers build|check|publish|package|policies|queues|mappings|workflow|alarms`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|record|mappings|recursion|settings|
+workflow|alarms|budget|destroy`.
 
 Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """
@@ -7,7 +8,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -17,8 +17,7 @@ from layers.build.model_layer import build_model_layers
 from layers.build.runtime_layer import build_runtime_layer
 from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
-from layers.deploy import alarms, mappings, package, policies, publish, queues, state_machine
-from layers.deploy.stages import read_config
+from layers.deploy import commands, package, publish
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
 
@@ -51,8 +50,8 @@ def publish_command(options: argparse.Namespace) -> int:
     """Publish the layers, name them in the stage's configuration, and make what `chalice deploy` looks for."""
     wanted = _target_to_build(options)
     _print(publish.publish(wanted, options.out, options.project, options.stage, options.bucket))
-    policies_command(options)
-    return queues_command(options) if (options.project / package.RESOURCES).is_file() else 0
+    _print(commands.write_policies(options))
+    return _print(commands.make_queues(options)) if (options.project / package.RESOURCES).is_file() else 0
 
 
 def package_command(options: argparse.Namespace) -> int:
@@ -61,33 +60,6 @@ def package_command(options: argparse.Namespace) -> int:
     return _print(
         package.package(wanted, options.out, options.project, options.stage, options.package, options.picture)
     )
-
-
-def policies_command(options: argparse.Namespace) -> int:
-    """Write a stage's policies out of their templates; before `chalice deploy`."""
-    return _print([policies.write_policies(options.project, options.stage)])
-
-
-def queues_command(options: argparse.Namespace) -> int:
-    """Make the queues, the table and the bucket of a stage; before `chalice deploy`."""
-    return _print(queues.deploy_queues(_client("cloudformation"), *_deployed(options)))
-
-
-def mappings_command(options: argparse.Namespace) -> int:
-    """Complete the worker's event source mapping; after `chalice deploy`."""
-    _, app_name, stage = _deployed(options)
-    return _print(mappings.complete_mappings(_client("lambda"), app_name, stage, options.concurrency))
-
-
-def workflow_command(options: argparse.Namespace) -> int:
-    """Make the state machine of a stage; after `chalice deploy`."""
-    cloudformation, functions = _client("cloudformation"), _client("lambda")
-    return _print(state_machine.deploy_state_machine(cloudformation, functions, *_deployed(options)))
-
-
-def alarms_command(options: argparse.Namespace) -> int:
-    """Make a stage's alarms and dashboard; after `chalice deploy`."""
-    return _print(alarms.deploy_alarms(_client("cloudformation"), *_deployed(options)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,19 +86,6 @@ def _aws_errors() -> tuple[type[Exception], ...]:
     except ImportError:
         return ()
     return Boto3Error, BotoCoreError, ClientError
-
-
-def _client(service: str) -> Any:
-    """A boto3 client of the default session."""
-    import boto3  # building and checking layers does without
-
-    return boto3.client(service)
-
-
-def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
-    """resources.json, the app's name and the stage."""
-    app_name = read_config(options.project, options.stage)["app_name"]
-    return options.project / package.RESOURCES, app_name, options.stage
 
 
 def _print(lines: Iterable[str]) -> int:
@@ -161,16 +120,16 @@ def _target_for(path: Path, options: argparse.Namespace) -> Target:
     return target(options.python or named.python, options.arch or named.arch)
 
 
+def _of_stage(make: Callable[[argparse.Namespace], Iterable[str]]) -> Callable[[argparse.Namespace], int]:
+    return lambda options: _print(make(options))
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "build": build,
     "check": check_command,
     "publish": publish_command,
     "package": package_command,
-    "policies": policies_command,
-    "queues": queues_command,
-    "mappings": mappings_command,
-    "workflow": workflow_command,
-    "alarms": alarms_command,
+    **{name: _of_stage(make) for name, make in commands.COMMANDS.items()},
 }
 
 

@@ -24,10 +24,15 @@ def parser() -> argparse.ArgumentParser:
     _add_publish(commands)
     _add_package(commands)
     _add(commands, "policies", [_stage()], "write a stage's IAM policies, where `chalice deploy` reads them")
-    _add(commands, "queues", [_stage()], "make a stage's queues, table and bucket")
+    _add(commands, "queues", [_stage(), _topic()], "make a stage's queues, table and bucket")
+    _add(commands, "record", [_stage()], "tell Chalice what of a stage the account has")
     _add_mappings(commands)
-    _add(commands, "workflow", [_stage()], "make a stage's state machine")
-    _add(commands, "alarms", [_stage()], "make a stage's alarms and dashboard")
+    _add(commands, "recursion", [_stage()], "let a stage's lister list in more than 16 invocations")
+    _add_settings(commands)
+    _add(commands, "workflow", [_stage(), _topic()], "make a stage's state machine")
+    _add(commands, "alarms", [_stage(), _topic()], "make a stage's alarms and dashboard")
+    _add_budget(commands)
+    _add_destroy(commands)
     return whole
 
 
@@ -61,7 +66,7 @@ def _add_check(commands: Any) -> None:
 
 
 def _add_publish(commands: Any) -> None:
-    added = _add(commands, "publish", [_target(), _local(), _stage()], "publish the layers for a stage")
+    added = _add(commands, "publish", [_target(), _local(), _stage(), _topic()], "publish the layers for a stage")
     added.add_argument("--bucket", help="S3 bucket for layers of more than 50 MB")
 
 
@@ -72,8 +77,36 @@ def _add_package(commands: Any) -> None:
 
 
 def _add_mappings(commands: Any) -> None:
-    added = _add(commands, "mappings", [_stage()], "complete the mapping that feeds a stage's worker")
+    added = _add(commands, "mappings", [_stage()], "let a stage's queues feed its functions")
     added.add_argument("--concurrency", type=at_least(2), metavar="N", help="workers at once, at least 2")
+
+
+def _add_settings(commands: Any) -> None:
+    added = _add(commands, "settings", [_stage()], "give API and functions what Chalice has no key for")
+    added.add_argument("--rate", type=at_least(1), metavar="N", help="requests a second that the API takes over time")
+    added.add_argument("--burst", type=at_least(1), metavar="N", help="requests that the API takes at once")
+
+
+def _add_budget(commands: Any) -> None:
+    added = _add(commands, "budget", [_stage()], "make a monthly budget of the account that sends e-mails")
+    added.add_argument("--usd", type=at_least(1), required=True, metavar="N", help="US dollars a month")
+    added.add_argument("--email", required=True, help="who hears of it")
+
+
+def _add_destroy(commands: Any) -> None:
+    added = _add(commands, "destroy", [_stage()], "delete all of a stage but what holds data")
+    added.add_argument("--data", action="store_true", help="delete the bucket with all it holds, and the table, too")
+    added.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _topic() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--alarm-topic",
+        metavar="ARN",
+        help="SNS topic that the alarms notify, `none` for no topic (default: as the stacks have it)",
+    )
+    return options
 
 
 def _target() -> argparse.ArgumentParser:

@@ -49,6 +49,14 @@ class CompilerMissing(LocalAwsError):
     """No C compiler is installed here, or it refuses a source of this project."""
 
 
+class UnknownPolicy(LocalAwsError):
+    """A policy has an element, an operator or a key that the evaluator of policies does not know."""
+
+
+class UnknownCall(LocalAwsError):
+    """It is not known which rights a call needs."""
+
+
 class MaskMissing(LocalAwsError):
     """CPUID cannot be masked here."""
 

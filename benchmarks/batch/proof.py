@@ -13,13 +13,13 @@ import random
 import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.api_client import ApiClient
 from benchmarks.batch.deployment import Say, deploy
 from benchmarks.batch.pictures import PREFIX, pictures
 from chalicelib.aws.events import PictureRef
@@ -30,6 +30,7 @@ from chalicelib.inference.store import ModelStore
 from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy.deployer import Deployment
+from localaws.host.environment import CREDENTIALS
 from localaws.host.lambda_host import LambdaHost
 from localaws.host.masking import additions
 from localaws.processor import mask_option
@@ -57,8 +58,9 @@ class Proof:
         """Run the whole proof; returns the checks that failed."""
         bucket = self._upload()
         expected = self._serial()
+        api = client_of(self._cloud, deployed)
         began = time.monotonic()
-        status = _ask(f"{deployed.url}batches", {"source": f"s3://{bucket}/{PREFIX}"})
+        status = _ask(api, "batches", {"source": f"s3://{bucket}/{PREFIX}"})
         self._say(f"batch {status['id']}: {status['state']}")
         ended = threading.Event()
         helpers = [
@@ -68,7 +70,7 @@ class Proof:
         for helper in helpers:
             helper.start()
         try:
-            status = self._wait(deployed, status["id"])
+            status = self._wait(api, status["id"])
         finally:
             ended.set()
             for helper in helpers:
@@ -76,7 +78,7 @@ class Proof:
         wall_s = time.monotonic() - began
         self._say(f"{status['state']} after {wall_s:.0f} s, {self.duplicates} delivered twice, {self.kills} killed")
         self._drain()
-        return self._judge(status, _ask(f"{deployed.url}batches/{status['id']}"), bucket, expected)
+        return self._judge(status, _ask(api, f"batches/{status['id']}"), bucket, expected)
 
     def _upload(self) -> str:
         s3 = self._cloud.client("s3")
@@ -113,12 +115,12 @@ class Proof:
             self.duplicates += len(keys)
             ended.wait(0.5)
 
-    def _wait(self, deployed: Deployment, batch_id: str) -> dict[str, Any]:
+    def _wait(self, api: ApiClient, batch_id: str) -> dict[str, Any]:
         deadline, shown = time.monotonic() + LIMIT_S, 0.0
         while time.monotonic() < deadline:
             try:
-                status = _ask(f"{deployed.url}batches/{batch_id}")
-            except OSError:  # the instance that was to answer was killed: a 502
+                status = _ask(api, f"batches/{batch_id}")
+            except (OSError, ValueError):  # the instance that was to answer was killed: a 502
                 continue
             self._done = status["done"]
             if status["state"] in ("complete", "failed"):
@@ -169,13 +171,19 @@ class Proof:
         return [line for line, held in checks.items() if not held]
 
 
-def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """POST if there is a body, otherwise GET."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answered: dict[str, Any] = json.load(response)
-    return answered
+def client_of(cloud: LocalAws, deployed: Deployment) -> ApiClient:
+    """Calls the API with the credentials of this machine's AWS."""
+    from botocore.credentials import Credentials
+
+    return ApiClient(deployed.url, Credentials(*CREDENTIALS.values()), cloud.region)
+
+
+def _ask(api: ApiClient, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Raises ValueError for an answer that is an error, such as a 502 of an instance that was killed."""
+    answer = api.ask(path, body)
+    if answer.status >= 400:
+        raise ValueError(f"{path}: {answer}")
+    return answer.body
 
 
 def main() -> int:

@@ -52,13 +52,13 @@ class FaultyHost(LambdaHost):
         super().__init__(*args, **options)
         self.injected = Once()
 
-    def invoke(self, function: Function, payload: bytes) -> Result:
+    def invoke(self, function: Function, payload: bytes, trace: str = "") -> Result:
         """Invoke the function as LambdaHost does, with the fault if it is due."""
         if not function.name.endswith("-classify") or not self._hits(payload):
-            return super().invoke(function, payload)
+            return super().invoke(function, payload, trace)
         if self.fault == THROTTLE:
             raise TooManyRequests(f"{function.name}: refused by the trial")
-        return super().invoke(replace(function, timeout_s=CUT_OFF_S), payload)
+        return super().invoke(replace(function, timeout_s=CUT_OFF_S), payload, trace)
 
     def _hits(self, payload: bytes) -> bool:
         if self.fault == STUCK:

@@ -72,7 +72,7 @@ class Exchange:
         duration_ms, record = milliseconds_since(self._began), self.record
         about = {"request_id": self.id, "path": self.request.path, "status": record.status}
         measured = metered(self._settings, self.request, record, self.spans, duration_ms)
-        log("request", **about, **record.line(), spans_ms=self.spans, **measured)
+        log("request", **about, **record.line(), **measured)
         return True
 
     def body(self) -> str:

@@ -1,7 +1,8 @@
 """CloudWatch metrics inside the log line, in the embedded metric format: no call is made for them.
 
 Each combination of dimension values is a metric that costs money. So routes and models are those that exist, codes
-those of `statuses`, and customers those that `customers` admits.
+those of `statuses`, and customers those that `customers` admits. Each byte of a line costs money, too: counters that
+are 0 are left out, and units, which the metrics' names have.
 Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 """
 
@@ -15,11 +16,10 @@ from chalicelib.api.customers import customer_of
 from chalicelib.api.record import RequestRecord
 from chalicelib.config import Settings
 from chalicelib.inference.classifier import FLOAT_MODEL, WITHOUT_DELEGATE
-from chalicelib.pricing import cost_usd
+from chalicelib.pricing import cost_usd, restore_usd
 from chalicelib.telemetry import cold_start
 
 NO_MODEL = "none"
-_UNITS = {"PayloadBytes": "Bytes", "CostUSD": "None"}
 OF_WARNINGS = {WITHOUT_DELEGATE: "WithoutDelegate", FLOAT_MODEL: "FloatModel"}
 """A warning's code to its metric, which has no dimension: an alarm need not know the model's name."""
 _OF_AN_ARM = ("Requests", "ClientErrors", "ServerErrors", "Fallbacks", "DurationMs", "InferenceMs")
@@ -39,16 +39,13 @@ class Group(NamedTuple):
 def metered(
     settings: Settings, request: Request, record: RequestRecord, spans: Mapping[str, float], duration_ms: float
 ) -> dict[str, Any]:
-    """What measuring adds to the log line: duration, customer and cost, and in Lambda the metrics."""
+    """What measuring adds to the log line: customer and cost, and the durations, which are metrics in Lambda."""
     customer = customer_of(request, settings.customers)
-    added: dict[str, Any] = {"duration_ms": duration_ms}
-    if customer.name:
-        added["customer"] = customer.name
+    added: dict[str, Any] = {"customer": customer.name} if customer.name else {}
     if settings.memory_mb:
-        billed_ms = duration_ms + (_init_ms(settings) if record.cold_start else 0)
-        added["cost_usd"] = round(cost_usd(billed_ms, settings.memory_mb, platform.machine()), 12)
+        added["cost_usd"] = round(_cost_usd(settings, settings.memory_mb, record, duration_ms), 12)
     if not settings.function_name:
-        return added
+        return {"spans_ms": spans, "duration_ms": duration_ms, **added}
     values = _values(record, spans, duration_ms)
     groups = [Group({"Route": request.path, "Model": record.model or NO_MODEL}, values)]
     if record.experiment and record.arm:
@@ -68,23 +65,20 @@ def embedded(namespace: str, groups: list[Group]) -> dict[str, Any]:
     directives = []
     for dimensions, values in groups:
         members |= {name: _ascii(value) for name, value in dimensions.items()} | values
-        metrics = [{"Name": name, "Unit": unit_of(name)} for name in values]
+        metrics = [{"Name": name} for name in values]
         directives.append({"Namespace": namespace, "Dimensions": [list(dimensions)], "Metrics": metrics})
     return {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": directives}, **members}
 
 
-def unit_of(metric: str) -> str:
-    """CloudWatch's unit of a metric. Every span is one, so a new span needs no entry."""
-    return "Milliseconds" if metric.endswith("Ms") else _UNITS.get(metric, "Count")
-
-
 def _values(record: RequestRecord, spans: Mapping[str, float], duration_ms: float) -> Values:
+    happened = {
+        "ClientErrors": 400 <= record.status < 500,
+        "ServerErrors": record.status >= 500,
+        "ColdStarts": record.cold_start,
+    }
     return {
         "Requests": 1,
-        "ClientErrors": int(400 <= record.status < 500),
-        "ServerErrors": int(record.status >= 500),
-        "ColdStarts": int(record.cold_start or False),
-        **({} if record.payload_bytes is None else {"PayloadBytes": record.payload_bytes}),
+        **{name: 1 for name, did in happened.items() if did},
         "DurationMs": duration_ms,
         **{f"{name.capitalize()}Ms": ms for name, ms in spans.items() if name != "total"},
     }
@@ -92,9 +86,17 @@ def _values(record: RequestRecord, spans: Mapping[str, float], duration_ms: floa
 
 def _of_arm(record: RequestRecord, values: Values) -> Values:
     """The values that count for an arm. After a fallback the time of inference is the other arm's model's."""
-    values = {**values, "Fallbacks": int(record.fallback or False)}
+    values = {**values, "Fallbacks": 1} if record.fallback else values
     left_out = {"InferenceMs"} if record.fallback else set()
     return {name: values[name] for name in _OF_AN_ARM if name in values and name not in left_out}
+
+
+def _cost_usd(settings: Settings, memory_mb: int, record: RequestRecord, duration_ms: float) -> float:
+    """Of the request; of a process's first answer with what its start costs, INIT or the restore of a snapshot."""
+    architecture = platform.machine()
+    if record.cold_start and settings.is_restored:
+        return cost_usd(duration_ms, memory_mb, architecture) + restore_usd(memory_mb)
+    return cost_usd(duration_ms + (_init_ms(settings) if record.cold_start else 0), memory_mb, architecture)
 
 
 def _init_ms(settings: Settings) -> float:

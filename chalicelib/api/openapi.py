@@ -26,20 +26,36 @@ _HEADERS = {
 }
 
 
-def document(cards: list[dict[str, Any]], path: str = PATH, *, takes_batches: bool = False) -> Document:
+_SIGNATURE: Schema = {
+    "type": "apiKey",
+    "name": "Authorization",
+    "in": "header",
+    "description": "AWS Signature Version 4 of the service execute-api; without it API Gateway answers 403.",
+    "x-amazon-apigateway-authtype": "awsSigv4",
+}
+
+
+def document(
+    cards: list[dict[str, Any]], path: str = PATH, *, takes_batches: bool = False, signed: bool = False
+) -> Document:
     """The contract for the installed `cards`, asked for at `path`, which ends in PATH after a stage's prefix."""
-    contract = describe(cards, path.removesuffix(PATH) or "/", takes_batches=takes_batches)
+    contract = describe(cards, path.removesuffix(PATH) or "/", takes_batches=takes_batches, signed=signed)
     return Document(
         strict_json.dumps(contract),
         {"Content-Type": "application/json", "Cache-Control": f"public, max-age={MAX_AGE_S}"},
     )
 
 
-def describe(cards: list[dict[str, Any]], server: str = "/", *, takes_batches: bool = False) -> Schema:
+def describe(
+    cards: list[dict[str, Any]], server: str = "/", *, takes_batches: bool = False, signed: bool = False
+) -> Schema:
     """The contract as OpenAPI's JSON; `server` is the prefix of each path.
 
-    `takes_batches`: whether this installation does.
+    `takes_batches`: whether this installation does. `signed`: its calls for batches need a signature.
     """
+    batches = _batches(cards) if takes_batches else {}
+    for operation in (one for path in batches.values() for one in path.values() if signed):
+        operation["security"] = [{"sigv4": []}]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,9 +72,12 @@ def describe(cards: list[dict[str, Any]], server: str = "/", *, takes_batches: b
             "/health": {"get": _get("health", "Whether the default model answers", _json("Health"), (500, 503))},
             "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
             PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
-            **(_batches(cards) if takes_batches else {}),
+            **batches,
         },
-        "components": {"schemas": schemas.COMPONENTS},
+        "components": {
+            "schemas": schemas.COMPONENTS,
+            **({"securitySchemes": {"sigv4": _SIGNATURE}} if batches and signed else {}),
+        },
     }
 
 
@@ -101,7 +120,7 @@ def _batches(cards: list[dict[str, Any]]) -> Schema:
         "operationId": "startBatch",
         "summary": "Begin to classify what lies under a prefix in S3",
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": _responses(_json("Batch"), (400, 404, 413, 415, 500, 503), "202"),
+        "responses": _responses(_json("Batch"), (400, 403, 404, 413, 415, 500, 503), "202"),
     }
     progress = _get("batch", "How far a batch is", _json("Batch"), (404, 500, 503))
     progress["parameters"] = [{"name": "batch_id", "in": "path", "required": True, "schema": {"type": "string"}}]

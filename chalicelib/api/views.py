@@ -4,7 +4,7 @@ Each view is a `with` block of an `Exchange`: it parses, asks a model or the bat
 the answer too.
 """
 
-from chalice import CORSConfig, Response
+from chalice import CORSConfig, IAMAuthorizer, Response
 
 from chalicelib import errors
 from chalicelib.api.ab_test import AbTest
@@ -27,6 +27,11 @@ BATCHES_TAKES = "POST /batches takes application/json"
 def cors(settings: Settings) -> CORSConfig:
     """The origin whose pages may call the API. Chalice answers the browser's preflight with it."""
     return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
+
+
+def batch_authorizer(settings: Settings) -> IAMAuthorizer | None:
+    """Who may call the routes of batches: with BATCHES=iam only callers whose policies allow `execute-api:Invoke`."""
+    return IAMAuthorizer() if settings.batch_prefix and settings.batches == "iam" else None
 
 
 class Api:
@@ -53,7 +58,9 @@ class Api:
         with Exchange(request, self._settings) as exchange:
             path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
             cards = self._store.cards()
-            exchange.answer(openapi.document(cards, path, takes_batches=self._settings.takes_batches))
+            signed = self._settings.batches == "iam"
+            contract = openapi.document(cards, path, takes_batches=self._settings.takes_batches, signed=signed)
+            exchange.answer(contract)
         return _response(exchange)
 
     def predict(self, request: Request) -> Response:
@@ -119,7 +126,7 @@ class Api:
     def _refuse_without_batches(self) -> None:
         if not self._settings.takes_batches:
             raise errors.UnknownBatch(
-                "batches are not available: BATCH_PREFIX is not set, or this is not a deployed stage"
+                "batches are not available: BATCH_PREFIX is not set, BATCHES is off, or this is not a deployed stage"
             )
 
 

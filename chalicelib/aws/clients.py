@@ -84,7 +84,8 @@ def _error_for(what: str, error: Any) -> Exception:
         return ObjectGone(f"{what} is not there ({code})")
     if code in _DENIED and what.startswith("s3://"):
         return ObjectForbidden(
-            f"{what}: access denied ({code}): this stage's IAM policies allow only buckets named slimception-<stage>-*"
+            f"{what}: access denied ({code}): this stage's IAM policies allow only its account's buckets named "
+            "slimception-<stage>-<account>-*"
         )
     if code in _DENIED:
         return ObjectForbidden(f"{what}: access denied ({code}): these credentials' IAM policies do not allow the call")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from chalicelib.aws.buckets import Buckets
 from chalicelib.aws.clients import translated
 from chalicelib.errors import PayloadTooLarge
 
@@ -21,10 +22,13 @@ class Listed(NamedTuple):
 
 
 class Objects:
-    """Objects in any bucket."""
+    """Objects in the buckets of a stage. Every method raises ObjectForbidden for other buckets, before it asks S3.
 
-    def __init__(self, s3: Any) -> None:
-        self._s3 = s3
+    Without `buckets`, the rights of the client's credentials alone decide.
+    """
+
+    def __init__(self, s3: Any, buckets: Buckets | None = None) -> None:
+        self._s3, self._buckets = s3, buckets
 
     def read(self, bucket: str, key: str, max_bytes: int) -> bytes:
         """An object's bytes, whole; raises PayloadTooLarge before it reads more than `max_bytes`, else as `translated`.
@@ -34,7 +38,7 @@ class Objects:
         that, which verifies nothing.
         """
         with translated(f"s3://{bucket}/{key}"):
-            answer = self._s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            answer = self._s3.get_object(**self._owned(bucket), Key=key, ChecksumMode="ENABLED")
             body = answer["Body"]
             try:
                 if answer["ContentLength"] > max_bytes:
@@ -51,11 +55,11 @@ class Objects:
         if there is no such bucket, ObjectForbidden, InvalidRequest if it is in another region, StorageError.
         """
         found: list[Any] = []
-        where = {"StartAfter": after}
+        owned, where = self._owned(bucket), {"StartAfter": after}
         with translated(f"s3://{bucket}"):
             while True:
                 wanted = limit - len(found)
-                answer = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=wanted, **where)
+                answer = self._s3.list_objects_v2(**owned, Prefix=prefix, MaxKeys=wanted, **where)
                 found += answer.get("Contents", [])
                 if not answer.get("IsTruncated") or len(found) >= limit:
                     break
@@ -64,18 +68,26 @@ class Objects:
 
     def write(self, bucket: str, key: str, chunks: Iterable[bytes], content_type: str) -> None:
         """Write an object, of which readers see all or nothing; raises as `translated`. Keeps two parts in memory."""
+        target = {**self._owned(bucket), "Key": key}
         parts = _parts(chunks)
         first, second = next(parts, b""), next(parts, None)
         with translated(f"s3://{bucket}/{key}"):
             if second is None:
-                self._s3.put_object(Bucket=bucket, Key=key, Body=first, ContentType=content_type)
+                self._s3.put_object(**target, Body=first, ContentType=content_type)
             else:
-                self._write_parts(
-                    bucket, key, content_type, (part for some in ([first, second], parts) for part in some)
-                )
+                self._write_parts(target, content_type, (part for some in ([first, second], parts) for part in some))
 
-    def _write_parts(self, bucket: str, key: str, content_type: str, parts: Iterator[bytes]) -> None:
-        target = {"Bucket": bucket, "Key": key}
+    def _owned(self, bucket: str) -> dict[str, str]:
+        """The bucket with the owner that S3 compares: it answers 403 if the bucket belongs to another account.
+
+        Source: "Verifying bucket ownership with bucket owner condition" of the Amazon S3 user guide.
+        """
+        if self._buckets is None:
+            return {"Bucket": bucket}
+        self._buckets.check(bucket)
+        return {"Bucket": bucket, "ExpectedBucketOwner": self._buckets.account}
+
+    def _write_parts(self, target: dict[str, str], content_type: str, parts: Iterator[bytes]) -> None:
         target["UploadId"] = self._s3.create_multipart_upload(**target, ContentType=content_type)["UploadId"]
         try:
             sent = [

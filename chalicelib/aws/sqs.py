@@ -11,7 +11,7 @@ from chalicelib.errors import StorageError
 SEND_AT_ONCE = 10
 """Messages in one request, SQS's limit."""
 SENDERS = 8
-DEFAULT_RECEIVES = 3
+DEFAULT_RECEIVES = 5
 
 
 class Queue:
@@ -57,6 +57,13 @@ class Queue:
     def length(self) -> int:
         """The approximate number of waiting messages."""
         return int(self._attribute("ApproximateNumberOfMessages") or 0)
+
+    def outstanding(self) -> int:
+        """The approximate number of messages that wait, are being worked on, or will be visible later."""
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        with translated(f"queue {self.name}"):
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=names)
+        return sum(int(answer.get("Attributes", {}).get(name, 0)) for name in names)
 
     def max_receives(self) -> int:
         """How often a message is delivered before it becomes a dead letter: the queue's `maxReceiveCount`.

@@ -14,7 +14,7 @@ WRITE_UNIT = 0.625 / 1e6
 MEMORY_MB = MEMORY_MB_PER_VCPU
 """The worker's memory in .chalice/config.json. It waits for S3 and DynamoDB, where a faster processor would be idle."""
 PICTURES_AT_ONCE = 5
-"""Messages in one invocation, `app.worker`'s `batch_size`. A crash affects all of them, but they share the fee."""
+"""Messages in one invocation, the worker's `BatchSize`. A crash affects all of them, but they share the fee."""
 
 
 def estimate(pictures: int, busy_ms: float) -> dict[str, float]:

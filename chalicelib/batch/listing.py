@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.aws.events import PictureRef, is_folder
 from chalicelib.aws.s3 import Listed, Objects
 from chalicelib.aws.sqs import Queue
+from chalicelib.batch.days import Days
 from chalicelib.batch.messages import list_message, read_message
 from chalicelib.batch.record import LISTING, Batch
 from chalicelib.batch.results import write_files
@@ -38,11 +39,15 @@ class Lister:
     ) -> None:
         self._objects, self._table, self._pictures, self._listings = objects, table, pictures, listings
         self._page, self._margin_ms = page, margin_ms
+        self._days = Days(objects, table, pictures)
 
     def work(self, event: Mapping[str, Any], remaining_ms: Callable[[], float]) -> None:
         """Do what each message asks for. If this raises, the messages come again."""
         for record in event["Records"]:
             message = read_message(record["body"])
+            if message.do == "close":
+                self._days.close(remaining_ms, self._margin_ms)
+                continue
             if message.do == "list":
                 self.list(message.batch_id, remaining_ms)
             self.finish(message.batch_id)

@@ -19,7 +19,7 @@ RUNNING: Final = "running"
 COMPLETE: Final = "complete"
 FAILED: Final = "failed"
 OPEN: Final = "open"
-"""An open batch never ends: it holds the pictures that were uploaded under `incoming/` on one day."""
+"""The batch of the pictures that were uploaded under `incoming/` on one day, in UTC, before it has its files."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Batch:
     last_key: str = ""
     """The last key listed; the next page begins after it."""
     total: int = 0
-    """Keys listed."""
+    """Keys listed; of a day's batch, the results that its files have."""
     done: int = 0
     """Pictures that have a result, which may be an error."""
     failed: int = 0
@@ -91,6 +91,20 @@ class Batch:
             "error": dict(self.error) if self.error else None,
         }
 
+    def describe_openly(self) -> dict[str, Any]:
+        """`describe` without the buckets' names, which hold the account's id: for callers without credentials."""
+        status = self.describe()
+        error = status["error"]
+        return status | {
+            **{name: self._without_buckets(status[name]) for name in ("source", "results", "summary")},
+            "error": error and error | {"Message": self._without_buckets(error["Message"])},
+        }
+
+    def _without_buckets(self, text: str | None) -> str | None:
+        for bucket in (self.bucket, self.output_bucket):
+            text = text and text.replace(f"s3://{bucket}/", "").replace(f"s3://{bucket}", "the bucket")
+        return text
+
 
 @dataclass(frozen=True)
 class Result:
@@ -123,8 +137,13 @@ class Result:
 
 def open_batch(day: str, bucket: str) -> Batch:
     """The batch of the pictures that were uploaded under `incoming/` on `day` (`2026-01-31`)."""
-    batch_id = f"incoming-{day}"
+    batch_id = day_id(day)
     return Batch(batch_id, bucket, INCOMING, bucket, f"{OUTPUT}{batch_id}/", time.time(), OPEN)
+
+
+def day_id(day: str) -> str:
+    """The id of that batch."""
+    return f"incoming-{day}"
 
 
 def canonical(answer: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import time
 import uuid
 from typing import Any
 
+from chalicelib.aws.buckets import Buckets
 from chalicelib.aws.sqs import Queue
 from chalicelib.aws.urls import parse_s3_url
 from chalicelib.batch.messages import list_message
@@ -16,33 +17,36 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Service:
-    """Starts batches and finds them."""
+    """Starts batches and finds them. `open_to_all`: anybody may call it, so no answer has the name of a bucket."""
 
-    def __init__(self, table: Table, listings: Queue) -> None:
-        self._table, self._listings = table, listings
+    def __init__(self, table: Table, listings: Queue, buckets: Buckets, *, open_to_all: bool = False) -> None:
+        self._table, self._listings, self._buckets = table, listings, buckets
+        self._describe = Batch.describe_openly if open_to_all else Batch.describe
 
     def start(
         self, source: str, model: str | None = None, top_k: int | None = None, output: str | None = None
     ) -> dict[str, Any]:
-        """Start a batch of the pictures under `s3://bucket/prefix`; returns `Batch.describe`.
+        """Start a batch of the pictures under `s3://bucket/prefix`; returns what `describe` does.
 
-        Raises InvalidRequest and StorageError. The lister lists the keys later, not this call. The files go to
-        `output`, or to `results/<id>/` in the same bucket.
+        Raises InvalidRequest, ObjectForbidden if a bucket is not the stage's, and StorageError. The lister lists the
+        keys later, not this call. The files go to `output`, or to `results/<id>/` in the same bucket.
         """
         batch_id = uuid.uuid4().hex
         bucket, prefix = parse_s3_url(source, "source")
         output_bucket, output_prefix = parse_s3_url(output, "output") if output else (bucket, f"{OUTPUT}{batch_id}/")
         if output_prefix and not output_prefix.endswith("/"):
             output_prefix += "/"
+        for one in (bucket, output_bucket):
+            self._buckets.check(one)
         check_no_loop(bucket, prefix, output_bucket, output_prefix)
         batch = Batch(batch_id, bucket, prefix, output_bucket, output_prefix, time.time(), model=model, top_k=top_k)
         self._table.create(batch)
         self._listings.send([list_message(batch_id)])
-        return batch.describe()
+        return self._describe(batch)
 
     def describe(self, batch_id: str) -> dict[str, Any]:
         """`Batch.describe` of a batch; raises UnknownBatch and StorageError."""
-        return self.find(batch_id).describe()
+        return self._describe(self.find(batch_id))
 
     def find(self, batch_id: str) -> Batch:
         """A batch with its present counts; raises UnknownBatch and StorageError."""

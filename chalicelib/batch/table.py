@@ -16,13 +16,15 @@ from typing import Any
 from chalicelib.aws.clients import translated
 from chalicelib.batch import items
 from chalicelib.batch.items import batch_key, expires, number
-from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, BatchState, Result
+from chalicelib.batch.record import COMPLETE, FAILED, LISTING, OPEN, RUNNING, Batch, BatchState, Result
 from chalicelib.errors import StorageError
 
 COUNTS = 16
 AT_ONCE = 50
 """Results in a transaction, which takes 100 items and 4 MB."""
 TRIES = 8
+CLAIM_S = 150
+"""Longer than an invocation of the lister lasts (120 s): whoever claimed and is still silent then was ended."""
 _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _EXISTS = "ConditionalCheckFailed"
 _ID = {"#id": "id"}
@@ -77,6 +79,34 @@ class Table:
     def fail(self, batch: Batch, error: Mapping[str, str]) -> bool:
         """Note why the batch ends without files; False if its state has changed since it was read."""
         return self._end(batch.id, batch.state, FAILED, error)
+
+    def claim(self, batch_id: str) -> bool:
+        """Reserve the writing of a day's files for CLAIM_S; False if another invocation has reserved it."""
+        now = time.time()
+        return self._conditionally(
+            "update_item",
+            Key=batch_key(batch_id, "batch"),
+            UpdateExpression="SET claimed = :until",
+            ConditionExpression="attribute_exists(#id) AND (attribute_not_exists(claimed) OR claimed < :now)",
+            ExpressionAttributeNames=_ID,
+            ExpressionAttributeValues={":until": number(now + CLAIM_S), ":now": number(now)},
+        )
+
+    def close_day(self, batch: Batch) -> bool:
+        """Note that the files of a day have at least the results that `batch` counts, and give back the claim."""
+        return self._conditionally(
+            "update_item",
+            Key=batch_key(batch.id, "batch"),
+            UpdateExpression="SET #state = :complete, finished = :now, #total = :done REMOVE claimed",
+            ConditionExpression="#state IN (:open, :complete)",
+            ExpressionAttributeNames={"#state": "state", "#total": "total"},
+            ExpressionAttributeValues={
+                ":open": {"S": OPEN},
+                ":complete": {"S": COMPLETE},
+                ":now": number(time.time()),
+                ":done": number(batch.done),
+            },
+        )
 
     def record(self, batch_id: str, results: Sequence[Result]) -> int:
         """Store and count the new results; returns how many. After a StorageError, record all of them again."""

@@ -9,6 +9,7 @@ from chalicelib.errors import UnknownBatch
 from chalicelib.inference.store import ModelStore
 
 if TYPE_CHECKING:
+    from chalicelib.aws.buckets import Buckets
     from chalicelib.aws.s3 import Objects
     from chalicelib.aws.sqs import Queue
     from chalicelib.batch.listing import Lister
@@ -27,6 +28,9 @@ class BatchServices:
     StorageError if no client can be made.
     """
 
+    function_arn: str | None = None
+    """Of the function that this process runs, which has the account's id; None outside Lambda."""
+
     def __init__(self, settings: Settings, store: ModelStore, client: Callable[[str], Any] | None = None) -> None:
         self._settings, self._store, self._client = settings, store, client or _client
 
@@ -35,7 +39,8 @@ class BatchServices:
         """Starts batches and describes them."""
         from chalicelib.batch.service import Service
 
-        return Service(self.table, self.queue(LISTINGS))
+        open_to_all = self._settings.batches == "open"
+        return Service(self.table, self.queue(LISTINGS), self.buckets, open_to_all=open_to_all)
 
     @cached_property
     def worker(self) -> "Worker":
@@ -64,7 +69,14 @@ class BatchServices:
         """S3: pictures and files."""
         from chalicelib.aws.s3 import Objects
 
-        return Objects(self._client("s3"))
+        return Objects(self._client("s3"), self.buckets)
+
+    @cached_property
+    def buckets(self) -> "Buckets":
+        """The buckets that this stage may use."""
+        from chalicelib.aws.buckets import own_buckets
+
+        return own_buckets(self._settings, self.function_arn, self._client)
 
     def queue(self, what: str) -> "Queue":
         """A queue: PICTURES, LISTINGS or DEAD_LETTERS."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class WorkflowServices:
     """Planner, classifier and reporter of one process, over one S3 client."""
 
+    function_arn: str | None = None
+    """Of the function that this process runs, which has the account's id; None outside Lambda."""
+
     def __init__(self, settings: Settings, store: ModelStore) -> None:
         self._settings, self._store = settings, store
 
@@ -43,7 +46,8 @@ class WorkflowServices:
     @cached_property
     def objects(self) -> "Objects":
         """S3, over a client that all three share."""
+        from chalicelib.aws.buckets import own_buckets
         from chalicelib.aws.clients import client
         from chalicelib.aws.s3 import Objects
 
-        return Objects(client("s3"))
+        return Objects(client("s3"), own_buckets(self._settings, self.function_arn, client))

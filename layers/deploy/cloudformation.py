@@ -22,7 +22,10 @@ def references(node: Any) -> set[str]:
 
 
 def resolved(node: Any, values: Mapping[str, Value]) -> Any:
-    """The node with a value for each reference to `Name` or `Name.Attribute`; all others stay."""
+    """The node with a value for each reference to `Name` or `Name.Attribute`; all others stay.
+
+    An Fn::Sub in which nothing is left to fill in becomes its text.
+    """
     if isinstance(node, list):
         return [resolved(item, values) for item in node]
     if not isinstance(node, dict):
@@ -31,15 +34,21 @@ def resolved(node: Any, values: Mapping[str, Value]) -> Any:
     if name is not None and name in values:
         return values[name]
     if set(node) == {SUB}:
-        return {SUB: _resolved_sub(node[SUB], values)}
+        filled = _resolved_sub(node[SUB], values)
+        return filled if isinstance(filled, str) and "${" not in filled else {SUB: filled}
     return {name: resolved(item, values) for name, item in node.items()}
+
+
+def text_of(value: Value) -> str:
+    """The text of a name that is given alone or in an Fn::Sub."""
+    return value if isinstance(value, str) else value[SUB]
 
 
 def without(template: Template, names: Set[str]) -> Template:
     """The template without these resources, what refers to them, and what nothing then uses.
 
     CloudFormation refuses a template that refers to what is not in it. So a resource or an output that refers to
-    what was never in it is left out, too.
+    what was never in it is left out, too. A rule stays if a parameter that it checks is used; then its parameters do.
     """
     declared = {*template.get("Parameters", {}), *template.get("Conditions", {})}
     kept = {name: part for name, part in template["Resources"].items() if name not in names}
@@ -47,9 +56,11 @@ def without(template: Template, names: Set[str]) -> Template:
         kept = complete
     outputs = _complete(template.get("Outputs", {}), declared | set(kept))
     conditions = _used_conditions(template.get("Conditions", {}), references([kept, outputs]))
-    parameters = _used(template.get("Parameters", {}), references([kept, outputs, conditions]))
-    cut = {"Parameters": parameters, "Conditions": conditions, "Resources": kept}
-    return {**cut, "Outputs": outputs} if outputs else cut
+    used = references([kept, outputs, conditions])
+    rules = {name: rule for name, rule in template.get("Rules", {}).items() if references(rule["RuleCondition"]) & used}
+    parameters = _used(template.get("Parameters", {}), used | references(rules))
+    cut = {"Parameters": parameters, "Rules": rules, "Conditions": conditions, "Resources": kept, "Outputs": outputs}
+    return {name: part for name, part in cut.items() if part or name not in ("Rules", "Outputs")}
 
 
 def _names(node: Any) -> Iterator[str]:

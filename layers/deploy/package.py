@@ -15,10 +15,11 @@ from layers.build.bytecode import add_bytecode
 from layers.build.vendor import MOUNTED_AT
 from layers.check.emulated import prove
 from layers.contents import open_contents
+from layers.deploy.gateway import ORIGIN_VARIABLE
 from layers.deploy.layer_set import Layer, layers_for
 from layers.deploy.policies import write_policies
-from layers.deploy.stages import read_config
-from layers.deploy.template import call_through_alias, equip_functions, merge_template
+from layers.deploy.stages import read_config, variable
+from layers.deploy.template import call_through_alias, equip_api, equip_functions, merge_template
 from layers.errors import PackageError
 from layers.targets import Target
 
@@ -28,8 +29,8 @@ RESOURCES = Path(".chalice") / "resources.json"
 
 def package(target: Target, layers: Path, project: Path, stage: str, out: Path, picture: Path | None) -> Iterator[str]:
     """Fill the folder `out`, yielding a line on each step; raises LayerError and then leaves `out` alone."""
-    app_name = read_config(project, stage)["app_name"]
-    chosen = layers_for(target, layers, app_name)
+    config = read_config(project, stage)
+    chosen = layers_for(target, layers, config["app_name"])
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         fresh = Path(scratch, "package")
         merge = Path(scratch, "merge.json")
@@ -37,6 +38,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         yield write_policies(project, stage)
         _chalice_package(project, stage, merge, fresh)
         template = equip_functions(call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))))
+        template = equip_api(template, variable(config, stage, ORIGIN_VARIABLE))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
         yield _compile_function(fresh / FUNCTION_ZIP, target)
         for layer in chosen:

@@ -4,11 +4,12 @@
 queues to exist.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from layers.deploy.cloudformation import Template, without
+from layers.deploy.names import QUEUES, functions_of, stack_name
 from layers.deploy.resources import read_resources
 from layers.deploy.stack import deploy_stack
 from layers.deploy.state_machine import PREFIX
@@ -21,11 +22,9 @@ def queues_template(resources: Path, stage: str) -> Template:
     return without(template, functions | {name for name in template["Resources"] if name.startswith(PREFIX)})
 
 
-def functions_of(template: Template) -> set[str]:
-    """The logical ids of Chalice's functions: resources.json adds to them and does not give their type."""
-    return {name for name, resource in template["Resources"].items() if "Type" not in resource}
-
-
-def deploy_queues(cloudformation: Any, resources: Path, app_name: str, stage: str) -> Iterator[str]:
+def deploy_queues(
+    cloudformation: Any, resources: Path, app_name: str, stage: str, parameters: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Create or update the stack and wait for it, with a line on each step; raises PackageError."""
-    yield from deploy_stack(cloudformation, f"{app_name}-{stage}-batch", queues_template(resources, stage))
+    name = stack_name(app_name, stage, QUEUES)
+    yield from deploy_stack(cloudformation, name, queues_template(resources, stage), parameters)

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from layers.deploy.cloudformation import SUB, Template
+from layers.deploy.cloudformation import SUB, Template, references, resolved
 from layers.deploy.definition import read_definition, read_json
+from layers.deploy.stages import read_config, variable
 
 DEFINITION = "InlineDefinition"
 """`{"InlineDefinition": "workflow.asl.json"}` stands for that state machine, expanded, as text. CloudFormation fills in
@@ -17,12 +18,27 @@ A dashboard is JSON within a string: in its own file it can be read, compared an
 """
 
 
+CANARY, CANARY_SWITCH = "Canary", "CANARY_MINUTES"
+"""The logical id of the canary, and the variable of the stage with which app.py has one."""
+LOG = "Log"
+"""How the logical id of a function's log group ends, after the function's."""
+
+
 def read_resources(path: Path, stage: str = "dev") -> Template:
-    """The template at `path` for a stage; raises PackageError if it, or a file that it names, cannot be read."""
-    template: Template = _inlined(read_json(path), path.parent)
-    if "Stage" in template.get("Parameters", {}):
-        template["Parameters"]["Stage"]["Default"] = stage
-    return template
+    """The template at `path` for a stage, whose name it then has in place of `${Stage}`.
+
+    The name is no parameter: functions and policies have it in their own settings, so that another name in the
+    template alone would part them. Without a canary in the stage's settings, its log and its alarm are left out.
+
+    Raises PackageError if the template, or a file that it names, cannot be read, and StageError.
+    """
+    template: Template = resolved(_inlined(read_json(path), path.parent), {"Stage": stage})
+    if CANARY not in template["Resources"] or variable(read_config(path.parent.parent, stage), stage, CANARY_SWITCH):
+        return template
+    left_out = {CANARY, f"{CANARY}{LOG}"}
+    found = template["Resources"].items()
+    kept = {name: one for name, one in found if name not in left_out and CANARY not in references(one)}
+    return {**template, "Resources": kept}
 
 
 def _inlined(value: Any, folder: Path) -> Any:

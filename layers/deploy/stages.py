@@ -10,6 +10,9 @@ from layers.errors import StageError
 
 CONFIG = Path(".chalice") / "config.json"
 _VARIABLES, _FUNCTIONS = "environment_variables", "lambda_functions"
+_LAYERS, _ARCHITECTURE, _NEEDS_NOTHING = "layers", "lambda_architecture", "x86_64"
+API_HANDLER, CANARY = "api_handler", "canary"
+"""Two functions that a configuration need not name: Chalice's name of the one behind the API; the scheduled check."""
 
 
 def read_config(project: Path, stage: str) -> dict[str, Any]:
@@ -25,15 +28,43 @@ def read_config(project: Path, stage: str) -> dict[str, Any]:
     return config
 
 
+def variable(config: dict[str, Any], stage: str, name: str) -> str:
+    """An environment variable of all functions of a stage; "" if it is not set."""
+    return str(config["stages"][stage].get(_VARIABLES, {}).get(name, config.get(_VARIABLES, {}).get(name, "")))
+
+
 def write_layers(project: Path, stage: str, arns: list[str], arch: str) -> bool:
     """Name the layers, their processor and what it needs in the stage, in one step; gives whether anything changed.
 
     Raises StageError.
     """
     config = read_config(project, stage)
-    before = config["stages"][stage]
-    wanted = {**_with_preload(before, arch, config), "layers": arns, "lambda_architecture": arch}
-    if before == wanted:
+    named = {_LAYERS: arns, _ARCHITECTURE: arch}
+    return _write(project, config, stage, {**_with_preload(config["stages"][stage], arch, config), **named})
+
+
+def forget_layers(project: Path, stage: str) -> bool:
+    """Take out of the stage what `write_layers` wrote; gives whether anything changed. Raises StageError."""
+    config = read_config(project, stage)
+    rest = {name: value for name, value in config["stages"][stage].items() if name not in (_LAYERS, _ARCHITECTURE)}
+    return _write(project, config, stage, _with_preload(rest, _NEEDS_NOTHING, config))
+
+
+def layers_of_others(project: Path, stage: str) -> set[str]:
+    """The ARNs of the layers that other stages name. Raises StageError."""
+    stages = read_config(project, stage)["stages"]
+    return {arn for name, chosen in stages.items() if name != stage for arn in chosen.get(_LAYERS, [])}
+
+
+def known_functions(project: Path, stage: str) -> set[str]:
+    """Chalice's names of the functions that a stage has or may have had; raises StageError."""
+    config = read_config(project, stage)
+    parts = (config, config["stages"][stage])
+    return {API_HANDLER, CANARY}.union(*(part.get(_FUNCTIONS, {}) for part in parts))
+
+
+def _write(project: Path, config: dict[str, Any], stage: str, wanted: dict[str, Any]) -> bool:
+    if config["stages"][stage] == wanted:
         return False
     config["stages"][stage] = wanted
     with written_aside(project / CONFIG) as aside:

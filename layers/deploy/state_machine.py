@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from layers.deploy.cloudformation import Template, resolved, without
+from layers.deploy.names import WORKFLOW, stack_name
 from layers.deploy.resources import read_resources
 from layers.deploy.stack import deploy_stack
 from layers.errors import PackageError
@@ -24,7 +25,12 @@ def state_machine_template(resources: Path, stage: str, arns: Mapping[str, str])
 
 
 def deploy_state_machine(
-    cloudformation: Any, lambda_client: Any, resources: Path, app_name: str, stage: str
+    cloudformation: Any,
+    lambda_client: Any,
+    resources: Path,
+    app_name: str,
+    stage: str,
+    parameters: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Create or update the stack and wait for it, with a line on each step; raises PackageError.
 
@@ -34,7 +40,8 @@ def deploy_state_machine(
         return
     arns = {name: _arn(lambda_client, f"{app_name}-{stage}-{name.lower()}") for name in FUNCTIONS}
     template = state_machine_template(resources, stage, arns)
-    yield from deploy_stack(cloudformation, f"{app_name}-{stage}-workflow", template, Capabilities=["CAPABILITY_IAM"])
+    name = stack_name(app_name, stage, WORKFLOW)
+    yield from deploy_stack(cloudformation, name, template, parameters, Capabilities=["CAPABILITY_IAM"])
 
 
 def _arn(lambda_client: Any, function: str) -> str:

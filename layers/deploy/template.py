@@ -4,17 +4,35 @@ import hashlib
 from pathlib import Path
 
 from layers.cpulist import library
-from layers.deploy.cloudformation import Template, references, resolved
+from layers.deploy.authentication import with_authentication
+from layers.deploy.cloudformation import REF, Template, references, resolved
+from layers.deploy.gateway import sam_responses
 from layers.deploy.layer_set import Layer
-from layers.deploy.resources import read_resources
+from layers.deploy.resources import LOG, read_resources
 from layers.errors import PackageError
 from layers.targets import Target
 
 FUNCTION, ALIAS = "APIHandler", "APIHandlerAliaslive"
 """Logical ids of the function behind the API, given by Chalice, and of its alias "live", which SAM makes.
 Source: AWS SAM developer guide, "Generated CloudFormation resources"."""
+_ONE_STAGE = {"OpenApiVersion": "2.0", "AlwaysDeploy": True}
+"""Without the version, SAM makes a second stage named `Stage`, open beside the throttled one. Without the other, a
+parameter that changes the API's document would not reach its stage: SAM looks at the document's text alone.
+Source: AWS SAM developer guide, "AWS::Serverless::Api"."""
+_THROTTLE = {
+    "ResourcePath": "/*",
+    "HttpMethod": "*",
+    "ThrottlingRateLimit": {REF: "RequestsPerSecond"},
+    "ThrottlingBurstLimit": {REF: "RequestBurst"},
+}
+LOG_FORMAT = {"LogFormat": "JSON", "SystemLogLevel": {REF: "SystemLogLevel"}}
+"""With it Lambda leaves out its START, END and REPORT of invocations that succeed.
+Source: AWS Lambda developer guide, "Log-level filtering for system logs"."""
 API, PERMISSION = "RestAPI", "APIHandlerInvokePermission"
 """Logical ids, given by Chalice, of the API and of the permission to call the function."""
+API_NAME = "RestAPI.Name"
+"""What .chalice/resources.json refers to for the API's name, by which CloudWatch counts."""
+_NAME = {REF: "AWS::StackName"}
 
 
 def merge_template(resources: Path, target: Target, layers: list[Layer], stage: str = "dev") -> Template:
@@ -23,7 +41,7 @@ def merge_template(resources: Path, target: Target, layers: list[Layer], stage: 
     A layer's logical id names its content. If the content changes, so does the function, and SAM publishes a
     new version behind the alias.
     """
-    template = read_resources(resources, stage)
+    template: Template = resolved(read_resources(resources, stage), {API_NAME: _NAME})
     ids = {_logical_id(layer): layer for layer in layers}
     found = template.setdefault("Resources", {})
     properties = found.setdefault(FUNCTION, {}).setdefault("Properties", {})
@@ -37,12 +55,15 @@ def merge_template(resources: Path, target: Target, layers: list[Layer], stage: 
 
 
 def equip_functions(template: Template) -> Template:
-    """Give every function the runtime, the processor, its LD_PRELOAD and the layers of the one behind the API."""
+    """Give every function the runtime, the processor, its LD_PRELOAD and the layers of the one behind the API.
+
+    And its log group: a function that names it is made after it, and Lambda then makes none without a retention.
+    """
     resources = template["Resources"]
     of_api = {name: resources[FUNCTION]["Properties"][name] for name in ("Runtime", "Architectures", "Layers")}
-    for resource in resources.values():
+    for name, resource in resources.items():
         if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"] |= of_api
+            resource["Properties"] |= of_api | {"LoggingConfig": {"LogGroup": {REF: f"{name}{LOG}"}, **LOG_FORMAT}}
             _load_library(resource["Properties"])
     return template
 
@@ -66,6 +87,16 @@ def call_through_alias(template: Template) -> Template:
     api = resolved(resources[API], {f"{FUNCTION}.Arn": alias})
     permission = resolved(resources[PERMISSION], {FUNCTION: alias})
     return {**template, "Resources": {**resources, API: api, PERMISSION: permission}}
+
+
+def equip_api(template: Template, origin: str) -> Template:
+    """Give the API its name, throttle, error answers for pages of `origin`, and the choice of an authentication."""
+    api = template["Resources"][API]
+    document = with_authentication(api["Properties"]["DefinitionBody"])
+    document = {**document, "info": {**document["info"], "title": _NAME}}
+    own = {"DefinitionBody": document, "GatewayResponses": sam_responses(origin), "MethodSettings": [_THROTTLE]}
+    properties = {**api["Properties"], **own, **_ONE_STAGE}
+    return {**template, "Resources": {**template["Resources"], API: {**api, "Properties": properties}}}
 
 
 def _logical_id(layer: Layer) -> str:

@@ -13,6 +13,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from localaws.access.guard import Guard
+from localaws.cloud import shapes
 from localaws.cloud.rest_api import RestApis
 from localaws.errors import PortInUse
 
@@ -21,10 +23,14 @@ _CONFIG = {"stepfunctions": {"execute_state_machine": True}}
 
 
 class Endpoint:
-    """The server. Listens from the start; answers between `start` and `close`. IAM is not enforced."""
+    """The server. Listens from the start; answers between `start` and `close`. `guard` decides about roles' calls."""
 
-    def __init__(self, port: int, region: str) -> None:
-        """Bind 127.0.0.1; `port` 0 takes a free one. Raises PortInUse."""
+    def __init__(self, port: int, region: str, guard: Guard, faults: set[str] | None = None) -> None:
+        """Bind 127.0.0.1; `port` 0 takes a free one. Raises PortInUse.
+
+        `faults`, if it is given, gets what is wrong with moto's answers (`shapes`).
+        """
+        self._guard, self._faults = guard, faults
         self._socket = _bind(port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -66,9 +72,16 @@ class Endpoint:
         if refusal is not None:
             return refusal(environ, start_response)
         if self.rest_apis.serves(environ.get("PATH_INFO", "")):
-            return self.rest_apis.answer(Request(environ))(environ, start_response)
-        answer: Iterable[bytes] = self._moto(environ, start_response)
-        return answer
+            return self.rest_apis.respond(Request(environ))(environ, start_response)
+        refusal = self._guard.refusal(environ)
+        if refusal is not None:
+            return refusal(environ, start_response)
+        answer = Response.from_app(self._moto, environ)
+        if answer.status_code == 404:
+            answer = self._guard.hides_missing(environ) or answer
+        if self._faults is not None and answer.status_code < 300:
+            self._faults.update(shapes.faults(environ, answer))
+        return answer(environ, start_response)
 
 
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Self
 
 import boto3
+from moto.core import DEFAULT_ACCOUNT_ID
 from werkzeug.wrappers import Response
 
+from localaws.access.guard import Guard, Record
+from localaws.cloud import account
 from localaws.cloud.endpoint import Endpoint
 from localaws.cloud.event_sources import EventSources
 from localaws.cloud.rest_api import RestApis
@@ -14,6 +18,7 @@ from localaws.errors import PortInUse
 from localaws.host.environment import CLIENT_KEYS, CREDENTIALS
 from localaws.host.lambda_host import LambdaHost
 from localaws.shims import apis
+from localaws.shims.limits import Limits
 
 REGION = "us-east-1"
 
@@ -24,12 +29,27 @@ class LocalAws:
     Moto keeps its state per process, so that a process can have one at a time.
     """
 
-    def __init__(self, port: int = 0, region: str = REGION, host: LambdaHost | None = None) -> None:
-        """`port` 0 takes a free one; raises PortInUse. A `host` that the caller gives is closed, too."""
-        self.region = region
+    def __init__(
+        self,
+        port: int = 0,
+        region: str = REGION,
+        host: LambdaHost | None = None,
+        record: Record | None = None,
+        faults: set[str] | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """`port` 0 takes a free one; raises PortInUse. A `host` that the caller gives is closed, too.
+
+        `record` keeps the rights that roles need, `faults` what is wrong with moto's answers. `limits` are AWS's by
+        default.
+        """
+        self.region, self._limits = region, limits
         self.host = host or LambdaHost()
+        self._guard = Guard(
+            DEFAULT_ACCOUNT_ID, partial(account.policies_of, DEFAULT_ACCOUNT_ID), account.bucket_owner, record
+        )
         try:
-            self._endpoint = Endpoint(port, region)
+            self._endpoint = Endpoint(port, region, self._guard, faults)
         except PortInUse:
             self.host.close()
             raise
@@ -49,7 +69,7 @@ class LocalAws:
     def start(self) -> Self:
         """Serve, from an empty account."""
         sources = EventSources(self.url, self.region, self.host.max_instances)
-        self._close.enter_context(apis.applied(self.host, self.url))
+        self._close.enter_context(apis.applied(self.host, self.url, self.region, self._guard, self._limits))
         self._endpoint.start()
         sources.start()
         # closed from the last to the first: the pollers stop taking messages; the functions end, so that the

@@ -11,7 +11,15 @@ from moto.awslambda.utils import get_backend
 from moto.core.exceptions import JsonRESTError
 from werkzeug.wrappers import Request, Response
 
-from localaws.cloud.rest_event import MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES, Route, error, to_event, to_response
+from localaws.cloud.rest_event import (
+    MAX_EVENT_BYTES,
+    MAX_PAYLOAD_BYTES,
+    GatewayError,
+    Route,
+    error,
+    to_event,
+    to_response,
+)
 from localaws.host.emulation import time_factor
 
 INTEGRATION_LIMIT_S = 29.0
@@ -34,6 +42,20 @@ class RestApis:
         """Whether this is a request to an API, and not to an AWS service."""
         return _URL.fullmatch(path) is not None
 
+    def respond(self, request: Request) -> Response:
+        """The response, with the headers that the API's gateway responses add to API Gateway's own errors.
+
+        Of these, DEFAULT_4XX and DEFAULT_5XX are known here, and fixed values alone. Source: API Gateway developer
+        guide, "Gateway responses for REST APIs".
+        """
+        response, match = self.answer(request), _URL.fullmatch(request.path)
+        api = match and apigateway_backends[self._account_id][self._region].apis.get(match["api"])
+        if api and isinstance(response, GatewayError):
+            given = api.gateway_responses.get(f"DEFAULT_{response.status_code // 100}XX")
+            for name, value in (given.response_parameters or {}).items() if given else ():
+                response.headers[name.removeprefix("gatewayresponse.header.")] = value.strip("'")
+        return response
+
     def answer(self, request: Request) -> Response:
         """Find the route, invoke the function, shape the response; a refused request does not reach the function."""
         match = _URL.fullmatch(request.path)
@@ -45,6 +67,8 @@ class RestApis:
         found = find_resource({resource.get_path(): resource for resource in list(api.resources.values())}, path)
         method = found and (found[0].resource_methods.get(request.method) or found[0].resource_methods.get("ANY"))
         if not found or not method or not method.method_integration:
+            return error(403, "Missing Authentication Token")
+        if method.authorization_type == "AWS_IAM" and not _is_signed(request):
             return error(403, "Missing Authentication Token")
         if method.method_integration.integration_type.upper() == "MOCK":
             return _mock_response(method.method_integration)
@@ -75,6 +99,14 @@ class RestApis:
         if "x-amz-function-error" in headers:
             return error(502, "Internal server error")
         return to_response(payload, request.headers.get("Accept", ""), route.binary_types)
+
+
+def _is_signed(request: Request) -> bool:
+    """Whether the request has a signature of version 4; whose it is and whether it is right is not examined.
+
+    Source: IAM user guide, "Elements of an AWS API request signature".
+    """
+    return request.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=")
 
 
 def find_resource(resources: Mapping[str, Any], path: str) -> tuple[Any, dict[str, str]] | None:

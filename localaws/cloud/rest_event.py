@@ -71,9 +71,13 @@ def to_response(payload: bytes, accept: str, binary_types: Sequence[str]) -> Res
     return response
 
 
+class GatewayError(Response):
+    """A response of API Gateway itself, and not of a function."""
+
+
 def error(status: int, message: str) -> Response:
     """A response of API Gateway itself."""
-    return Response(json.dumps({"message": message}), status=status, content_type="application/json")
+    return GatewayError(json.dumps({"message": message}), status=status, content_type="application/json")
 
 
 def _body(request: Request, binary_types: Sequence[str]) -> tuple[str | None, bool]:

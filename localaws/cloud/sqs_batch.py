@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from localaws.host import lineage
+
 
 def lambda_event(messages: list[dict[str, Any]], queue_arn: str, region: str) -> str:
     """Received messages as Lambda's SQS event, in JSON."""
@@ -23,6 +25,12 @@ def failed_ids(payload: bytes, all_ids: set[str]) -> set[str]:
     except (ValueError, KeyError, TypeError, AttributeError):
         return all_ids
     return failed if failed <= all_ids else all_ids
+
+
+def longest_trace(messages: list[dict[str, Any]], function_arn: str) -> str:
+    """The trace header of the message whose chain has run the function most often; empty if none has one."""
+    traces: list[str] = [message.get("Attributes", {}).get("AWSTraceHeader", "") for message in messages]
+    return max(traces, key=lambda trace: lineage.count(trace, function_arn))
 
 
 def _record(message: dict[str, Any], queue_arn: str, region: str) -> dict[str, Any]:

@@ -69,10 +69,13 @@ class Deployer:
                 self._layers("queues", copied)
             app_name = json.loads(_config(state))["app_name"]
             notifications.connect(self.cloud, resources, f"{app_name}-{self.stage}-batch")
+        self._layers("record", copied)
         self._chalice_deploy(copied, with_layers)
         if resources.is_file():
             self._layers("mappings", copied)
+            self._layers("settings", copied)
             self._layers("workflow", copied)
+            self._layers("alarms", copied)
         return self._read(state)
 
     def _layers(self, command: str, copied: Path) -> None:

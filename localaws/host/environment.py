@@ -16,6 +16,8 @@ CLIENT_KEYS = {
     "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
 }
 """The same as boto3 takes them."""
+ROLE_KEY = "role."
+"""An access key's id that begins so has the rights of the role whose name follows."""
 
 
 _PRELOAD = "LD_PRELOAD"
@@ -43,7 +45,7 @@ def function_environment(function: Function, places: Places, runtime_api: str, l
     task, opt, packages = places.task, places.opt, places.packages
     layer_packages = (opt / "python" / "lib" / function.runtime / "site-packages", opt / "python")
     return {
-        **CREDENTIALS,
+        **credentials_of(function.role),
         "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
@@ -63,6 +65,16 @@ def function_environment(function: Function, places: Places, runtime_api: str, l
         **(_lambdas_own() if places.temporary is None else _unpacked(places, places.temporary)),
         **_configured(function.environment, opt),
     }
+
+
+def credentials_of(role: str) -> dict[str, str]:
+    """Those of a role, by its name; without one, those of the account's owner."""
+    return {**CREDENTIALS, "AWS_ACCESS_KEY_ID": ROLE_KEY + role} if role else CREDENTIALS
+
+
+def role_keys(role: str) -> dict[str, str]:
+    """Those of a role as boto3 takes them."""
+    return {**CLIENT_KEYS, "aws_access_key_id": ROLE_KEY + role}
 
 
 def _lambdas_own() -> dict[str, str]:

@@ -44,6 +44,8 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     reserved_concurrency: int | None = field(default=None, compare=False)
     """More invocations than this at once are refused; None: as many as the host has instances."""
+    role: str = ""
+    """The name of the role whose rights its calls of AWS have; without one they have all."""
     region: str = "us-east-1"
     account_id: str = "123456789012"
     version: str = "$LATEST"

@@ -57,9 +57,9 @@ class Instance:
         process = self._started.process if self._started else None
         return process.pid if process and process.alive else None
 
-    def invoke(self, payload: bytes) -> Result | None:
+    def invoke(self, payload: bytes, trace: str = "") -> Result | None:
         """Run one event. None if the instance had died before it fetched the event: try another instance."""
-        invocation = Invocation(payload, self.function.arn, self._timeout_s)
+        invocation = Invocation(payload, self.function.arn, self._timeout_s, trace)
         log_offset_bytes = self.log.size_bytes
         init_ms, fault = self._initialise() if self._started is None else (None, None)
         self.log.write(f"START RequestId: {invocation.request_id} Version: {self.function.version}")

@@ -17,6 +17,8 @@ class Invocation:
     payload: bytes
     arn: str
     timeout_s: float
+    trace: str = ""
+    """What X-Amzn-Trace-Id carries on, or empty."""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     deadline: float = 0.0
     """A value of `time.monotonic()`; from the start of the handler, not of the instance."""

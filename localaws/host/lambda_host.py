@@ -34,6 +34,7 @@ class LambdaHost:
     that runs every function (default: the Python that its runtime names). `processor` limits each function to the
     share of the processor that its memory buys (default: no limit). Each instance runs in a sandbox, unless `sandbox`
     is false or this machine has none (`why_no_sandbox`). `additions` are what every instance gets.
+    `account_concurrency` is the account's quota: an event above it is refused, where it would wait for an instance.
 
     A function for another processor runs emulated. `python` and `additions` are not for it: they are code for this
     machine's.
@@ -47,12 +48,13 @@ class LambdaHost:
         processor: Processor | None = None,
         sandbox: bool = True,
         additions: Additions = Additions(),  # noqa: B008 - it is frozen
+        account_concurrency: int | None = None,
     ) -> None:
         self._scratch = tempfile.TemporaryDirectory(prefix="localaws-")
         self.folder = Path(self._scratch.name)
         """Unpacked functions and the log files; deleted when the host is closed."""
         self._trees = Trees(self.folder / "trees")
-        self._pool = Pool(max_instances or 2 * (os.cpu_count() or 1))
+        self._pool = Pool(max_instances or 2 * (os.cpu_count() or 1), account_concurrency)
         self._python, self._processor, self._sandbox = python, processor, sandbox
         self.memory = memory.find()
         """What ends a function that uses more than its memory size."""
@@ -74,27 +76,27 @@ class LambdaHost:
         """How many instances may exist at once."""
         return self._pool.max_instances
 
-    def invoke(self, function: Function, payload: bytes) -> Result:
-        """Run one event and wait for its result, also of a function that fails.
+    def invoke(self, function: Function, payload: bytes, trace: str = "") -> Result:
+        """Run one event and wait for its result, also of a function that fails. `trace` is its X-Amzn-Trace-Id.
 
         Raises BadPackage, PythonMissing, EmulatorMissing or PackagesMissing for a function that cannot be run here,
-        TooManyRequests above its reserved concurrency, HostClosed.
+        TooManyRequests above its reserved concurrency or the account's, HostClosed.
         """
         while True:
             with self._pool.lend(function, self._creator(function)) as instance:
-                result = instance.invoke(payload)
+                result = instance.invoke(payload, trace)
             if result is not None:
                 return result
 
     def invoke_async(
-        self, function: Function, payload: bytes, on_result: Callable[[Result], None] | None = None
+        self, function: Function, payload: bytes, on_result: Callable[[Result], None] | None = None, trace: str = ""
     ) -> "Future[Result | None]":
         """Queue one event; if it fails, it is tried again after each of `async_retry_delays_s`.
 
         The future holds the last try's result, or None if the host was closed before. `on_result` is
         called after every try.
         """
-        return self._background.submit(self._try_repeatedly, function, payload, on_result or (lambda _: None))
+        return self._background.submit(self._try_repeatedly, function, payload, on_result or (lambda _: None), trace)
 
     def interpreter(self, runtime: str, architecture: str | None = None) -> Interpreter:
         """The Python that runs functions of this runtime and processor; raises PythonMissing or EmulatorMissing.
@@ -141,12 +143,14 @@ class LambdaHost:
         installation = Installation(function, tree, interpreter, folder, additions, sandboxed)
         return lambda: Instance(installation, self.folder, self._processor, self.memory)
 
-    def _try_repeatedly(self, function: Function, payload: bytes, on_result: Callable[[Result], None]) -> Result | None:
+    def _try_repeatedly(
+        self, function: Function, payload: bytes, on_result: Callable[[Result], None], trace: str
+    ) -> Result | None:
         result: Result | None = None
         for delay_s in (0.0, *self._async_retry_delays_s):
             if self._closing.wait(delay_s):
                 return result
-            result = self._invoke_when_free(function, payload)
+            result = self._invoke_when_free(function, payload, trace)
             if result is None:
                 return None
             on_result(result)
@@ -154,11 +158,11 @@ class LambdaHost:
                 break
         return result
 
-    def _invoke_when_free(self, function: Function, payload: bytes) -> Result | None:
+    def _invoke_when_free(self, function: Function, payload: bytes, trace: str) -> Result | None:
         """Wait for concurrency: an asynchronous event that finds none stays in Lambda's queue."""
         while not self._closing.is_set():
             try:
-                return self.invoke(function, payload)
+                return self.invoke(function, payload, trace)
             except TooManyRequests:
                 self._closing.wait(0.1)
             except HostClosed:

@@ -15,12 +15,13 @@ _CLOSE_S = 5.0
 class Pool:
     """Safe to share between threads.
 
-    Two limits differ. A function's reserved concurrency is a limit of AWS: one more event is refused. The number of
-    instances is a limit of this machine: one more event waits, and idle instances of other functions are ended.
+    Two kinds of limits differ. A function's reserved concurrency and the account's are limits of AWS: one more event
+    is refused. The number of instances is a limit of this machine: one more event waits, and idle instances of other
+    functions are ended.
     """
 
-    def __init__(self, max_instances: int) -> None:
-        self.max_instances = max_instances
+    def __init__(self, max_instances: int, account_concurrency: int | None = None) -> None:
+        self.max_instances, self._account_concurrency = max_instances, account_concurrency
         self._changed = threading.Condition()
         self._idle: list[Instance] = []
         self._busy: list[Instance] = []
@@ -78,6 +79,8 @@ class Pool:
             raise TooManyRequests(
                 f"{function.name}: {running} instances run, as many as its reserved concurrency: try again later"
             )
+        if self._account_concurrency is not None and len(self._busy) >= self._account_concurrency:
+            raise TooManyRequests(f"{len(self._busy)} instances run, as many as the account allows: try again later")
 
     def _pick_idle(self, function: Function) -> Instance | None:
         for instance in reversed(self._idle):

@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(invocation.deadline_epoch_ms),
             "Lambda-Runtime-Invoked-Function-Arn": invocation.arn,
-            "Lambda-Runtime-Trace-Id": f"Root=1-{invocation.request_id[:8]}-{'0' * 24};Sampled=0",
+            "Lambda-Runtime-Trace-Id": invocation.trace or f"Root=1-{invocation.request_id[:8]}-{'0' * 24};Sampled=0",
         }
         return self._reply(200, invocation.payload, headers)
 

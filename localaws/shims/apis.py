@@ -11,25 +11,38 @@ from unittest import mock
 
 from moto.apigateway.models import APIGatewayBackend
 
+from localaws.access.guard import Guard
 from localaws.host.lambda_host import LambdaHost
-from localaws.shims import functions, queues, stacks, state_machines, tables
+from localaws.shims import express, functions, mappings, queues, recursion, stacks, state_machines, tables
+from localaws.shims.limits import Limits
+from localaws.shims.throughput import WriteLimit
 
 _BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 
 @contextmanager
-def applied(host: LambdaHost, endpoint_url: str) -> Iterator[None]:
-    """Run moto's invocations in `host`, accept Chalice's API documents, leave queues to the pollers."""
+def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, limits: Limits) -> Iterator[None]:
+    """Run moto's invocations in `host`, accept Chalice's API documents, leave queues to the pollers.
+
+    `guard` decides about what services do in a role's name.
+    """
+
+    def may(role: str, action: str, resource: str) -> bool:
+        return guard.may(role, action, resource, region)
+
     with ExitStack() as patches:
         for patch in (
-            functions.runs_in(host, endpoint_url),
+            functions.runs_in(host, endpoint_url, guard),
             functions.takes_architectures(),
             *_rest_apis(),
+            *mappings.patches(may, limits.transition_s),
+            *recursion.patches(),
             *queues.patches(),
             *stacks.patches(),
-            *tables.patches(),
-            *state_machines.patches(endpoint_url),
+            *tables.patches(WriteLimit(limits.write_units_per_s)),
+            *state_machines.patches(endpoint_url, may),
+            *express.patches(limits.express_s),
         ):
             patches.enter_context(patch)
         yield
@@ -59,7 +72,11 @@ def _rest_apis() -> Iterator[Any]:
 
     def put(backend: Any, function_id: str, api_doc: dict[str, Any], *args: Any, **options: Any) -> Any:
         api = put_rest_api(backend, function_id, completed(api_doc), *args, **options)
-        api.binaryMediaTypes = api_doc.get(_BINARY_TYPES, [])  # moto drops them
+        api.binaryMediaTypes = api_doc.get(_BINARY_TYPES, [])  # moto drops them, and who may call a method
+        for resource in api.resources.values():
+            for name, operation in api_doc["paths"].get(resource.get_path(), {}).items():
+                if {"sigv4": []} in operation.get("security", []):
+                    resource.resource_methods[name.upper()].authorization_type = "AWS_IAM"
         return api
 
     def import_(backend: Any, api_doc: dict[str, Any], *args: Any, **options: Any) -> Any:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
+from flask import has_request_context, request
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
 
 VISIBILITY_LOOK_S = 0.1
 """A message that becomes visible again wakes no receiver; this is how soon a waiting one sees it."""
+_TRACE = "AWSTraceHeader"
 
 
 def patches() -> Iterator[Any]:
@@ -30,9 +33,23 @@ def patches() -> Iterator[Any]:
     yield mock.patch.object(Queue, "approximate_number_of_messages_delayed", property(_delayed_count))
     yield mock.patch.object(Queue, "delete_message", _delete)
     yield mock.patch.object(SQSBackend, "receive_message", _receiver(SQSBackend.receive_message))
+    yield mock.patch.object(SQSBackend, "send_message", _traced(SQSBackend.send_message))
 
 
 _no_functions = property(lambda queue: {}, lambda queue, value: None)  # noqa: ARG005
+
+
+def _traced(send_message: Any) -> Any:
+    """A message carries the trace header of the call that sent it: SQS developer guide, "AWSTraceHeader"."""
+
+    def send(backend: Any, *args: Any, system_attributes: dict[str, Any] | None = None, **options: Any) -> Any:
+        trace = unquote(request.headers.get("X-Amzn-Trace-Id", "")) if has_request_context() else ""
+        if trace and _TRACE not in (system_attributes or {}):
+            attribute = {"StringValue": trace, "DataType": "String"}
+            system_attributes = {**(system_attributes or {}), _TRACE: attribute}
+        return send_message(backend, *args, system_attributes=system_attributes, **options)
+
+    return send
 
 
 def _receiver(receive_message: Any) -> Any:

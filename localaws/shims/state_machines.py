@@ -3,21 +3,18 @@
 Moto's grammar knows no ItemBatcher and no EXPRESS. Its CloudFormation puts state machines where its interpreter does
 not look. A ResultWriter's paths lead into the results. An execution without a name gets none. Each Lambda task makes a
 new client. Everything else of an execution is done by moto's own interpreter. An express child runs as a standard one
-here: the difference is the price, and a limit of five minutes.
+here, with the limit of `express`: the other difference is the price.
 
 Source of ItemBatcher: AWS Step Functions developer guide, "ItemBatcher (Map)".
 """
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
-import boto3
-from botocore.config import Config
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import resource_eval_s3 as reader
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
@@ -32,23 +29,22 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
-from localaws.host.environment import CLIENT_KEYS
+from localaws.shims.mappings import May
+from localaws.shims.state_clients import Clients
 
 BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
 MAX_INPUT_BYTES = 256 * 1024
 """Of a child's input, whatever MaxInputBytesPerBatch says."""
 
-_ONCE = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=256)
-
 Definition = dict[str, Any]
 
 
-def patches(endpoint_url: str) -> Iterator[Any]:
+def patches(endpoint_url: str, may: May) -> Iterator[Any]:
     """What to enter while state machines are made and run."""
     yield mock.patch.object(AmazonStateLanguageParser, "parse", staticmethod(_parser(AmazonStateLanguageParser.parse)))
     yield mock.patch.object(
-        DistributedIterationComponent, "_map_run", _in_batches(DistributedIterationComponent._map_run)
+        DistributedIterationComponent, "_map_run", _in_batches(DistributedIterationComponent._map_run, may)
     )
     yield mock.patch.object(ResultWriter, "_eval_body", _of_the_input(ResultWriter._eval_body))
     yield mock.patch.object(StateMachine, "create_from_cloudformation_json", classmethod(_create))
@@ -56,7 +52,7 @@ def patches(endpoint_url: str) -> Iterator[Any]:
     yield mock.patch.object(
         StepFunctionsParserBackend, "start_execution", _named(StepFunctionsParserBackend.start_execution)
     )
-    clients = _Clients(endpoint_url)
+    clients = Clients(endpoint_url)
     yield closing(clients)
     for module in (lambda_eval_utils, reader, writer):
         yield mock.patch.object(module, "boto_client_for", clients.get)
@@ -65,48 +61,62 @@ def patches(endpoint_url: str) -> Iterator[Any]:
 def _parser(parse: Any) -> Any:
     def parse_all(text: str) -> Any:
         definition = json.loads(text)
-        batchers = _taken_out(definition.get("States", {}))
+        taken = _taken_out(definition.get("States", {}))
         program, tree = parse(json.dumps(definition))
-        _put_back(program.states, batchers)
+        _put_back(program.states, taken)
         return program, tree
 
     return parse_all
 
 
-def _taken_out(states: Definition) -> dict[str, Definition]:
-    """Each Map's ItemBatcher by the state's name, which is unique in a state machine.
+class _Taken(NamedTuple):
+    batcher: Definition | None
+    is_express: bool
+
+
+def _taken_out(states: Definition) -> dict[str, _Taken]:
+    """What moto does not know of each Map, by the state's name, which is unique in a state machine.
 
     Moto tolerates every failure and warns if a definition gives a limit. A limit of 100 percent is left out, for it
     says the same.
     """
-    found: dict[str, Definition] = {}
+    found: dict[str, _Taken] = {}
     for name, state in states.items():
         processor = state.get("ItemProcessor", {})
-        if BATCHER in state:
-            found[name] = state.pop(BATCHER)
+        is_express = processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS"
+        found[name] = _Taken(state.pop(BATCHER, None), is_express)
         if state.get(TOLERATED) == 100:
             del state[TOLERATED]
-        if processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS":
+        if is_express:
             processor["ProcessorConfig"]["ExecutionType"] = "STANDARD"
         found |= _taken_out(processor.get("States", {}))
     return found
 
 
-def _put_back(states: Any, batchers: Mapping[str, Definition]) -> None:
+def _put_back(states: Any, taken: Mapping[str, _Taken]) -> None:
     for name, state in states.states.items():
         component = getattr(state, "iteration_component", None)
         if component is not None:
-            component.batcher = batchers.get(name)
-            _put_back(component._states, batchers)
+            component.batcher, component.is_express = taken[name]
+            _put_back(component._states, taken)
 
 
-def _in_batches(map_run: Any) -> Any:
+def _in_batches(map_run: Any, may: May) -> Any:
     def run(component: Any, env: Any, eval_input: Any) -> None:
+        _check_starts_children(env, may)
         if component.batcher is not None:
             env.stack.append(list(batches(env.stack.pop(), component.batcher, env.states.get_input())))
         map_run(component, env, eval_input)
 
     return run
+
+
+def _check_starts_children(env: Any, may: May) -> None:
+    """A Distributed Map starts its children in the name of the state machine's role."""
+    role = env.aws_execution_details.role_arn.rpartition("/")[2]
+    machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
+    if not may(role, "states:StartExecution", machine):
+        raise PermissionError(f"{role} may not start executions of {machine}")
 
 
 def _of_the_input(write: Any) -> Any:
@@ -192,25 +202,3 @@ def _definition(properties: Mapping[str, Any]) -> str:
     for name, value in properties.get("DefinitionSubstitutions", {}).items():
         text = text.replace(f"${{{name}}}", str(value))
     return text
-
-
-class _Clients:
-    """One client for each service: threads may share it, and making one takes longer than a call."""
-
-    def __init__(self, endpoint_url: str) -> None:
-        self._endpoint_url = endpoint_url
-        self._kept: dict[tuple[str, str], Any] = {}
-        self._lock = threading.Lock()
-
-    def get(self, region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG002
-        """A client that repeats nothing: that is the task of the definition's Retry."""
-        with self._lock:
-            if (region, service) not in self._kept:
-                self._kept[region, service] = boto3.client(
-                    service, region, endpoint_url=self._endpoint_url, config=_ONCE, **CLIENT_KEYS
-                )
-            return self._kept[region, service]
-
-    def close(self) -> None:
-        for client in self._kept.values():
-            client.close()

@@ -19,26 +19,37 @@ import moto.dynamodb.models as moto_models
 from moto.dynamodb.models import DynamoDBBackend, Table
 from moto.dynamodb.models.dynamo_type import DynamoType
 
+from localaws.shims.throughput import WriteLimit
+
 _writing = threading.RLock()
+_transactions = threading.local()
+"""Whether this thread is in a transaction, whose writes moto makes by the methods of single writes."""
 
 
-def patches() -> Iterator[Any]:
+def patches(limit: WriteLimit) -> Iterator[Any]:
     """What to enter while tables are used."""
     yield mock.patch.object(moto_models, "copy", SimpleNamespace(deepcopy=_copy_all_but_tables, copy=copy.copy))
     for name in ("put_item", "update_item", "delete_item"):
-        yield mock.patch.object(DynamoDBBackend, name, _locked(getattr(DynamoDBBackend, name)))
+        yield mock.patch.object(DynamoDBBackend, name, _locked(getattr(DynamoDBBackend, name), limit))
     yield mock.patch.object(Table, "query", _of_one_partition(Table.query))
-    yield mock.patch.object(DynamoDBBackend, "transact_write_items", _transaction(DynamoDBBackend.transact_write_items))
+    yield mock.patch.object(
+        DynamoDBBackend, "transact_write_items", _transaction(DynamoDBBackend.transact_write_items, limit)
+    )
 
 
 def _copy_all_but_tables(value: Any, *args: Any) -> Any:
     return value if isinstance(value, Table) else copy.deepcopy(value, *args)
 
 
-def _locked(method: Any) -> Any:
-    def call(*args: Any, **options: Any) -> Any:
+def _locked(method: Any, limit: WriteLimit) -> Any:
+    signature = inspect.signature(method)
+
+    def call(backend: Any, *args: Any, **options: Any) -> Any:
+        if not getattr(_transactions, "running", False):
+            given = signature.bind(backend, *args, **options).arguments
+            limit.check(backend, given["table_name"], given.get("item_attrs") or given["key"])
         with _writing:
-            return method(*args, **options)
+            return method(backend, *args, **options)
 
     return call
 
@@ -58,16 +69,20 @@ def _of_one_partition(query: Any) -> Any:
     return call
 
 
-def _transaction(transact: Any) -> Any:
+def _transaction(transact: Any, limit: WriteLimit) -> Any:
     def call(backend: Any, transact_items: list[dict[str, Any]]) -> Any:
+        limit.check_transaction(backend, transact_items)
         with _writing:
             before = [_saved(backend, operation) for item in transact_items for operation in item.values()]
             try:
+                _transactions.running = True
                 return transact(backend, transact_items)
             except BaseException:
                 for items, key, item in before:
                     items.pop(key, None) if item is None else items.update({key: item})
                 raise
+            finally:
+                _transactions.running = False
 
     return call
 

@@ -1,5 +1,6 @@
 """Fixtures: moto in this process, and the embedded model. Importing this needs no more than the runtime."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -39,8 +40,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
         from botocore.session import get_session
 
         from localaws.shims import tables
+        from localaws.shims.throughput import WriteLimit
 
-        for patch in tables.patches():
+        for patch in tables.patches(WriteLimit(math.inf)):
             stack.enter_context(patch)
         session = get_session()
         session.register_component("data_loader", service_models())

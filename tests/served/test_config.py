@@ -20,6 +20,7 @@ class TestFromEnv:
             "WARM_IN_INIT": "true",
             "AWS_LAMBDA_FUNCTION_NAME": "slimception",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
         }
         assert Settings.from_env(env) == Settings(
             model_dirs=(Path("/srv/models"), PROJECT_DIR / "models", Path("/opt/models"), EMBEDDED_MODELS),
@@ -30,6 +31,7 @@ class TestFromEnv:
             in_lambda=True,
             function_name="slimception",
             warm_in_init=True,
+            is_restored=True,
             memory_mb=2048,
         )
 

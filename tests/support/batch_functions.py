@@ -8,8 +8,9 @@ from chalicelib.batch.listing import Lister
 from chalicelib.batch.service import Service
 from chalicelib.batch.worker import Worker
 from chalicelib.errors import StorageError
+from tests.support.buckets import STAGE
 
-TRIES = 3
+TRIES = 5
 """Deliveries of a message, as in .chalice/resources.json."""
 Messages = list[dict[str, Any]]
 
@@ -31,7 +32,7 @@ class BatchFunctions:
     ) -> None:
         self.objects, self.table, self._receive = objects, table, receive
         pictures, listings = queues["pictures"], queues["listings"]
-        self.service = Service(table, listings)
+        self.service = Service(table, listings, STAGE)
         self._lister = Lister(objects, table, pictures, listings, page)
         self._worker = Worker(store, objects, table, pictures, listings, 32 * 1024 * 1024)
 

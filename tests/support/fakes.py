@@ -17,6 +17,7 @@ class FakeTable:
     def __init__(self) -> None:
         self.batches: dict[str, Batch] = {}
         self.kept: dict[str, dict[str, Result]] = {}
+        self.claimed: set[str] = set()
         self._lock = threading.Lock()
 
     def create(self, batch: Batch) -> bool:
@@ -42,6 +43,16 @@ class FakeTable:
 
     def fail(self, batch: Batch, error: Any) -> bool:
         return self._end(batch, batch.state, FAILED, error)
+
+    def claim(self, batch_id: str) -> bool:
+        free = batch_id in self.batches and batch_id not in self.claimed
+        return free and not self.claimed.add(batch_id)
+
+    def close_day(self, batch: Batch) -> bool:
+        now = self.batches[batch.id]
+        self.claimed.discard(batch.id)
+        self.batches[batch.id] = replace(now, state=COMPLETE, total=batch.done, finished=time.time())
+        return True
 
     def record(self, batch_id: str, results: Sequence[Result]) -> int:
         with self._lock:
@@ -133,6 +144,9 @@ class FakeQueue:
         ]
 
     def length(self) -> int:
+        return len(self.bodies)
+
+    def outstanding(self) -> int:
         return len(self.bodies)
 
     def max_receives(self) -> int:

@@ -36,6 +36,7 @@ def settled(body: dict[str, Any]) -> dict[str, Any]:
 
 CODES = {
     400: "BadRequestError",
+    403: "ForbiddenError",
     404: "NotFoundError",
     413: "PayloadTooLargeError",
     415: "UnsupportedMediaTypeError",

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.errors import ObjectForbidden, StorageError
+from tests.support.buckets import STAGE
 from tests.support.fakes import FakeObjects, FakeQueue, FakeTable, event_of
 from tests.whole.golden import compact
 from tests.whole.golden_requests import SEVEN
@@ -28,6 +29,7 @@ REFUSALS: dict[str, Any] = {
     "no URL": {"source": "pictures"},
     "a loop": {"source": SOURCE, "output": "s3://pictures/in/out"},
     "under incoming": {"source": SOURCE, "output": "s3://other/incoming/x"},
+    "an output of another account": {"source": SOURCE, "output": "s3://slimception-golden-evil/results/"},
     "an output that is no text": {"source": SOURCE, "output": 5},
     "too many labels": {"source": SOURCE, "top_k": 11},
     "an unknown model": {"source": SOURCE, "model": "nobody"},
@@ -52,6 +54,7 @@ class Cloud:
         self.pictures, self.listings = FakeQueue(), FakeQueue()
         batch, workflow = recording.app.runtime.batch, recording.app.runtime.workflow
         batch.objects, batch.table, workflow.objects = self.objects, self.table, self.objects
+        batch.buckets = STAGE
         batch.queue = {"pictures": self.pictures, "listings": self.listings}.__getitem__
 
     def taken(self, queue: FakeQueue) -> Any:

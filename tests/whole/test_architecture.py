@@ -51,8 +51,9 @@ MAY_USE = {
     "localaws": set(),
     "localaws.processor": {"layers", "localaws"},
     "localaws.host": {"layers", "layers.emulator", "layers.sandbox", "localaws", "localaws.processor"},
-    "localaws.shims": {"localaws", "localaws.host"},
-    "localaws.cloud": {"localaws", "localaws.host", "localaws.shims"},
+    "localaws.access": {"localaws", "localaws.host"},
+    "localaws.shims": {"localaws", "localaws.host", "localaws.access"},
+    "localaws.cloud": {"localaws", "localaws.host", "localaws.access", "localaws.shims"},
     "localaws.deploy": {"layers", "localaws", "localaws.host", "localaws.cloud"},
 }
 """Package to the packages that its modules may import. Within a package the only rule is: no circle."""

@@ -1,5 +1,6 @@
 """What .github/ and the pre-commit hook name is there: make targets, files; and every action is pinned."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,13 @@ def each(paths: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", paths, ids=lambda path: path.name)
 
 
+def test_every_finding_that_is_accepted_has_a_reason() -> None:
+    lines = re.findall(r"^  - (\S+) ?(.*)$", text_of(ROOT / ".checkov.yaml"), re.M)
+    accepted = yaml.safe_load(text_of(ROOT / ".checkov.yaml"))["skip-check"]
+    assert [name for name, _ in lines] == accepted == sorted(set(accepted), key=lambda name: int(name.split("_")[-1]))
+    assert all(re.match(r"# .{20,}", reason) for _, reason in lines)
+
+
 @each(SETTINGS)
 def test_it_is_yaml(path: Path) -> None:
     assert yaml.safe_load(text_of(path))
@@ -49,8 +57,22 @@ def test_every_command_is_a_make_target_that_exists(path: Path) -> None:
 
 
 @each(WORKFLOWS)
-def test_a_workflow_may_only_read(path: Path) -> None:
-    assert yaml.safe_load(text_of(path))["permissions"] == {"contents": "read"}
+def test_a_workflow_may_only_read_and_one_may_sign_in_to_aws(path: Path) -> None:
+    may = {"contents": "read"} | ({"id-token": "write"} if path.name == "deploy.yml" else {})
+    assert yaml.safe_load(text_of(path))["permissions"] == may
+
+
+def test_deploying_is_started_by_hand_for_a_stage_that_there_is_and_stores_no_key() -> None:
+    workflow = yaml.safe_load(text_of(FORGE / "workflows" / "deploy.yml"))
+    started = workflow[True]  # YAML 1.1 reads "on" as true
+    stages = json.loads(text_of(ROOT / ".chalice" / "config.json"))["stages"]
+    assert set(started) == {"workflow_dispatch"} and started["workflow_dispatch"]["inputs"]["stage"]["options"] == [
+        *stages
+    ]
+    (job,) = workflow["jobs"].values()
+    assert job["environment"] == "${{ inputs.stage }}"
+    assert "secrets." not in text_of(FORGE / "workflows" / "deploy.yml")
+    assert not [step for step in job["steps"] if "${{" in step.get("run", "")], "an input could become a command"
 
 
 def test_each_push_is_checked_under_every_python_of_lambda() -> None:

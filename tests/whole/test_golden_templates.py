@@ -51,7 +51,8 @@ def test_packaged_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_stacks(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(boto3, "client", lambda service: Aws(service, asked))
-    for command in (["backing"], ["workflow"], ["watching"], ["mappings"], ["mappings", "--concurrency", "5"]):
+    topic = ["--alarm-topic", "arn:aws:sns:eu-west-1:123456789012:on-call"]
+    for command in (["backing"], ["workflow", *topic], ["watching"], ["mappings"], ["mappings", "--concurrency", "5"]):
         asked.append({"command": command})
         assert main([*command, "--stage", stage]) == 0
     check_stage("stacks", stage, json.dumps(asked))
@@ -101,7 +102,7 @@ def unfolded(value: Any) -> Any:
 
 
 class Aws:
-    """An account with functions and no stacks, which notes what it is asked for."""
+    """An account with functions and no stacks, which notes what it is asked to make or to change."""
 
     class ClientError(Exception):
         pass
@@ -115,18 +116,23 @@ class Aws:
             raise self.ClientError(f"{StackName} does not exist")
         return {"Stacks": [{"StackStatus": "CREATE_COMPLETE"}]}
 
-    def create_stack(self, **given: Any) -> None:
+    def create_change_set(self, **given: Any) -> Any:
+        assert given.pop("ChangeSetName").startswith("deploy-")
         self._stacks.add(given["StackName"])
-        self._asked.append({"create_stack": given})
+        self._asked.append({"create_change_set": given})
+        return {"Id": f"of {given['StackName']}"}
+
+    def describe_change_set(self, **_: Any) -> Any:
+        return {"Status": "CREATE_COMPLETE"}
+
+    def execute_change_set(self, StackName: str, ChangeSetName: str) -> None:  # noqa: N803
+        self._asked.append({"execute_change_set": ChangeSetName})
 
     def get_function_configuration(self, FunctionName: str) -> Any:  # noqa: N803
         return {"FunctionArn": FUNCTION_ARN + FunctionName}
 
     def list_event_source_mappings(self, FunctionName: str) -> Any:  # noqa: N803
-        return {"EventSourceMappings": [{"UUID": "u", "EventSourceArn": "queue"}]}
-
-    def get_waiter(self, name: str) -> Any:
-        return MagicMock()
+        return {"EventSourceMappings": []}
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda **given: self._asked.append({name: given})

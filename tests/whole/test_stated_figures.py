@@ -12,7 +12,7 @@ from convert.modes import MODES
 from tests.support.pages import DOCS, ROOT, text_of
 
 README, COSTS = text_of(ROOT / "README.md"), text_of(DOCS / "costs.md")
-LOGS_USD = 0.78
+LOGS_USD = 0.39
 """For a million requests; test_stated_costs.py computes it from a log line."""
 FRONTS_USD = {"function URL": 0.0, "HTTP API": 1.0, "REST API": 3.5}
 REACHED = 0.7

@@ -31,15 +31,19 @@ class Line(NamedTuple):
 def write(out: Path, lines: Iterable[Line]) -> None:
     """Write JSON Lines, or CSV if the name ends with .csv; an old file stays until the new one is complete."""
     aside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    text = (
-        _csv(json.loads(line.text) for line in lines) if out.suffix.lower() == ".csv" else (line.text for line in lines)
-    )
     try:
         with open(aside, "w", encoding="utf-8", newline="") as file:
-            file.writelines(text)
+            file.writelines(texts(lines, out.name))
         aside.replace(out)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def texts(lines: Iterable[Line], name: str) -> Iterator[str]:
+    """The text of a result line by line: CSV if its name ends with .csv, otherwise JSON Lines."""
+    if name.lower().endswith(".csv"):
+        return _csv(json.loads(line.text) for line in lines)
+    return (line.text for line in lines)
 
 
 def _csv(rows: Iterable[Row]) -> Iterator[str]:

@@ -4,7 +4,8 @@
     python -m chalicelib.batch pictures/               classify a folder on this machine; run the same
                                                        command again to resume
     python -m chalicelib.batch watch ID                watch a batch that is already running
-    python -m chalicelib.batch dead                    list the messages that failed three times
+    python -m chalicelib.batch export ID               write the results that a batch on AWS has, at any time
+    python -m chalicelib.batch dead                    list the messages that failed at every delivery
     python -m chalicelib.batch redrive                 put the failed messages back on their queues
 
 Exit code: 0 success, 1 the batch failed, 2 error, 130 interrupted.
@@ -25,7 +26,7 @@ from chalicelib.errors import InvalidRequest, SlimceptionError
 if TYPE_CHECKING:
     from chalicelib.batch.wiring import BatchServices
 
-COMMANDS = ("run", "watch", "dead", "redrive")
+COMMANDS = ("run", "watch", "export", "dead", "redrive")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,6 +46,16 @@ def run_on_aws(options: argparse.Namespace) -> int:
 def watch(options: argparse.Namespace) -> int:
     """Watch a batch."""
     return _watch(_services(options), options.id)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a batch's results."""
+    from chalicelib.batch.cli.export import export
+
+    out = options.out or f"{options.id}.jsonl"
+    batch, counts = export(_services(options), options.id, out)
+    print(f"{out}: {counts.total} results, {counts.failed} of them errors; the batch is {batch.state}")
+    return 0
 
 
 def _services(options: argparse.Namespace) -> "BatchServices":
@@ -146,8 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     watch_parser = commands.add_parser("watch", parents=[staged], help="watch a batch on AWS until it ends")
     watch_parser.add_argument("id", metavar="ID", help="the batch's id")
     watch_parser.set_defaults(command=watch)
+    export_parser = commands.add_parser("export", parents=[staged], help="write the results that a batch on AWS has")
+    export_parser.add_argument("id", metavar="ID", help="the batch's id; incoming-2026-01-31 for a day of incoming/")
+    export_parser.add_argument("--out", help="a .jsonl or .csv file, or s3://bucket/key of one (default ID.jsonl)")
+    export_parser.set_defaults(command=export)
     for name, command, text in (
-        ("dead", dead, "list the messages that failed three times"),
+        ("dead", dead, "list the messages that failed at every delivery"),
         ("redrive", redrive, "put the failed messages back on their queues"),
     ):
         commands.add_parser(name, parents=[staged], help=text).set_defaults(command=command)

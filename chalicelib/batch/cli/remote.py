@@ -60,13 +60,13 @@ def _say_dead(services: BatchServices, say: Say) -> None:
         waiting = services.queue(DEAD_LETTERS).length()
         if waiting:
             say(
-                f"{waiting} message(s) failed three times and wait in the dead-letter queue, perhaps of this batch: "
-                "`python -m chalicelib.batch dead` lists them, `redrive` puts them back on their queues"
+                f"{waiting} message(s) failed at every delivery and wait in the dead-letter queue, perhaps of this "
+                "batch: `python -m chalicelib.batch dead` lists them, `redrive` puts them back on their queues"
             )
 
 
 def dead_letters(services: BatchServices) -> Iterator[dict[str, str]]:
-    """`id`, `queue` and `body` of each message that failed three times; the messages stay in the queue."""
+    """`id`, `queue` and `body` of each message that failed at every delivery; the messages stay in the queue."""
     seen = set()
     queue = services.queue(DEAD_LETTERS)
     while messages := queue.receive(HIDDEN_S):

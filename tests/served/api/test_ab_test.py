@@ -242,11 +242,11 @@ class TestWhatIsTold:
             assert len(json.dumps(line)) < 6000
         sums = totals(lines)
         assert [sums["Requests", "spring", arm] for arm in "AB"] == [3, 3]
-        assert [sums["Fallbacks", "spring", arm] for arm in "AB"] == [0, 1]
+        assert [sums.get(("Fallbacks", "spring", arm), 0) for arm in "AB"] == [0, 1]
         own = [line["InferenceMs"] for line in lines if line["Arm"] == "B" and not line.get("fallback", True)]
         assert len(own) == 1 and sums["InferenceMs", "spring", "B"] == pytest.approx(own[0])
-        assert [sums["ClientErrors", "spring", arm] for arm in "AB"] == [0, 1]
-        assert [sums["ServerErrors", "spring", arm] for arm in "AB"] == [0, 0]
+        assert [sums.get(("ClientErrors", "spring", arm), 0) for arm in "AB"] == [0, 1]
+        assert "ServerErrors" not in {key[0] for key in sums}
         of_a = [line for line in lines if line["Arm"] == "A"]
         assert sums["InferenceMs", "spring", "A"] == pytest.approx(sum(line["InferenceMs"] for line in of_a))
         assert sums["DurationMs", "spring", "A"] == pytest.approx(sum(line["DurationMs"] for line in of_a))

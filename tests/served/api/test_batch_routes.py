@@ -1,11 +1,13 @@
 """`POST /batches` and `GET /batches/{id}`: what a request may hold, and what is refused without asking AWS."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 import app
+from chalicelib.api import views
 from chalicelib.api.contract import BATCH
 from chalicelib.api.parsing import BatchRequest, parse_batch
 from chalicelib.api.schemas import COMPONENTS
@@ -14,8 +16,9 @@ from chalicelib.aws.urls import S3_PATTERN
 from chalicelib.batch.record import BatchState
 from chalicelib.batch.service import Service
 from chalicelib.config import Settings
-from chalicelib.errors import InvalidRequest, StorageError
+from chalicelib.errors import ConfigError, InvalidRequest, StorageError
 from chalicelib.inference.store import ModelStore
+from tests.support.buckets import ACCOUNT, STAGE
 from tests.support.fakes import FakeQueue, FakeTable
 from tests.support.requests import FakeRequest, assert_is_error
 
@@ -27,7 +30,7 @@ SOURCE = "s3://pictures/some prefix/ü+%20/"
 class FakeServices:
     def __init__(self):
         self.queue = FakeQueue()
-        self.service = Service(FakeTable(), self.queue)
+        self.service = Service(FakeTable(), self.queue, STAGE)
 
 
 @pytest.fixture
@@ -80,6 +83,54 @@ def test_a_refusal(in_lambda, services, body, status):
     assert response.status_code == status
     assert assert_is_error(response.json_body, status)
     assert services.queue.bodies == []
+
+
+@pytest.mark.parametrize("field", ["source", "output"])
+@pytest.mark.parametrize("bucket", ["slimception-dev-evil", "slimception-dev-2-123456789012-eu-west-1"])
+def test_a_strangers_bucket(in_lambda, services, field, bucket):
+    response = post(in_lambda, {"source": SOURCE, field: f"s3://{bucket}/results/"})
+    assert response.status_code == 403
+    message = assert_is_error(response.json_body, 403)
+    assert f"s3://{bucket} is not a bucket of this stage: expected one of its account whose name" in message
+    assert services.queue.bodies == []
+
+
+def test_who_may_call_the_routes_of_batches():
+    def access(**env: str) -> bool:
+        return views.batch_authorizer(Settings.from_env(env)) is not None
+
+    assert access(BATCH_PREFIX="slimception-dev")
+    assert access(BATCH_PREFIX="slimception-dev", BATCHES="iam")
+    assert not access(BATCH_PREFIX="slimception-dev", BATCHES="open")
+    assert not access(), "there are no batches"
+    with pytest.raises(ConfigError, match="BATCHES='all': expected one of iam, open, off"):
+        Settings.from_env({"BATCHES": "all"})
+
+
+def test_switched_off(client, models_dir, services, monkeypatch):
+    settings = Settings(model_dirs=(models_dir,), in_lambda=True, batch_prefix="slimception-dev", batches="off")
+    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings), services))
+    for response in (post(client, {"source": SOURCE}), client.http.get("/batches/none")):
+        assert (response.status_code, "BATCHES is off" in response.json_body["Message"]) == (404, True)
+    assert "/batches" not in client.http.get("/openapi.json").json_body["paths"]
+
+
+def test_a_stranger_sees_neither_bucket_nor_account():
+    bucket, output = f"slimception-dev-{ACCOUNT}-eu-west-1", f"slimception-dev-{ACCOUNT}-out"
+    table, queue = FakeTable(), FakeQueue()
+    service = Service(table, queue, STAGE, open_to_all=True)
+    started = service.start(f"s3://{bucket}/in/", output=f"s3://{output}/out/")
+    assert started["source"] == "in/"
+    batch = table.batches[started["id"]]
+    table.fail(batch, {"Code": "NotFoundError", "Message": f"no object is under s3://{bucket}/in/, s3://{output}: x"})
+    failed = service.describe(batch.id)
+    assert failed["error"]["Message"] == "no object is under in/, the bucket: x"
+    table.batches[batch.id] = replace(batch, state="complete")
+    complete = service.describe(batch.id)
+    assert (complete["results"], complete["summary"]) == ("out/results.jsonl", "out/summary.json")
+    assert ACCOUNT not in json.dumps([started, failed, complete])
+    named = Service(table, queue, STAGE).describe(batch.id)
+    assert named["results"] == f"s3://{output}/out/results.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -141,6 +192,18 @@ def test_the_contract_has_batches_only_where_there_are_any(client, in_lambda, mo
     settings = Settings(model_dirs=(models_dir,), batch_prefix="slimception-dev")
     monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings)))
     assert "/batches" not in client.http.get("/openapi.json").json_body["paths"]
+
+
+@pytest.mark.parametrize("access", ["iam", "open"])
+def test_the_contract_says_that_a_call_is_signed(client, models_dir, monkeypatch, access):
+    settings = Settings(model_dirs=(models_dir,), in_lambda=True, batch_prefix="slimception-dev", batches=access)
+    monkeypatch.setattr(app.runtime, "api", Api(settings, ModelStore(settings)))
+    contract = client.http.get("/openapi.json").json_body
+    operations = [contract["paths"]["/batches"]["post"], contract["paths"]["/batches/{batch_id}"]["get"]]
+    wanted = [{"sigv4": []}] if access == "iam" else None
+    assert [operation.get("security") for operation in operations] == [wanted] * 2
+    assert set(contract["components"].get("securitySchemes", {})) == ({"sigv4"} if access == "iam" else set())
+    assert "security" not in contract["paths"]["/predict"]["post"]
 
 
 def test_contract_and_service_have_one_pattern_of_an_s3_url():

@@ -60,8 +60,8 @@ def test_a_failure_is_of_one_kind(raised, kind):
         (
             "s3://b/k",
             "AccessDenied",
-            "s3://b/k: access denied (AccessDenied): this stage's IAM policies allow only buckets named "
-            "slimception-<stage>-*",
+            "s3://b/k: access denied (AccessDenied): this stage's IAM policies allow only its account's "
+            "buckets named slimception-<stage>-<account>-*",
         ),
         (
             "queue q",

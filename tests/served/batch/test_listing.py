@@ -12,6 +12,7 @@ from chalicelib.batch.results import Summary
 from chalicelib.batch.service import Service
 from chalicelib.errors import InvalidRequest, ObjectForbidden, StorageError, UnknownBatch
 from tests.served.conftest import BUCKET
+from tests.support.buckets import STAGE
 from tests.support.fakes import FakeObjects, FakeQueue, FakeTable, event_of
 
 SEVEN = {"model": {"name": "digits", "version": "1"}, "predictions": [{"index": 7, "label": "7", "score": 1.0}]}
@@ -23,7 +24,7 @@ class Rig:
         self.objects, self.table = FakeObjects(dict.fromkeys(keys, b"12345")), table or FakeTable()
         self.pictures, self.listings = FakeQueue(), FakeQueue()
         self.lister = Lister(self.objects, self.table, self.pictures, self.listings, page, margin_ms)
-        self.service = Service(self.table, self.listings)
+        self.service = Service(self.table, self.listings, STAGE)
         self.id = self.service.start(f"s3://{BUCKET}/in/", "digits", 3)["id"]
 
     def run(self, remaining_ms=lambda: 60_000.0) -> int:
@@ -252,7 +253,7 @@ class TestEnd:
 class TestService:
     @pytest.fixture
     def service(self):
-        return Service(FakeTable(), FakeQueue())
+        return Service(FakeTable(), FakeQueue(), STAGE)
 
     def test_a_batch_begins(self, service):
         status = service.start("s3://pictures/some prefix/ü+%20/")

@@ -66,12 +66,17 @@ def test_a_fault_of_the_program_is_not_hidden(run: Run, monkeypatch: pytest.Monk
         run("queues", "--stage", "dev")
 
 
+NEEDED = {"--stage": "dev", "--usd": "50", "--email": "a@example.com"}
+"""The options without which some command does not run."""
+
+
 @pytest.mark.parametrize(
     ("word", "command"),
     [("backing", "queues"), ("watching", "alarms"), *((name, name) for name in command_line.COMMANDS)],
 )
 def test_each_word_names_a_command_and_old_ones_do_still(word: str, command: str) -> None:
-    needed = ["--stage", "dev"] if "--stage" in help_of(word) else []
+    known = help_of(word)
+    needed = [part for name, value in NEEDED.items() if name in known for part in (name, value)]
     assert parser().parse_args([word, *needed]).command == command
 
 

@@ -40,7 +40,7 @@ def services(aws) -> BatchServices:
         AttributeDefinitions=attributes,
         BillingMode="PAY_PER_REQUEST",
     )
-    settings = Settings(batch_prefix="slimception-dev")
+    settings = Settings(batch_prefix="slimception-dev", batch_buckets=(BUCKET,))
     return BatchServices(settings, ModelStore(settings), aws)
 
 
@@ -141,7 +141,7 @@ def test_a_batch_that_waits_for_dead_letters_says_so(services, stalled, dead, li
     services.queue("dead-letters").send([PICTURE] * dead)
     said = stalled(2 * remote.QUIET_LOOKS + 9)
     assert len(said) == lines
-    assert all(line.startswith("2 message(s) failed three times") and "redrive" in line for line in said)
+    assert all(line.startswith("2 message(s) failed at every delivery") and "redrive" in line for line in said)
 
 
 def test_who_may_not_look_at_queues_watches_all_the_same(stalled, monkeypatch):
@@ -195,7 +195,7 @@ class TestCommands:
         [
             (["watch", "none"], "no batch is called 'none'"),
             (["s3://UPPER/in"], "\"source\" is 's3://UPPER/in': expected s3://bucket/prefix"),
-            (["s3://pictures"], 'name a longer prefix, or an "output" outside of it'),
+            ([f"s3://{BUCKET}"], 'name a longer prefix, or an "output" outside of it'),
             (["s3://pictures/in/", "--out", "out.jsonl"], "\"output\" is 'out.jsonl': expected s3://bucket/prefix"),
         ],
     )
@@ -206,7 +206,7 @@ class TestCommands:
 
 
 def test_a_stage_that_is_not_deployed(aws, capsys):
-    assert command_line.main(["s3://pictures/in/", "--stage", "none"]) == 2
+    assert command_line.main(["s3://slimception-none-123456789012-us-east-1/in/", "--stage", "none"]) == 2
     shown = capsys.readouterr().err
     assert "table slimception-none-batches: ResourceNotFoundException (is the stage deployed, in this region?)" in shown
 

@@ -32,8 +32,7 @@ def test_together_with_the_queues_stack_it_watches_all_that_the_packaged_templat
 
 def test_it_names_the_functions_as_chalice_does(template):
     resources = template["Resources"]
-    own = resources["FaultsAlarm"]["Properties"]["Namespace"]["Fn::Sub"]
-    assert own == "Slimception/slimception-prod"
+    assert resources["FaultsAlarm"]["Properties"]["Namespace"] == "Slimception/slimception-prod"
     dimensions = {
         r["Properties"]["Dimensions"][0]["Value"]
         for r in resources.values()
@@ -43,6 +42,11 @@ def test_it_names_the_functions_as_chalice_does(template):
     dashboard = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert "slimception-prod-worker" in dashboard and "APIHandler" not in dashboard
     assert json.loads(dashboard)["widgets"]
+
+
+def test_it_names_the_api_as_chalice_does(template):
+    name, _ = template["Resources"]["ServerErrorsAlarm"]["Properties"]["Dimensions"]
+    assert name == {"Name": "ApiName", "Value": "slimception"}
 
 
 def test_it_is_a_template(template):

@@ -13,11 +13,11 @@ from layers.deploy.layer_set import Layer
 from layers.deploy.template import call_through_alias, merge_template
 from layers.errors import PackageError
 from tests.support.paths import ROOT
+from tests.support.templates import Template, expanded
 from tests.support.wheelhouse import write_zip
 from tests.tools.layers.conftest import ARM64, X86_64, Outcome
 
 Run = Callable[..., Outcome]
-Template = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +124,7 @@ def test_the_function_carries_bytecode_and_no_caches_of_the_builder(packaged: Pa
 
 
 def test_sam_itself_accepts_the_template(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("samtranslator", reason="aws-sam-translator is not installed")
-    resources = transform(template, monkeypatch)
+    resources = expanded(template, monkeypatch)
     alias = resources["APIHandlerAliaslive"]
     assert alias["Type"] == "AWS::Lambda::Alias"
     [version] = [name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"]
@@ -134,27 +133,12 @@ def test_sam_itself_accepts_the_template(template: Template, monkeypatch: pytest
 
 def test_another_model_publishes_another_version(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the alias would go on serving the layers of the first deployment."""
-    pytest.importorskip("samtranslator", reason="aws-sam-translator is not installed")
     changed = json.loads(json.dumps(template).replace("ModelB", "ModelC"))
     one, two = (
-        {n for n, resource in transform(t, monkeypatch).items() if resource["Type"] == "AWS::Lambda::Version"}
+        {n for n, resource in expanded(t, monkeypatch).items() if resource["Type"] == "AWS::Lambda::Version"}
         for t in (template, changed)
     )
     assert one.isdisjoint(two)
-
-
-def transform(template: Template, monkeypatch: pytest.MonkeyPatch) -> Template:
-    """What CloudFormation's own macro makes of a template whose artefacts lie in S3."""
-    import boto3
-    from samtranslator.parser.parser import Parser
-    from samtranslator.translator.translator import Translator
-
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    uploaded = json.loads(json.dumps(template).replace('"./', '"s3://artefacts/'))
-    session = boto3.session.Session(region_name="eu-west-1")
-    parameters = {"SnapStart": "PublishedVersions", "LogRetentionDays": 30}
-    resources: Template = Translator({}, Parser(), boto_session=session).translate(uploaded, parameters)["Resources"]
-    return resources
 
 
 def test_a_layers_logical_id_names_its_content(project: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from layers.deploy.policies import FOLDER, policy_files
 from tests.support.paths import ROOT
 from tests.tools.layers.conftest import Outcome
 
-FUNCTIONS = {"api_handler", "worker", "lister", "plan", "classify", "report"}
+FUNCTIONS = {"api_handler", "worker", "lister", "plan", "classify", "report", "canary"}
 CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice/config.json").read_text())
+ACCOUNT, STRANGER = "123456789012", "210987654321"
 Run = Callable[..., Outcome]
 
 
@@ -28,6 +30,36 @@ def statements(policies: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, statement) for name, policy in policies.items() for statement in policy["Statement"])
 
 
+def resources(statement: Any) -> list[str]:
+    found = statement["Resource"]
+    return [found] if isinstance(found, str) else list(found)
+
+
+def allows(policy: Any, action: str, resource: str, owner: str) -> bool:
+    """Whether a statement of the policy allows a call to a role of ACCOUNT.
+
+    `resource` belongs to `owner`. Only what these policies use is understood: `*` in resources, the two variables of
+    IAM, StringEquals. Source: "IAM JSON policy elements: Variables and tags" of the IAM user guide.
+    """
+    values = {"${aws:PrincipalAccount}": ACCOUNT, "aws:ResourceAccount": owner}
+
+    def filled(text: str) -> str:
+        for name, value in values.items():
+            text = text.replace(name, value)
+        return text
+
+    def holds(condition: Any) -> bool:
+        assert set(condition) <= {"StringEquals"}
+        return all(values[key] == filled(value) for key, value in condition.get("StringEquals", {}).items())
+
+    return any(
+        action in statement["Action"]
+        and any(fnmatchcase(resource, filled(pattern)) for pattern in resources(statement))
+        and holds(statement.get("Condition", {}))
+        for statement in policy["Statement"]
+    )
+
+
 @pytest.fixture(params=sorted(CONFIG["stages"]))
 def stage(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -36,7 +68,7 @@ def stage(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def policies(project: Path, run: Run, stage: str) -> dict[str, Any]:
     outcome = run("policies", "--stage", stage, "--project", project)
-    assert (outcome.code, outcome.out) == (0, f".chalice/policies/{stage}: 6 policies\n")
+    assert (outcome.code, outcome.out) == (0, f".chalice/policies/{stage}: 7 policies\n")
     return written(project, stage)
 
 
@@ -47,7 +79,7 @@ def test_each_function_has_its_own_and_each_template_is_used(policies: dict[str,
 
 def test_a_policy_names_its_own_stage_alone(policies: dict[str, Any], stage: str) -> None:
     for _, statement in statements(policies):
-        assert f"slimception-{stage}" in statement["Resource"]
+        assert all(f"slimception-{stage}" in resource for resource in resources(statement))
         assert not any("*" in action for action in statement["Action"])
 
 
@@ -56,10 +88,53 @@ def test_each_function_has_only_what_it_calls(policies: dict[str, Any]) -> None:
     for name, statement in statements(policies):
         actions[name] |= set(statement["Action"])
         if name in ("plan", "classify", "report") and "s3:PutObject" in statement["Action"]:
-            assert statement["Resource"].endswith("/workflows/*")
+            assert all(resource.endswith("/workflows/*") for resource in resources(statement))
     assert not any(action.startswith("s3:") for action in actions["api_handler"])
     assert "s3:PutObject" not in actions["worker"]
     assert "s3:GetObject" not in actions["lister"]
+
+
+CALLS = [("worker", "s3:GetObject", "/in/a.png"), ("lister", "s3:PutObject", "/results/x/results.jsonl"),
+         ("lister", "s3:ListBucket", ""), ("plan", "s3:GetObject", "/labels.csv"), ("report", "s3:PutObject",
+         "/workflows/a/b/report.json"), ("classify", "s3:PutObject", "/workflows/a/b/rows/000000.jsonl")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "action", "key"), CALLS)
+def test_only_buckets_of_the_own_account_and_of_the_own_stage(
+    policies: dict[str, Any], stage: str, function: str, action: str, key: str
+) -> None:
+    def allowed(bucket: str, owner: str = ACCOUNT) -> bool:
+        return allows(policies[function], action, f"arn:aws:s3:::{bucket}{key}", owner)
+
+    own = f"slimception-{stage}-{ACCOUNT}-eu-west-1"
+    assert allowed(own)
+    assert not allowed(own, STRANGER), "a stranger made it before us"
+    assert not allowed(f"slimception-{stage}-evil", STRANGER)
+    assert not allowed(f"slimception-{stage}-evil")
+    assert not allowed(f"slimception-{stage}-2-{ACCOUNT}-eu-west-1"), "another stage"
+
+
+def test_every_statement_on_s3_compares_the_account(policies: dict[str, Any]) -> None:
+    conditions = [
+        statement.get("Condition")
+        for _, statement in statements(policies)
+        if any(action.startswith("s3:") for action in statement["Action"])
+    ]
+    own = {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+    assert conditions == [own] * len(conditions) and len(conditions) > 8
+
+
+def test_a_function_writes_into_its_own_log_group_and_makes_none(policies: dict[str, Any], stage: str) -> None:
+    for name, policy in policies.items():
+        own = f"slimception-{stage}" + ("" if name == "api_handler" else f"-{name}")
+
+        def allowed(group: str, action: str = "logs:PutLogEvents", policy: Any = policy) -> bool:
+            return allows(policy, action, f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/aws/lambda/{group}", ACCOUNT)
+
+        assert allowed(f"{own}:log-stream:2026/1") and allowed(f"{own}:*", "logs:CreateLogStream")
+        assert not allowed(f"{own}elopment:log-stream:2026/1")
+        assert not allowed(f"slimception-{stage}-2:log-stream:2026/1")
+        assert not allowed(f"{own}:*", "logs:CreateLogGroup")
 
 
 def test_a_new_stage_needs_its_entry_alone(project: Path, run: Run) -> None:

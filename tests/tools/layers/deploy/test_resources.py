@@ -45,10 +45,8 @@ class TestDashboard:
 
     def test_it_names_resources_that_there_are(self) -> None:
         names = set(re.findall(r"\$\{(\w+)", json.dumps(dashboard())))
-        assert names - {"AWS", "Stage"} <= set(RESOURCES)
-        queues = {
-            r["Properties"]["QueueName"]["Fn::Sub"] for r in RESOURCES.values() if r.get("Type") == "AWS::SQS::Queue"
-        }
+        assert names - {"AWS"} <= set(RESOURCES)
+        queues = {r["Properties"]["QueueName"] for r in RESOURCES.values() if r.get("Type") == "AWS::SQS::Queue"}
         assert set(re.findall(r'"QueueName", "([^"]+)"', json.dumps(dashboard()))) <= queues
 
     def test_widgets_do_not_overlap(self) -> None:
@@ -71,12 +69,24 @@ def test_alarms_on_the_apps_own_metrics_name_what_it_writes() -> None:
     own = [
         alarm["Properties"]
         for alarm in RESOURCES.values()
-        if alarm.get("Type") == "AWS::CloudWatch::Alarm" and isinstance(alarm["Properties"]["Namespace"], dict)
+        if alarm.get("Type") == "AWS::CloudWatch::Alarm" and isinstance(alarm["Properties"].get("Namespace"), dict)
     ]
     codes = {alarm["Dimensions"][0]["Value"] for alarm in own if alarm["MetricName"] == "Errors"}
     assert codes == {"InternalServerError", "ServiceUnavailableError"}
     (other,) = [alarm for alarm in own if alarm["MetricName"] != "Errors"]
     assert other["MetricName"] == OF_WARNINGS[WITHOUT_DELEGATE] and "Dimensions" not in other
+
+
+def test_no_name_is_given_twice() -> None:
+    """JSON's readers would take the last one in silence."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+        return dict(pairs)
+
+    for path in sorted((ROOT / ".chalice").glob("*.json")):
+        json.loads(path.read_text(), object_pairs_hook=unique)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Any) -> None:

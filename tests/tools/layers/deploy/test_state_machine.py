@@ -34,7 +34,6 @@ def test_the_stack_names_functions_by_their_arns(template):
     assert machine["DefinitionSubstitutions"] == {f"{name}Arn": arn for name, arn in ARNS.items()}
     called = template["Resources"]["WorkflowRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]
     assert called["Resource"] == list(ARNS.values())
-    assert template["Parameters"]["Stage"]["Default"] == "prod"
     assert set(template["Conditions"]) == {"WithAlarmTopic"}
 
 
@@ -70,7 +69,7 @@ def test_the_role_may_do_no_more_than_it_does(template):
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert not any("*" in action for action in actions)
         if statement["Sid"] not in (*wide, "CallFunctions"):
-            assert "slimception-${Stage}-" in json.dumps(statement["Resource"])
+            assert "slimception-prod-" in json.dumps(statement["Resource"])
 
 
 def test_functions_that_are_not_there():

@@ -23,6 +23,7 @@ LAMBDA_ERRORS = {
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
+    "Lambda.ResourceConflictException",
 }
 BUSY = "Lambda.TooManyRequestsException"
 ENDED = {

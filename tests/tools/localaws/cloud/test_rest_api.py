@@ -158,6 +158,41 @@ class TestRefused:
         assert (response.status, json.loads(body)) == (413, {"message": "Request Too Long"})
 
 
+class TestGatewayResponses:
+    """The gateway's own errors have the headers that the API gives them; a function's answer has not."""
+
+    @pytest.fixture(autouse=True)
+    def given(self, api, cloud):
+        gateway = cloud.client("apigateway")
+        api_id = gateway.get_rest_apis()["items"][0]["id"]
+        header = {"gatewayresponse.header.Access-Control-Allow-Origin": "'https://page.example'"}
+        kinds = "DEFAULT_4XX", "DEFAULT_5XX"
+        for kind in kinds:
+            gateway.put_gateway_response(restApiId=api_id, responseType=kind, responseParameters=header)
+        yield
+        for kind in kinds:
+            gateway.delete_gateway_response(restApiId=api_id, responseType=kind)
+        gateway.close()
+
+    @pytest.mark.parametrize(("path", "status"), [("/nothing", 403), ("/fail", 502)])
+    def test_errors_have_them(self, api, path, status):
+        response, _ = api("GET", path)
+        assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (status, "https://page.example")
+
+    def test_a_function_s_answer_has_not(self, api):
+        response, _ = api("GET", "/")
+        assert (response.status, "Access-Control-Allow-Origin" in response.headers) == (201, False)
+
+    def test_a_throttled_function_is_a_500(self, api, cloud):
+        functions = cloud.client("lambda")
+        functions.put_function_concurrency(FunctionName="rest", ReservedConcurrentExecutions=0)
+        response, body = api("GET", "/")
+        functions.delete_function_concurrency(FunctionName="rest")
+        functions.close()
+        assert (response.status, json.loads(body)) == (500, {"message": "Internal server error"})
+        assert response.headers["Access-Control-Allow-Origin"] == "https://page.example"
+
+
 @pytest.mark.parametrize(
     ("path", "resource", "parameters"),
     [

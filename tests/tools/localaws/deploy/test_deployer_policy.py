@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 
@@ -24,27 +25,99 @@ def recorded(self, operation, parameters):
 
 botocore.client.BaseClient._make_api_call = recorded
 """
-CHALICE_DELETE = (sys.executable, "-c", "from chalice.cli import main; main()", "delete")
 METHODS = {"Import": "POST", "Create": "POST", "Put": "PUT", "Update": "PATCH", "Get": "GET", "Delete": "DELETE"}
 """API Gateway's rights are called by HTTP's methods."""
-OF_STACKS = {
-    "AWS::SQS::Queue": ("sqs:CreateQueue", "sqs:DeleteQueue"),
-    "AWS::SQS::QueuePolicy": ("sqs:SetQueueAttributes",),
-    "AWS::S3::Bucket": ("s3:CreateBucket", "s3:PutBucketNotification", "s3:PutLifecycleConfiguration"),
-    "AWS::DynamoDB::Table": ("dynamodb:CreateTable", "dynamodb:UpdateTimeToLive", "dynamodb:DeleteTable"),
-    "AWS::CloudWatch::Alarm": ("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
-    "AWS::CloudWatch::Dashboard": ("cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"),
-    "AWS::Logs::LogGroup": ("logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup"),
-    "AWS::IAM::Role": ("iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRole", "iam:PassRole"),
-    "AWS::StepFunctions::StateMachine": ("states:CreateStateMachine", "states:DeleteStateMachine"),
+RIGHTS = {
+    "s3 HeadBucket": "s3:ListBucket",
+    "s3 ListObjectVersions": "s3:ListBucketVersions",
+    "s3 DeleteObjects": "s3:DeleteObjectVersion",
 }
-"""CloudFormation makes what a stack holds with the rights of whoever deploys it."""
+"""Calls whose right has another name (S3 user guide, "Required permissions for Amazon S3 API operations")."""
+NEEDS_NO_RIGHT = {"sts GetCallerIdentity"}
+MADE_BY_SAM = {
+    *("AWS::Lambda::Function", "AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::Permission"),
+    *("AWS::Lambda::LayerVersion", "AWS::IAM::Role", "AWS::Events::Rule"),
+    *("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"),
+}
+"""What the packaged template has besides resources.json's."""
+OPTIONAL = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::Budgets::Budget"}
+"""What a parameter of the packaged template, or a command, makes besides resources.json's."""
+OF_OPTIONS_NOT_USED = {
+    **dict.fromkeys(("amplify:*", "apprunner:*", "appsync:*", "bedrock-agentcore:*", "cognito-idp:*"), "other fronts"),
+    **dict.fromkeys(("elasticloadbalancing:*", "ec2:*"), "other fronts"),
+    "wafv2:*PermissionPolicy": "a web ACL of another account",
+    "codedeploy:RegisterOnPremisesInstance": "servers",
+    "billing:GetBillingViewData": "a budget of a part of the bill",
+}
+OF_PROPERTIES_NOT_USED = {
+    "kms:*": "keys of the customer",
+    "ec2:*": "functions in a VPC",
+    "elasticfilesystem:*": "file systems",
+    "s3files:*": "file systems",
+    "lambda:*ProvisionedConcurrencyConfig": "provisioned concurrency",
+    "lambda:PutRuntimeManagementConfig": "a pinned runtime",
+    "lambda:PutFunctionScalingConfig": "capacity providers",
+    "lambda:PassCapacityProvider": "capacity providers",
+    "lambda:AssociateRuntimeAlias": "a runtime alias",
+    "lambda:*FunctionCodeSigningConfig": "signed code",
+    "codedeploy:*": "gradual deployment",
+    "apigateway:UpdateRestApiPolicy": "a policy of the API",
+    "dynamodb:*ContributorInsights": "contributor insights",
+    "dynamodb:*KinesisStreamingDestination": "streams",
+    "kinesis:*": "streams",
+    "dynamodb:ImportTable": "a table from a bucket",
+    "dynamodb:*ResourcePolicy": "a policy of the table",
+    "dynamodb:*TableReplica": "replicas, as are the items' actions that follow",
+    "dynamodb:Scan": "replicas",
+    "dynamodb:*Item": "replicas",
+    "iam:CreateServiceLinkedRole": "replicas",
+    "logs:CreateLogStream": "the import of a table",
+    "logs:DescribeLogStreams": "the import of a table",
+    "logs:PutLogEvents": "the import of a table",
+    "s3:GetObjectMetadata": "the import of a table",
+    "iam:AttachRolePolicy": "managed policies",
+    "iam:*PermissionsBoundary": "a boundary",
+    "logs:PutDataProtectionPolicy": "masked logs",
+    "logs:*IndexPolicy": "indexed logs",
+    "logs:PutBearerTokenAuthentication": "bearer tokens",
+    "logs:*ssociateKmsKey": "keys of the customer",
+    "logs:DeleteResourcePolicy": "a policy of the log",
+    "logs:PutLogGroupDeletionProtection": "protection from deletion",
+    "s3:REST.PUT.OBJECT": "masked logs",
+    "firehose:*": "masked logs",
+    "s3tables:*": "a metadata table",
+    "s3:*BucketMetadata*": "a metadata table",
+    "s3:*BucketAbac": "access by tags",
+    "s3:*Analytics*": "analytics",
+    "s3:*EncryptionConfiguration": "another encryption than S3's own",
+    "s3:DeleteBucketEncryption": "another encryption than S3's own",
+    "s3:*BucketC[Oo][Rr][Ss]": "CORS of the bucket",
+    "s3:*Inventory*": "inventories",
+    "s3:*Metrics*": "request metrics",
+    "s3:*Replication*": "replication",
+    "s3:*BucketWebsite": "a website",
+    "s3:PutAccelerateConfiguration": "acceleration",
+    "s3:Put*Acl": "access lists",
+    "s3:*ObjectLock*": "object lock",
+    "s3:PutBucketLogging": "access logs",
+    "s3:PutBucketOwnershipControls": "access lists",
+    "s3:PutIntelligentTieringConfiguration": "tiering",
+    "s3:DeleteBucketLifecycle": "lifecycle rules that a later template takes away",
+}
+"""What CloudFormation calls for properties that no template of the project sets."""
+
+
+def policy(name: str = "deployer-policy.json") -> list[dict[str, Any]]:
+    content = json.loads((PROJECT / "docs" / name).read_text(encoding="utf-8"))
+    return list(content["Statement"])
+
+
+def as_list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
 
 
 def granted() -> list[str]:
-    policy = json.loads((PROJECT / "docs" / "deployer-policy.json").read_text(encoding="utf-8"))
-    actions = [statement["Action"] for statement in policy["Statement"]]
-    return [name for some in actions for name in ([some] if isinstance(some, str) else some)]
+    return [name for statement in policy() for name in as_list(statement["Action"])]
 
 
 def is_granted(action: str) -> bool:
@@ -52,6 +125,8 @@ def is_granted(action: str) -> bool:
 
 
 def action(call: str) -> str:
+    if call in RIGHTS:
+        return RIGHTS[call]
     service, operation = call.split()
     if service == "apigateway":
         operation = METHODS[re.match("[A-Z][a-z]+", operation)[0]]
@@ -60,7 +135,7 @@ def action(call: str) -> str:
 
 @pytest.fixture(scope="module")
 def calls(cloud, tmp_path_factory) -> set[str]:
-    """What deploying, deploying again and deleting call."""
+    """What deploying, deploying again, deleting, and deleting the data, too, call."""
     place = tmp_path_factory.mktemp("recorded")
     (place / "sitecustomize.py").write_text(RECORDER)
     source = project.copy(PROJECT, place / "project")
@@ -71,7 +146,9 @@ def calls(cloud, tmp_path_factory) -> set[str]:
         for _ in range(2):
             deployer.deploy(with_layers=False)
         copied = cloud.host.folder / "project" / "dev"
-        deployer._run("chalice delete", [*CHALICE_DELETE, "--stage", "dev"], copied)
+        destroy = [sys.executable, "-m", "layers", "destroy", "--stage", "dev", "--project", str(copied)]
+        for options in (["--yes"], ["--yes", "--data"]):
+            deployer._run("layers destroy", [*destroy, *options], PROJECT)
     return set((place / "calls.txt").read_text().splitlines())
 
 
@@ -80,9 +157,10 @@ def test_every_call_is_granted(calls):
         "lambda CreateFunction",
         "lambda UpdateFunctionCode",
         "iam DeleteRole",
-        "cloudformation CreateStack",
+        "cloudformation ExecuteChangeSet",
+        "s3 DeleteBucket",
     } <= calls
-    assert [call for call in sorted(calls) if not is_granted(action(call))] == []
+    assert [call for call in sorted(calls - NEEDS_NO_RIGHT) if not is_granted(action(call))] == []
 
 
 def test_publishing_layers_is_granted():
@@ -93,8 +171,47 @@ def test_publishing_layers_is_granted():
         assert is_granted("lambda:" + "".join(word.capitalize() for word in method.split("_")))
 
 
-def test_what_the_stacks_make_is_granted():
+def handler_rights(kind: str) -> set[str]:
+    """What CloudFormation calls for a resource, with the rights of whoever deploys: in the type's own schema."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("handlers", {})
+    return {
+        name
+        for verb in ("create", "read", "update", "delete")
+        for name in handlers.get(verb, {}).get("permissions", [])
+    }
+
+
+def kinds(optional: bool = False) -> set[str]:
+    """Types of the stacks' resources: those that are always made, or those that a parameter asks for."""
     resources = json.loads((PROJECT / ".chalice" / "resources.json").read_text(encoding="utf-8"))["Resources"]
-    kinds = {resource["Type"] for resource in resources.values() if "Type" in resource}
-    for kind in kinds:
-        assert all(is_granted(name) for name in OF_STACKS[kind]), kind
+    found = {r["Type"] for r in resources.values() if "Type" in r and ("Condition" in r) is optional}
+    return found | (OPTIONAL if optional else MADE_BY_SAM)
+
+
+def test_what_cloudformation_calls_for_the_stacks_is_granted():
+    """Both ways of deploying; the schemas are those that CloudFormation publishes and cfn-lint has."""
+    needed = {name for kind in kinds() for name in handler_rights(kind)}
+    missing = {name for name in needed if not is_granted(name)}
+    unused = {name for name in missing if any(fnmatchcase(name, pattern) for pattern in OF_PROPERTIES_NOT_USED)}
+    assert sorted(missing - unused) == []
+    idle = [pattern for pattern in OF_PROPERTIES_NOT_USED if not any(fnmatchcase(name, pattern) for name in missing)]
+    assert idle == [], "patterns that excuse nothing"
+
+
+def test_what_it_calls_for_options_is_granted_by_a_policy_in_addition():
+    both = [*policy(), *policy("deployer-options-policy.json")]
+    patterns = [*OF_OPTIONS_NOT_USED, *(name for statement in both for name in as_list(statement["Action"]))]
+    needed = {name for kind in kinds(optional=True) for name in handler_rights(kind)}
+    assert "codedeploy:CreateDeploymentGroup" in needed and "apigateway:POST" in needed
+    assert [name for name in sorted(needed) if not any(fnmatchcase(name, pattern) for pattern in patterns)] == []
+
+
+def test_tags_that_cloudformation_sets_are_allowed_where_their_services_look():
+    """`aws:cloudformation:stack-name` of an API and of a mapping is a call with an ARN of another form."""
+    resources = [text for statement in policy() for text in as_list(statement["Resource"])]
+    assert any(fnmatchcase("arn:aws:apigateway:eu-west-1::/tags/arn%3Aaws%3A", one) for one in resources)
+    mapping = "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:1"
+    allowed = [s for s in policy() if any(fnmatchcase(mapping, one) and one != "*" for one in as_list(s["Resource"]))]
+    assert any("lambda:TagResource" in statement["Action"] for statement in allowed)

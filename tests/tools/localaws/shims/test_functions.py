@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from layers.pythons import own
 from localaws.errors import EmulatorMissing
 from localaws.host import emulation
+from tests.support.roles import make_role
 from tests.support.toys import HANDLER, zip_of
 
 ACCOUNT = "123456789012"
@@ -35,7 +36,7 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def functions(cloud):
     client = cloud.client("lambda", config=Config(retries={"total_max_attempts": 1}))
-    cloud.client("iam").create_role(RoleName="toy", AssumeRolePolicyDocument="{}")
+    make_role(cloud, "toy", "logs:*", "sqs:*", "dynamodb:*", "lambda:InvokeFunction")
     yield client
     client.close()
 
@@ -176,7 +177,7 @@ class TestQueues:
         )
         dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         redrive = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}-dead", "maxReceiveCount": 2}
-        attributes = {"VisibilityTimeout": "4", "RedrivePolicy": json.dumps(redrive)}
+        attributes = {"VisibilityTimeout": "10", "RedrivePolicy": json.dumps(redrive)}
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         mapping = functions.create_event_source_mapping(
             EventSourceArn=f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}",
@@ -184,6 +185,7 @@ class TestQueues:
             BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )["UUID"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "4"})  # so that they come again soon
         yield Queue(sqs, table, name, url, dead)
         functions.delete_event_source_mapping(UUID=mapping)
         sqs.close()

@@ -7,6 +7,7 @@ import pytest
 
 from localaws.shims.state_machines import batches
 from tests.support.clients import clients_of
+from tests.support.roles import make_role
 
 READER = {
     "Resource": "arn:aws:states:::s3:getObject",
@@ -73,6 +74,7 @@ def execute(client):
 
 @pytest.fixture(scope="module", autouse=True)
 def bucket(cloud):
+    make_role(cloud, "any", "s3:GetObject", "states:StartExecution")
     with clients_of(cloud) as clients:
         clients("s3").create_bucket(Bucket="lists")
 
