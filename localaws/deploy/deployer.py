@@ -72,10 +72,8 @@ class Deployer:
         self._layers("record", copied)
         self._chalice_deploy(copied, with_layers)
         if resources.is_file():
-            self._layers("mappings", copied)
-            self._layers("settings", copied)
-            self._layers("workflow", copied)
-            self._layers("alarms", copied)
+            for command in ("mappings", "recursion", "settings", "workflow", "alarms"):
+                self._layers(command, copied)
         return self._read(state)
 
     def _layers(self, command: str, copied: Path) -> None:
