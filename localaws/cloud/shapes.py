@@ -47,7 +47,9 @@ def _operation(call: Call) -> OperationModel | None:
     if call.target:
         return service.operation_model(call.target) if call.target in service.operation_names else None
     request = f"{call.environ['REQUEST_METHOD']} {call.environ['PATH_INFO'].rstrip('/')}"
-    return next((service.operation_model(name) for name, path in _paths(call.service) if path.fullmatch(request)), None)
+    asked = call.environ.get("QUERY_STRING", "")
+    fitting = (name for name, path, query in _paths(call.service) if path.fullmatch(request) and query in asked)
+    return next(map(service.operation_model, fitting), None)
 
 
 @lru_cache
@@ -56,15 +58,16 @@ def _service(name: str) -> ServiceModel:
 
 
 @lru_cache
-def _paths(service: str) -> list[tuple[str, re.Pattern[str]]]:
-    """Of a REST service: each operation's method and path."""
+def _paths(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Of a REST service: each operation's method and path, and the query that tells it from others of that path."""
     model = _service(service)
     found = []
     for name in model.operation_names:
         http = model.operation_model(name).http
-        path = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(http["requestUri"].partition("?")[0].rstrip("/")))
-        found.append((name, re.compile(f"{http['method']} {path}")))
-    return found
+        uri, _, query = http["requestUri"].partition("?")
+        path = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(uri.rstrip("/")))
+        found.append((name, re.compile(f"{http['method']} {path}"), query))
+    return sorted(found, key=lambda operation: not operation[2])
 
 
 def _differences(shape: Any, value: Any, where: str) -> Iterator[str]:
