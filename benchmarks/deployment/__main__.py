@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from benchmarks.deployment.interrupted import COMMANDS, Trial, attempt
+from benchmarks.deployment.interrupted import Trial, attempt
 from layers.arguments import at_least
 
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         tried, different = tried + 1, different + bool(found)
         print(f"{name}: {trial.broken_off or 'went on'}; then {'different' if found else 'equal'}", flush=True)
         print(*(f"  {line}" for line in found), sep="\n", end="\n" if found else "", flush=True)
-    places = len(undisturbed.calls) + COMMANDS - 1
+    places = len(undisturbed.calls) + len(undisturbed.commands) - 1
     print(f"{tried} of {places} places tried, {different} different, {len(undisturbed.state)} resources compared")
     return 1 if different else 0
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _trials(undisturbed: Trial, first: int, last: int | None) -> Iterator[tuple[str, Trial]]:
     """One for each call of the undisturbed deployment, then one for each command but the last."""
     calls = undisturbed.calls
-    places = [*range(len(calls) + COMMANDS - 1)]
+    places = [*range(len(calls) + len(undisturbed.commands) - 1)]
     for place in places[first : None if last is None else last + 1]:
         if place < len(calls):
             yield f"{place} {calls[place]}", attempt(call=place)

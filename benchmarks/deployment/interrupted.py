@@ -21,8 +21,6 @@ from localaws.deploy.deployer import Deployer
 from localaws.errors import DeployFailed
 from localaws.host.environment import without_account
 
-COMMANDS = 7
-"""Commands of a deployment without layers, as `QuietDeployer` counts them."""
 _APP_ID, _MARK = "AWS_SDK_UA_APP_ID", "interrupted-deployment"
 """In the user agent of the calls that the deployment's commands make, and of no other."""
 _REFUSED = """<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>refused once</Message></Error>
@@ -79,6 +77,8 @@ class Trial:
 
     calls: list[str]
     """All calls of the first try."""
+    commands: list[str]
+    """All commands of the first try."""
     broken_off: str | None
     state: State
     """In the end; the names on Chalice's record are part of it."""
@@ -93,8 +93,9 @@ def attempt(call: int | None = None, commands: int | None = None) -> Trial:
     refusal, broken_off = Refusal(call), None
     with LocalAws() as cloud:
         cloud.refuse(refusal)
+        first = QuietDeployer(cloud, own(), say=_say_nothing, last=commands)
         try:
-            QuietDeployer(cloud, own(), say=_say_nothing, last=commands).deploy(with_layers=False)
+            first.deploy(with_layers=False)
         except DeployFailed as error:
             broken_off = str(error)
         cloud.refuse(lambda environ: None)  # noqa: ARG005
@@ -102,7 +103,7 @@ def attempt(call: int | None = None, commands: int | None = None) -> Trial:
             QuietDeployer(cloud, own(), say=_say_nothing).deploy(with_layers=False)
         record = record_path(cloud.host.folder / "project" / "dev", "dev").read_text(encoding="utf-8")
         names = sorted(entry.rpartition('": "')[2] for entry in record.splitlines() if '"name"' in entry)
-        return Trial(refusal.calls, broken_off, {**state_of(cloud), "Chalice's record": names})
+        return Trial(refusal.calls, first.commands, broken_off, {**state_of(cloud), "Chalice's record": names})
 
 
 def _say_nothing(line: str) -> None:

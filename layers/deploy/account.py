@@ -20,8 +20,8 @@ _OF_STACK = "aws:cloudformation:stack-name"
 class Account:
     """An account and a stage. Nothing here changes anything."""
 
-    def __init__(self, client: Callable[[str], Any], app_name: str, stage: str):
-        """`client` makes a boto3 client of a service."""
+    def __init__(self, client: Callable[..., Any], app_name: str, stage: str):
+        """`client` makes a boto3 client of a service, in the configured region unless another one is given."""
         self.client = cache(client)
         self.app_name, self.stage = app_name, stage
 

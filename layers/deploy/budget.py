@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from layers.deploy.cloudformation import Template
+from layers.deploy.names import BUDGET, stack_name
 from layers.deploy.stack import deploy_stack
 
 REGION = "us-east-1"
@@ -43,5 +44,5 @@ def budget_template(name: str, usd: int, email: str) -> Template:
 
 def deploy_budget(cloudformation: Any, app_name: str, stage: str, usd: int, email: str) -> Iterator[str]:
     """Create or update the stack and wait for it, with a line on each step; raises PackageError."""
-    name = f"{app_name}-{stage}-budget"
+    name = stack_name(app_name, stage, BUDGET)
     yield from deploy_stack(cloudformation, name, budget_template(name, usd, email))

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from layers.deploy import budget
 from layers.deploy.account import Account
 from layers.deploy.data import holding_data
 from layers.deploy.mappings import mappings_of
-from layers.deploy.names import ALARMS, MAPPINGS, QUEUES, WORKFLOW, stack_name
+from layers.deploy.names import ALARMS, BUDGET, MAPPINGS, QUEUES, WORKFLOW, stack_name
 from layers.deploy.parts import Part, functions, log_groups, mappings, rest_apis, roles, rules, unused_layers
 from layers.deploy.record import record_path
 from layers.deploy.stack import delete_stack, find_stack
@@ -53,6 +54,7 @@ def _parts(account: Account, known: set[str], layers_of_others: set[str]) -> Ite
     names = sorted(known | set(found))
     for name in (MAPPINGS, WORKFLOW, ALARMS):
         yield from _stack(account, name)
+    yield from _stack(account, BUDGET, budget.REGION)
     yield from mappings(account, found, mappings_of(account.client("cloudformation"), _name(account, MAPPINGS)))
     yield from rest_apis(account)
     yield from rules(account, names)
@@ -63,8 +65,8 @@ def _parts(account: Account, known: set[str], layers_of_others: set[str]) -> Ite
     yield from unused_layers(account, set(found.values()), layers_of_others)
 
 
-def _stack(account: Account, part: str) -> Iterator[Part]:
-    client, name = account.client("cloudformation"), _name(account, part)
+def _stack(account: Account, part: str, *region: str) -> Iterator[Part]:
+    client, name = account.client("cloudformation", *region), _name(account, part)
     if find_stack(client, name):
         yield Part(f"stack {name}", partial(delete_stack, client, name))
 

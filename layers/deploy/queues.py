@@ -1,4 +1,4 @@
-"""The stack that `chalice deploy` needs first: queues, table and bucket of .chalice/resources.json, and their alarms.
+"""The stack that `chalice deploy` needs first: queues, table, bucket, logs of .chalice/resources.json, and alarms.
 
 `chalice package` merges the file into its template. `chalice deploy` knows no templates, and its functions need the
 queues to exist.
@@ -14,12 +14,22 @@ from layers.deploy.resources import read_resources
 from layers.deploy.stack import deploy_stack
 from layers.deploy.state_machine import PREFIX
 
+LOG_GROUP = "AWS::Logs::LogGroup"
+
 
 def queues_template(resources: Path, stage: str) -> Template:
-    """The resources of a stage that need no function."""
+    """The resources of a stage that need no function.
+
+    The functions' logs may be there already, made by Lambda for an earlier release. CloudFormation takes over only what
+    it would also leave behind. In the packaged template, where nobody takes over, they are deleted with the stack.
+    """
     template = read_resources(resources, stage)
     functions = functions_of(template)
-    return without(template, functions | {name for name in template["Resources"] if name.startswith(PREFIX)})
+    made = without(template, functions | {name for name in template["Resources"] if name.startswith(PREFIX)})
+    for resource in made["Resources"].values():
+        if resource["Type"] == LOG_GROUP:
+            resource |= {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+    return made
 
 
 def deploy_queues(

@@ -14,6 +14,7 @@ from moto.cloudformation.models import CloudFormationBackend, Stack
 from moto.cloudformation.parsing import get_model_map
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
+from moto.logs.models import LogGroup, logs_backends
 from moto.s3.models import FakeBucket, s3_backends
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -30,6 +31,7 @@ def patches() -> Iterator[Any]:
     yield mock.patch.object(CloudFormationBackend, "create_change_set", _with_defaults(create))
     yield mock.patch.object(Stack, "has_parameters", _has_parameters)
     yield mock.patch.object(StateMachine, "delete_from_cloudformation_json", staticmethod(_delete_state_machine))
+    yield mock.patch.object(LogGroup, "create_from_cloudformation_json", _taking_over(LogGroup, _log_group))
     yield mock.patch.object(FakeBucket, "create_from_cloudformation_json", _taking_over(FakeBucket, _bucket))
     yield mock.patch.object(Table, "create_from_cloudformation_json", _taking_over(Table, _table))
 
@@ -75,6 +77,10 @@ def _delete_state_machine(arn: str, resource: Any, account_id: str, region: str)
 
 def _bucket(account_id: str, region: str, name: str) -> Any:
     return s3_backends[account_id][get_partition(region)].buckets.get(name)
+
+
+def _log_group(account_id: str, region: str, name: str) -> Any:
+    return logs_backends[account_id][region].groups.get(name)
 
 
 def _table(account_id: str, region: str, name: str) -> Any:

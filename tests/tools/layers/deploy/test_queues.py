@@ -74,3 +74,11 @@ class TestResources:
         assert template["Resources"]["Batches"]["Properties"]["PointInTimeRecoverySpecification"] == {
             "PointInTimeRecoveryEnabled": True
         }
+
+    def test_logs_that_lambda_has_made_already_are_taken_over(self, template):
+        """CloudFormation takes over only what it would leave behind; `destroy` deletes them."""
+        logs = {name: one for name, one in template["Resources"].items() if one["Type"] == "AWS::Logs::LogGroup"}
+        assert len(logs) == len(FUNCTIONS)
+        assert {one["DeletionPolicy"] for one in logs.values()} == {"RetainExceptOnCreate"}
+        merged = merge_template(ROOT / RESOURCES, X86_64, [], "prod")["Resources"]
+        assert {merged[name]["DeletionPolicy"] for name in logs} == {"Delete"}

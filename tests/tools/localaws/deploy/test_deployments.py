@@ -79,13 +79,14 @@ def test_destroyed_made_again_and_destroyed_with_its_data(
     aws: LocalAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     empty = state_of(aws)
+    logs = aws.client("logs")
+    for name in ("slimception-dev", "slimception-development"):  # the first is of an earlier release, made by Lambda
+        logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
     quiet(aws).deploy(with_layers=False)
     undisturbed = state_of(aws)
-    s3, logs, functions = (aws.client(name) for name in ("s3", "logs", "lambda"))
+    s3, functions = aws.client("s3"), aws.client("lambda")
     (bucket,) = (one["Name"] for one in s3.list_buckets()["Buckets"])
     s3.put_object(Bucket=bucket, Key="kept.txt", Body=b"kept")
-    for name in ("slimception-dev", "slimception-development"):
-        logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
     publish(functions, "slimception-runtime-py313-arm64", "slimception-model-a", "another")
 
     monkeypatch.setattr("builtins.input", lambda: "prod")
