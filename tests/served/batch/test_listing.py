@@ -168,10 +168,13 @@ class TestRefusals:
             rig.run()
         assert rig.table.get(rig.id).state == "listing"
 
-    @pytest.mark.parametrize("body", ["", "{}", "[]", '{"do": "list"}', '{"do": "eat", "batch": "b"}', "[" * 5000])
+    @pytest.mark.parametrize(
+        "body", ["", "{}", "[]", '{"do": "list"}', '{"do": "eat", "batch": "b"}', '{"do": "close", "x": 1}', "[" * 5000]
+    )
     def test_a_message_of_unknown_form(self, body):
         with pytest.raises(
-            InvalidRequest, match=r'^unknown message: expected {"do": "list" or "finish", "batch": ID}$'
+            InvalidRequest,
+            match=r'^unknown message: expected {"do": "list" or "finish", "batch": ID}, or {"do": "close"}$',
         ):
             read_message(body)
 
