@@ -80,8 +80,12 @@ class Guard:
         )
 
     def may(self, role: str, action: str, resource: str, region: str) -> bool:
-        """Whether a role may do what a service does in its name; raises UnknownPolicy."""
-        return self._may(role, region, (action, resource, {}))
+        """Whether a role may do what a service does in its name."""
+        try:
+            return self._may(role, region, (action, resource, {}))
+        except UnknownPolicy as error:
+            _LOG.error("%s: %s", role, error)
+            return False
 
     def _may(self, role: str, region: str, right: Needed) -> bool:
         action, resource, own = right

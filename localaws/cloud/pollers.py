@@ -92,9 +92,9 @@ class QueuePollers:
             self._delete(messages, failed)
 
     def _visible_after_s(self) -> float:
-        names = ["VisibilityTimeout", "RedrivePolicy"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)["Attributes"]
-        return float(attributes["VisibilityTimeout"])
+        name = "VisibilityTimeout"
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[name])
+        return float(answer["Attributes"][name])
 
     def _receive(self) -> list[dict[str, Any]]:
         """Up to BatchSize messages: as many as come without a pause, or within the batching window."""
