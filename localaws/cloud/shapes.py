@@ -46,10 +46,9 @@ def _operation(call: Call) -> OperationModel | None:
     service = _service(call.service)
     if call.target:
         return service.operation_model(call.target) if call.target in service.operation_names else None
-    request = f"{call.environ['REQUEST_METHOD']} {call.environ['PATH_INFO'].rstrip('/')}"
-    asked = call.environ.get("QUERY_STRING", "")
-    fitting = (name for name, path, query in _paths(call.service) if path.fullmatch(request) and query in asked)
-    return next(map(service.operation_model, fitting), None)
+    path, query = call.environ["PATH_INFO"].rstrip("/"), call.environ.get("QUERY_STRING", "")
+    request = f"{call.environ['REQUEST_METHOD']} {path}?{query}"
+    return next((service.operation_model(name) for name, path in _paths(call.service) if path.fullmatch(request)), None)
 
 
 @lru_cache
@@ -58,16 +57,19 @@ def _service(name: str) -> ServiceModel:
 
 
 @lru_cache
-def _paths(service: str) -> list[tuple[str, re.Pattern[str], str]]:
-    """Of a REST service: each operation's method and path, and the query that tells it from others of that path."""
+def _paths(service: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Of a REST service: each operation's method, path and what its query begins with, the longest first.
+
+    `ListLayers` and `GetLayerVersionByArn` have one path; the latter's query begins with `find=LayerVersion`.
+    """
     model = _service(service)
     found = []
     for name in model.operation_names:
         http = model.operation_model(name).http
         uri, _, query = http["requestUri"].partition("?")
         path = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(uri.rstrip("/")))
-        found.append((name, re.compile(f"{http['method']} {path}"), query))
-    return sorted(found, key=lambda operation: not operation[2])
+        found.append((len(query), name, re.compile(rf"{http['method']} {path}\?{re.escape(query)}.*")))
+    return [(name, pattern) for _, name, pattern in sorted(found, key=lambda one: -one[0])]
 
 
 def _differences(shape: Any, value: Any, where: str) -> Iterator[str]:
