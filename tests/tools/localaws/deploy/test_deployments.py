@@ -136,7 +136,7 @@ def test_a_deployment_that_broke_off_and_is_given_again_is_like_an_undisturbed_o
     undisturbed: Trial, call: str
 ) -> None:
     """Two of the places; `python -m benchmarks.deployment` tries every call and every command."""
-    (place,) = (number for number, one in enumerate(undisturbed.calls) if one.startswith(call))
+    place = next(number for number, one in enumerate(undisturbed.calls) if one.startswith(call))
     trial = attempt(call=place)
     assert str(trial.broken_off).startswith("chalice deploy ended with code")
     assert trial.differs_from(undisturbed) == []
