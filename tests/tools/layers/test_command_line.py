@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from layers import __main__ as command_line
 from layers.arguments import parser
+from layers.deploy import alarms, commands, queues, state_machine
 from tests.tools.layers.conftest import Outcome
 
 Run = Callable[..., Outcome]
@@ -58,6 +59,30 @@ def test_a_number_of_workers_that_lambda_refuses(run: Run, capsys: pytest.Captur
 
 def test_the_least_number_of_workers() -> None:
     assert parser().parse_args(["mappings", "--stage", "dev", "--concurrency", "2"]).concurrency == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "parameters"),
+    [
+        ([], {}),
+        (["--alarm-topic", "arn:aws:sns:x"], {"AlarmTopicArn": "arn:aws:sns:x"}),
+        (["--alarm-topic", "none"], {"AlarmTopicArn": ""}),
+    ],
+)
+def test_the_alarms_keep_their_topic_unless_one_or_none_is_given(
+    monkeypatch: pytest.MonkeyPatch, run: Run, given: list[str], parameters: dict[str, str]
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(commands, "client", lambda service: service)
+    for module, function in (
+        (alarms, "deploy_alarms"),
+        (queues, "deploy_queues"),
+        (state_machine, "deploy_state_machine"),
+    ):
+        monkeypatch.setattr(module, function, lambda *arguments: seen.append(arguments[-1]) or [])
+    for command in ("queues", "workflow", "alarms"):
+        assert run(command, "--stage", "dev", *given).code == 0
+    assert seen == [parameters] * 3
 
 
 def test_a_fault_of_the_program_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
