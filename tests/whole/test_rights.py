@@ -121,7 +121,7 @@ def ran(cloud, record) -> None:
         functions.update_function_configuration(FunctionName=LISTER, Timeout=SHORT_S)
         for name, content in {**some, GONE: b"x"}.items():
             s3.put_object(Bucket=bucket, Key=f"batch/{name}", Body=content)
-        batch = ask(f"{cloud.deployed.url}batches", {"source": f"s3://{bucket}/batch/"})
+        batch = ask(f"{cloud.deployed.url}batches", {"source": f"s3://{bucket}/batch/", "model": FIRST})
         wait_for(lambda: ask(f"{cloud.deployed.url}batches/{batch['id']}")["state"] == "complete")
         labels = "key,label\n" + "".join(f"{name}/{key},{key[0]}\n" for name in ("few", "many") for key in some)
         s3.put_object(Bucket=bucket, Key="labels.csv", Body=labels.encode())
@@ -168,7 +168,7 @@ def test_a_function_fails_without_a_right(cloud, ran, record):
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
         try:
             bucket = clients("s3").list_buckets()["Buckets"][0]["Name"]
-            batch = ask(f"{cloud.deployed.url}batches", {"source": f"s3://{bucket}/batch/"})
+            batch = ask(f"{cloud.deployed.url}batches", {"source": f"s3://{bucket}/batch/", "model": FIRST})
             ended = f"{cloud.deployed.url}batches/{batch['id']}"
             wait_for(lambda: ask(ended)["state"] == "failed")
             assert ask(ended)["error"]["Code"] == "ForbiddenError"
