@@ -5,6 +5,7 @@ import math
 import random
 import shutil
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -192,7 +193,7 @@ class Cards:
             if rng.random() < 0.15:
                 at.pop(key, None)
             else:
-                at[key] = rng.choice(VALUES)
+                at[key] = deepcopy(rng.choice(VALUES))
         return json.dumps(card).encode()
 
     def try_out(self, mutant: bytes, number: int) -> bool:

@@ -34,7 +34,8 @@ class Exchange:
     def __init__(self, request: Request, settings: Settings) -> None:
         self._settings, self._began = settings, time.perf_counter()
         self.request = request
-        self.id = str((request.context or {}).get("requestId") or uuid.uuid4())
+        given = str((request.context or {}).get("requestId") or "")
+        self.id = given if given.isascii() and given.isprintable() and given else str(uuid.uuid4())  # it is a header
         self.spans, self.record = Spans(), RequestRecord()
         self._content: Body | Document = {}
         self._is_timed = False

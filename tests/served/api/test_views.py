@@ -1,6 +1,7 @@
 import json
 import platform
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -118,6 +119,12 @@ class TestPredict:
     def test_without_an_id_each_request_gets_its_own(self, api):
         ids = {api.predict(json_request({"image": b64(RED)})).body["request_id"] for _ in range(3)}
         assert len(ids) == 3
+
+    @pytest.mark.parametrize("request_id", ["\n", "a\r\nb", "ü", "", None, 0])
+    def test_an_id_that_no_header_can_hold_is_replaced(self, api, request_id):
+        response = api.predict(json_request({"image": b64(RED)}, context={"requestId": request_id}))
+        assert response.headers["X-Request-Id"] == response.body["request_id"] != request_id
+        assert uuid.UUID(response.body["request_id"])
 
     @pytest.mark.parametrize("content_type", ["application/json", "APPLICATION/JSON; charset=utf-8", "text/x+json", ""])
     def test_every_spelling_of_json(self, api, content_type):
