@@ -5,9 +5,7 @@ import json
 import pytest
 from chalice.config import Config
 
-import app
 from chalicelib.batch import cost
-from chalicelib.batch.wiring import PICTURES
 from tests.support.paths import ROOT
 
 
@@ -19,8 +17,14 @@ def test_the_memory_is_that_of_the_deployed_worker(stage):
 
 
 def test_an_invocation_has_as_many_pictures_as_the_handler_takes():
-    (source,) = [one for one in app.app.event_sources if getattr(one, "queue", "").endswith(f"-{PICTURES}")]
-    assert (source.name, source.batch_size) == ("worker", cost.PICTURES_AT_ONCE)
+    resources = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Resources"]
+    (mapping,) = [
+        one["Properties"]
+        for one in resources.values()
+        if one.get("Type") == "AWS::Lambda::EventSourceMapping"
+        and "Pictures" in str(one["Properties"]["EventSourceArn"])
+    ]
+    assert "Worker" in str(mapping["FunctionName"]) and mapping["BatchSize"] == cost.PICTURES_AT_ONCE
 
 
 def test_a_million_pictures():

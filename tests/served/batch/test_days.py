@@ -174,5 +174,6 @@ def test_the_schedule_sends_what_the_lister_reads():
     [target] = resources["DaysRule"]["Properties"]["Targets"]
     assert read_message(target["Input"]).do == "close" and target["Input"] == close_message()
     assert target["Arn"] == {"Fn::GetAtt": ["Listings", "Arn"]}
-    [allowed] = resources["ListingsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements = resources["ListingsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    [allowed] = [one for one in statements if one["Effect"] == "Allow"]
     assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": {"Fn::GetAtt": ["DaysRule", "Arn"]}}
