@@ -18,12 +18,8 @@ def test_the_memory_is_that_of_the_deployed_worker(stage):
 
 def test_an_invocation_has_as_many_pictures_as_the_handler_takes():
     resources = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Resources"]
-    (mapping,) = [
-        one["Properties"]
-        for one in resources.values()
-        if one.get("Type") == "AWS::Lambda::EventSourceMapping"
-        and "Pictures" in str(one["Properties"]["EventSourceArn"])
-    ]
+    mappings = [one["Properties"] for one in resources.values() if one.get("Type") == "AWS::Lambda::EventSourceMapping"]
+    (mapping,) = [one for one in mappings if "Pictures" in str(one["EventSourceArn"])]
     assert "Worker" in str(mapping["FunctionName"]) and mapping["BatchSize"] == cost.PICTURES_AT_ONCE
 
 
