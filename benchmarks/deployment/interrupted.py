@@ -28,10 +28,14 @@ _REFUSED = """<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
 
 
 class Refusal:
-    """Counts the calls of the deployment's commands, and refuses the one with the number `at`, counted from 0."""
+    """Records the calls of the deployment's commands, and refuses one.
 
-    def __init__(self, at: int | None = None) -> None:
+    `at` is its number, counted from 0, or what its text begins with: the first such call is refused.
+    """
+
+    def __init__(self, at: int | str | None = None) -> None:
         self.at, self.calls = at, list[str]()
+        self._has_refused = False
         self._lock = threading.Lock()
 
     def __call__(self, environ: Mapping[str, Any]) -> Response | None:
@@ -40,8 +44,14 @@ class Refusal:
             return None
         with self._lock:
             self.calls.append(f"{_service(environ)} {environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
-            refused = len(self.calls) - 1 == self.at
+            refused = not self._has_refused and self._is_meant()
+            self._has_refused |= refused
         return Response(_REFUSED, 403, content_type="text/xml") if refused else None
+
+    def _is_meant(self) -> bool:
+        if isinstance(self.at, str):
+            return self.calls[-1].startswith(self.at)
+        return len(self.calls) - 1 == self.at
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class Trial:
         return differences(undisturbed.state, self.state)
 
 
-def attempt(call: int | None = None, commands: int | None = None) -> Trial:
+def attempt(call: int | str | None = None, commands: int | None = None) -> Trial:
     """Deploy into an empty account with one call refused, or broken off after so many commands; then once more."""
     refusal, broken_off = Refusal(call), None
     with LocalAws() as cloud:

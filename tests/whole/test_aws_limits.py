@@ -72,7 +72,9 @@ def waiting(name: str) -> list[Any]:
 
 
 class TestAChain:
-    def test_of_more_than_16_invocations_is_stopped(self, start):
+    def test_of_more_than_16_invocations_is_stopped(self, aws, start):
+        assert aws("lambda").get_function_recursion_config(FunctionName=LISTER)["RecursiveLoop"] == "Allow", "deployed"
+        aws("lambda").put_function_recursion_config(FunctionName=LISTER, RecursiveLoop="Terminate")
         state = start("stopped")
         wait_for(lambda: waiting("dead-letters"))
         assert (state()["state"], state()["listed"]) == ("listing", lineage.MOST)

@@ -30,7 +30,7 @@ from tests.support.clients import clients_of
 from tests.support.paths import ROOT
 
 PICTURES, PAGES_IN_TIME = 100_000, 40
-BUCKET, EXPERIMENT, NAME = "slimception-dev-".ljust(63, "b"), "e" * 64, "x" * 80
+BUCKET, EXPERIMENT, NAME = "slimception-dev-123456789012-".ljust(63, "b"), "e" * 64, "x" * 80
 LIMIT_BYTES = 262_144
 ROOM = 16
 """The largest payload fits into the limit at least this many times."""

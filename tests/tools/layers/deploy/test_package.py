@@ -80,9 +80,12 @@ def test_every_function_is_equipped_as_the_api(template: Template, function: Tem
 
 
 def test_the_worker_hands_back_single_messages(template: Template) -> None:
-    (source,) = template["Resources"]["Worker"]["Properties"]["Events"].values()
-    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["Properties"]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+    mappings = [
+        r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::EventSourceMapping"
+    ]
+    (source,) = [one for one in mappings if "Worker" in str(one["FunctionName"])]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
 
 
 def test_the_runtime_comes_first_among_the_layers(template: Template, function: Template) -> None:
