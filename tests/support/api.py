@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-LIMIT_S = 150
+LIMIT_S = 400
 """When a test gives up: far more than a busy machine needs."""
 OWNER = Credentials("localaws", "localaws")
 
