@@ -7,12 +7,10 @@ import logging
 import threading
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws.access.clients import Clients
 from localaws.cloud.pollers import QueuePollers, add_trace
-from localaws.host.environment import CLIENT_KEYS, role_keys
 
 LOOK_EVERY_S = 0.25
 """How often the mappings are read, for new, changed and deleted ones."""
@@ -24,8 +22,10 @@ class EventSources:
 
     def __init__(self, endpoint_url: str, region: str, max_instances: int) -> None:
         """`max_instances` is how many batches of one queue run at once on this machine, whatever AWS would do."""
-        self._endpoint_url, self._region, self._max_instances = endpoint_url, region, max_instances
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._region, self._max_instances = region, max_instances
+        self._clients = Clients(endpoint_url)
+        self._lambda = self._clients.get(region, "lambda")
+        self._lambda.meta.events.register("before-call.lambda.Invoke", add_trace)
         self._stopping = threading.Event()
         self._pollers: dict[str, QueuePollers] = {}
         self._thread = threading.Thread(target=self._watch, name="localaws-mappings", daemon=True)
@@ -47,13 +47,12 @@ class EventSources:
         for pollers in self._pollers.values():
             pollers.stop()
             pollers.join()
-        for client in self._clients.values():
-            client.close()
+        self._clients.close()
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_S):
             try:
-                mappings = self._client("lambda").list_event_source_mappings()["EventSourceMappings"]
+                mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
                 self._adjust([mapping for mapping in mappings if ":sqs:" in mapping["EventSourceArn"]])
             except (BotoCoreError, ClientError) as error:
                 if not self._stopping.is_set():
@@ -68,30 +67,18 @@ class EventSources:
         for key in set(wanted) - set(self._pollers):
             role = self._role(wanted[key]["FunctionArn"])
             if role is not None:
-                clients = self._client("lambda"), self._client("sqs"), self._client("sqs", role)
-                self._pollers[key] = QueuePollers(*clients, wanted[key], self._max_instances)
+                queues = self._clients.get(self._region, "sqs"), self._clients.get(self._region, "sqs", role)
+                self._pollers[key] = QueuePollers(self._lambda, *queues, wanted[key], self._max_instances)
 
     def _role(self, function_arn: str) -> str | None:
         """The function's role, with whose rights its queue is polled; None if the function has been deleted."""
         try:
-            found = self._client("lambda").get_function_configuration(FunctionName=function_arn)
+            found = self._lambda.get_function_configuration(FunctionName=function_arn)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None
             raise
         return str(found["Role"]).rpartition("/")[2]
-
-    def _client(self, service: str, role: str = "") -> Any:
-        if (service, role) not in self._clients:
-            threads = 4 * max(self._max_instances, 16)
-            options = Config(read_timeout=960, retries={"total_max_attempts": 1}, max_pool_connections=threads)
-            keys = role_keys(role) if role else CLIENT_KEYS
-            self._clients[service, role] = boto3.session.Session(**keys, region_name=self._region).client(
-                service, endpoint_url=self._endpoint_url, config=options
-            )
-            if service == "lambda":
-                self._clients[service, role].meta.events.register("before-call.lambda.Invoke", add_trace)
-        return self._clients[service, role]
 
 
 def _key(mapping: dict[str, Any]) -> str:

@@ -29,8 +29,8 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
+from localaws.access.clients import Clients
 from localaws.shims.mappings import May
-from localaws.shims.state_clients import Clients
 
 BATCHER, TOLERATED = "ItemBatcher", "ToleratedFailurePercentage"
 _MAX_ITEMS, _MAX_BYTES, _INPUT = "MaxItemsPerBatch", "MaxInputBytesPerBatch", "BatchInput"
@@ -55,7 +55,17 @@ def patches(endpoint_url: str, may: May) -> Iterator[Any]:
     clients = Clients(endpoint_url)
     yield closing(clients)
     for module in (lambda_eval_utils, reader, writer):
-        yield mock.patch.object(module, "boto_client_for", clients.get)
+        yield mock.patch.object(module, "boto_client_for", _with_its_role(clients))
+
+
+def _with_its_role(clients: Clients) -> Any:
+    """A client that repeats nothing: that is the task of the definition's Retry."""
+
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        role = state_credentials.role_arn.rpartition("/")[2] if state_credentials else ""
+        return clients.get(region, service, role)
+
+    return client_for
 
 
 def _parser(parse: Any) -> Any:

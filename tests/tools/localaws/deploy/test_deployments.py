@@ -141,6 +141,11 @@ def undisturbed(runtime_packages: None) -> Trial:
     return attempt()
 
 
+def test_calls_of_services_are_not_taken_for_the_deployments(undisturbed: Trial) -> None:
+    """Pollers begin while a command runs, in whose process they are."""
+    assert undisturbed.calls and not [call for call in undisturbed.calls if call.endswith("/invocations")]
+
+
 @pytest.mark.parametrize("call", ["apigateway PATCH", "lambda POST /2015-03-31/functions/slimception-dev/policy"])
 def test_a_deployment_that_broke_off_and_is_given_again_is_like_an_undisturbed_one(
     undisturbed: Trial, call: str
