@@ -18,6 +18,7 @@ from layers.build.runtime_layer import build_runtime_layer
 from layers.build.sbom import SUFFIX, function_sbom, write_sbom
 from layers.check import report
 from layers.deploy import commands, package, publish
+from layers.deploy.resources import RESOURCES
 from layers.errors import LayerError
 from layers.targets import DEFAULT_ARCH, DEFAULT_PYTHON, Target, local_target, target, target_of, target_to_build
 
@@ -51,7 +52,7 @@ def publish_command(options: argparse.Namespace) -> int:
     wanted = _target_to_build(options)
     _print(publish.publish(wanted, options.out, options.project, options.stage, options.bucket))
     _print(commands.write_policies(options))
-    return _print(commands.make_queues(options)) if (options.project / package.RESOURCES).is_file() else 0
+    return _print(commands.make_queues(options)) if (options.project / RESOURCES).is_file() else 0
 
 
 def package_command(options: argparse.Namespace) -> int:

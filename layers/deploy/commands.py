@@ -10,7 +10,6 @@ from layers.deploy import (
     budget,
     destroy,
     mappings,
-    package,
     policies,
     queues,
     record,
@@ -19,6 +18,7 @@ from layers.deploy import (
     state_machine,
 )
 from layers.deploy.account import Account
+from layers.deploy.resources import RESOURCES
 from layers.deploy.stages import read_config
 
 Lines = Iterable[str]
@@ -112,7 +112,7 @@ def _account(options: argparse.Namespace) -> Account:
 def _deployed(options: argparse.Namespace) -> tuple[Path, str, str]:
     """resources.json, the app's name and the stage."""
     app_name = read_config(options.project, options.stage)["app_name"]
-    return options.project / package.RESOURCES, app_name, options.stage
+    return options.project / RESOURCES, app_name, options.stage
 
 
 def _asked() -> str:

@@ -18,13 +18,13 @@ from layers.contents import open_contents
 from layers.deploy.gateway import ORIGIN_VARIABLE
 from layers.deploy.layer_set import Layer, layers_for
 from layers.deploy.policies import write_policies
+from layers.deploy.resources import RESOURCES
 from layers.deploy.stages import read_config, variable
 from layers.deploy.template import call_through_alias, equip_api, equip_functions, merge_template
 from layers.errors import PackageError
 from layers.targets import Target
 
 TEMPLATE, FUNCTION_ZIP = "sam.json", "deployment.zip"
-RESOURCES = Path(".chalice") / "resources.json"
 
 
 def package(target: Target, layers: Path, project: Path, stage: str, out: Path, picture: Path | None) -> Iterator[str]:

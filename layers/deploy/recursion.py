@@ -9,11 +9,13 @@ receive. Source: AWS Lambda developer guide, "Use Lambda recursive loop detectio
 from collections.abc import Iterator
 from typing import Any
 
+from layers.deploy.names import function_name
+
 LISTER = "lister"
 
 
 def allow_recursion(lambda_client: Any, app_name: str, stage: str) -> Iterator[str]:
     """Let a stage's lister send itself messages without end, with a line on it; raises botocore's ClientError."""
-    function = f"{app_name}-{stage}-{LISTER}"
+    function = function_name(app_name, stage, LISTER)
     lambda_client.put_function_recursion_config(FunctionName=function, RecursiveLoop="Allow")
     yield f"{function}: may list in more than 16 invocations, one after another (RecursiveLoop Allow)"

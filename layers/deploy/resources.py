@@ -6,7 +6,7 @@ from typing import Any
 
 from layers.deploy.cloudformation import SUB, Template, references, resolved
 from layers.deploy.definition import read_definition, read_json
-from layers.deploy.stages import read_config, variable
+from layers.deploy.stages import CONFIG, read_config, variable
 
 DEFINITION = "InlineDefinition"
 """`{"InlineDefinition": "workflow.asl.json"}` stands for that state machine, expanded, as text. CloudFormation fills in
@@ -18,6 +18,8 @@ A dashboard is JSON within a string: in its own file it can be read, compared an
 """
 
 
+RESOURCES = CONFIG.parent / "resources.json"
+"""Where a project has the file."""
 CANARY, CANARY_SWITCH = "Canary", "CANARY_MINUTES"
 """The logical id of the canary, and the variable of the stage with which app.py has one."""
 LOG = "Log"

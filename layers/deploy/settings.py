@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from layers.deploy.gateway import ORIGIN_VARIABLE, put_responses
 from layers.deploy.record import Entry, read_record, record_path
-from layers.deploy.resources import read_resources
-from layers.deploy.stages import CONFIG, read_config, variable
+from layers.deploy.resources import RESOURCES, read_resources
+from layers.deploy.stages import read_config, variable
 from layers.errors import PackageError
 
 EVERY_METHOD = "*/*"
@@ -34,7 +34,7 @@ def complete_settings(
 ) -> Iterator[str]:
     """Set them with a line on each; raises PackageError without a deployment of the stage, and StageError."""
     config, deployed = read_config(project, stage), _deployed(project, stage)
-    parameters = read_resources(project / CONFIG.parent / "resources.json", stage)["Parameters"]
+    parameters = read_resources(project / RESOURCES, stage)["Parameters"]
     defaults = {name: parameter["Default"] for name, parameter in parameters.items()}
     api_stage = config["stages"][stage].get("api_gateway_stage", config.get("api_gateway_stage", _DEFAULT_STAGE))
     for api_id in [entry["rest_api_id"] for entry in deployed if entry["resource_type"] == "rest_api"]:

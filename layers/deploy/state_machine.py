@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from layers.deploy.cloudformation import Template, resolved, without
-from layers.deploy.names import WORKFLOW, stack_name
+from layers.deploy.names import WORKFLOW, function_name, stack_name
 from layers.deploy.resources import read_resources
 from layers.deploy.stack import deploy_stack
 from layers.errors import PackageError
@@ -38,7 +38,7 @@ def deploy_state_machine(
     """
     if PREFIX not in read_resources(resources)["Resources"]:
         return
-    arns = {name: _arn(lambda_client, f"{app_name}-{stage}-{name.lower()}") for name in FUNCTIONS}
+    arns = {name: _arn(lambda_client, function_name(app_name, stage, name.lower())) for name in FUNCTIONS}
     template = state_machine_template(resources, stage, arns)
     name = stack_name(app_name, stage, WORKFLOW)
     yield from deploy_stack(cloudformation, name, template, parameters, Capabilities=["CAPABILITY_IAM"])

@@ -14,7 +14,7 @@ from benchmarks.workflow.deployment import ABSENT, CORRUPT, FIRST, SECOND, deplo
 from benchmarks.workflow.faults import STUCK, THROTTLE, TIMEOUT, FaultyHost, FirstWriteRefused
 from benchmarks.workflow.trial import STATE_MACHINE, Trial, pictures
 from layers.deploy.definition import read_definition
-from layers.deploy.package import RESOURCES
+from layers.deploy.resources import RESOURCES
 from layers.deploy.state_machine import deploy_state_machine
 from layers.pythons import own
 from localaws.cloud.local_aws import LocalAws

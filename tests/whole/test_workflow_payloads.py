@@ -19,7 +19,7 @@ from chalicelib.inference.store import ModelStore
 from chalicelib.workflow.experiment import GROUP
 from chalicelib.workflow.plan import PAGE, Planner
 from layers.deploy.definition import read_definition
-from layers.deploy.package import RESOURCES
+from layers.deploy.resources import RESOURCES
 from layers.deploy.state_machine import FUNCTIONS, state_machine_template
 from localaws.cloud.local_aws import LocalAws
 from localaws.host.function import Function

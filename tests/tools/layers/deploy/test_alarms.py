@@ -7,8 +7,8 @@ import pytest
 from moto import mock_aws
 
 from layers.deploy.alarms import WATCHING, alarms_template, deploy_alarms
-from layers.deploy.package import RESOURCES
 from layers.deploy.queues import queues_template
+from layers.deploy.resources import RESOURCES
 from layers.deploy.template import merge_template
 from tests.support.paths import ROOT
 from tests.support.templates import errors_in

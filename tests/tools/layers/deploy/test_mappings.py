@@ -10,8 +10,7 @@ from chalicelib.batch.cost import PICTURES_AT_ONCE
 from layers.deploy import mappings
 from layers.deploy.cloudformation import without
 from layers.deploy.mappings import MAPPING, delete_others, mappings_template
-from layers.deploy.package import RESOURCES
-from layers.deploy.resources import read_resources
+from layers.deploy.resources import RESOURCES, read_resources
 from layers.errors import PackageError
 from tests.support.paths import ROOT
 from tests.support.templates import errors_in

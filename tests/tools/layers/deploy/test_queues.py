@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from layers.deploy.package import RESOURCES
 from layers.deploy.queues import queues_template
+from layers.deploy.resources import RESOURCES
 from layers.deploy.template import merge_template
 from tests.support.paths import ROOT
 from tests.support.templates import errors_in

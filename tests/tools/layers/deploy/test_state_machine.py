@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 
 from layers.deploy.definition import read_definition
-from layers.deploy.package import RESOURCES
 from layers.deploy.queues import queues_template
+from layers.deploy.resources import RESOURCES
 from layers.deploy.state_machine import FUNCTIONS, PREFIX, deploy_state_machine, state_machine_template
 from layers.deploy.template import merge_template
 from layers.errors import PackageError

@@ -10,7 +10,7 @@ import pytest
 from chalicelib import errors
 from chalicelib.workflow.reporter import MEMORY_MB
 from layers.deploy.definition import read_definition
-from layers.deploy.package import RESOURCES
+from layers.deploy.resources import RESOURCES
 from layers.deploy.state_machine import FUNCTIONS, state_machine_template
 from tests.support.paths import ROOT
 from tests.support.templates import errors_in
