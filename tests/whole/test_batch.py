@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.store import ModelStore
 from localaws.errors import DeployFailed
+from tests.support import api
 from tests.support.clients import clients_of
 
 LIMIT_S = 240
@@ -68,15 +70,7 @@ def ask(cloud, deployed) -> Callable[..., tuple[int, dict[str, Any]]]:
 @pytest.fixture
 def wait_for(cloud) -> Callable[[Callable[[], Any]], Any]:
     """Waits until a condition is true; one that never is shows what the functions logged."""
-
-    def wait_for(condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + LIMIT_S
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"never came true; the functions' logs:\n{logs(cloud)}"
-            time.sleep(0.1)
-        return found
-
-    return wait_for
+    return partial(api.wait_for, shown=lambda: f"; the functions' logs:\n{logs(cloud)}")
 
 
 def logs(cloud) -> str:
