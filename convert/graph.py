@@ -17,7 +17,7 @@ Op = schema.BuiltinOperator
 Type = schema.TensorType
 IDENTIFIER = b"TFL3"
 _GIVE_SIZE = "give the size for which it was trained (--input-size)"
-_MEANINGLESS = (Op.QUANTIZE, Op.DEQUANTIZE, Op.RESHAPE, Op.SQUEEZE)
+CHANGES_NO_VALUE = (Op.QUANTIZE, Op.DEQUANTIZE, Op.RESHAPE, Op.SQUEEZE)
 
 
 class Graph:
@@ -77,7 +77,7 @@ class Graph:
 
     def last_operator(self) -> Any:
         """The last operator that computes something, not only changes a shape or a type."""
-        return next(op for op in reversed(self.operators) if self.kind(op) not in _MEANINGLESS)
+        return next(op for op in reversed(self.operators) if self.kind(op) not in CHANGES_NO_VALUE)
 
     def replace_tensor(self, gone: int, by: int) -> None:
         """Make all references to tensor `gone` refer to `by`, and delete `gone`; later indices fall by one."""
@@ -119,9 +119,14 @@ class Graph:
 
     def serialize(self) -> bytes:
         """The .tflite file; the same graph gives the same bytes."""
-        constants = sum(len(buffer.data) for buffer in self.model.buffers if buffer.data is not None)
+        return self.packed(self.model)
+
+    @staticmethod
+    def packed(model: Any) -> bytes:
+        """The .tflite file of a `schema.ModelT`."""
+        constants = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
         builder = flatbuffers.Builder(constants + (1 << 20))  # a builder that is too small doubles, and copies
-        builder.Finish(self.model.Pack(builder), IDENTIFIER)
+        builder.Finish(model.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
 
 

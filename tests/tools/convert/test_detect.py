@@ -13,7 +13,7 @@ from convert import rewrite
 from convert.graph import Graph
 from convert.modes import Found
 from convert.quantize import detect, quantize
-from convert.tensorflow_source import from_keras
+from convert.opening.keras_files import from_keras
 from convert.weights import layers as layers_of
 
 

@@ -13,8 +13,8 @@ from convert.errors import ConvertError
 from convert.graph import Graph, Op
 from convert.modes import MODES, Mode
 from convert.quantize import detect, quantize
-from convert.tensorflow_source import from_keras
-from convert.tflite_source import Reference
+from convert.opening.keras_files import from_keras
+from convert.opening.tflite import Reference
 
 
 def as_older(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from convert.graph import Graph, Op, Type
 from convert.modes import Mode
 from convert.quantize import quantize
 from convert.recipe import SMALL_LAYER
-from convert.tensorflow_source import from_keras
+from convert.opening.keras_files import from_keras
 from convert.weights import Layer
 from convert.weights import layers as layers_of
 
