@@ -61,7 +61,10 @@ def parser() -> argparse.ArgumentParser:
         help="fail if bundle and source agree on a smaller share of the pictures (default %(default)s)",
     )
     p.add_argument(
-        "--labels", type=Path, metavar="FILE", help="one label on each line; an answer's index is the line, from 0"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="one label on each line, in the order of the outputs; or JSON, or CSV",
     )
     p.add_argument(
         "--preprocess", choices=("tf", "torch", "caffe", "none"), help="how the pixels were scaled in training"

@@ -9,11 +9,12 @@ from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec
 from convert import bundle, pictures, rewrite
 from convert.errors import ConvertError, LowAgreementError
 from convert.graph import Graph, Op
+from convert.labels import labelled
 from convert.modes import Found
 from convert.options import Options
 from convert.quantize import detect, quantize
 from convert.screen import ShownList, console, working
-from convert.sources import Source, input_spec, labelled
+from convert.sources import Source, input_spec
 from convert.verify import verify
 
 CALIBRATION_LIMIT = 300
@@ -41,7 +42,7 @@ class _Model:
 def convert(source: Source, options: Options) -> Converted:
     """Write the bundle `options.out / source.name`; raises ConvertError, and then keeps the bundle that was there."""
     options = options.or_else(source.defaults)
-    (labels, offset), notes = labelled(source, options.labels)
+    (labels, offset, _), notes = labelled(source.labels, source.outputs, options.labels, options.validation)
     spec, more_notes = input_spec(source, options.preprocess, options.crop)
     validation = _spread_out(options.validation, "validation", options.validation_limit)
     model = _model(source, options, spec)

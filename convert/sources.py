@@ -4,14 +4,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.errors import ModelError
 from chalicelib.inference.card import Color, InputSpec
-from chalicelib.inference.registry import parse_labels
 from convert.errors import ConvertError
 from convert.options import NO_DEFAULTS, Defaults
 
@@ -63,13 +62,6 @@ class Source:
     defaults: Defaults = NO_DEFAULTS
 
 
-class Labels(NamedTuple):
-    """The labels, and the number of the model's first outputs that have none."""
-
-    names: tuple[str, ...]
-    offset: int
-
-
 def input_spec(source: Source, preprocess: str | None, crop: float | None) -> tuple[InputSpec, tuple[str, ...]]:
     """The card's input, and notes for the user; raises ConvertError.
 
@@ -91,32 +83,6 @@ def input_spec(source: Source, preprocess: str | None, crop: float | None) -> tu
         return InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std), notes
     except ModelError as error:
         raise ConvertError(str(error)) from error
-
-
-def labelled(source: Source, labels_file: Path | None) -> tuple[Labels, tuple[str, ...]]:
-    """The labels, and notes for the user; raises ConvertError if the labels do not fit the outputs."""
-    labels = read_labels(labels_file) if labels_file else source.labels
-    if labels is None:
-        note = "no labels given: the classes are called 'class 0', 'class 1', ...; give --labels FILE to name them"
-        return Labels(tuple(f"class {i}" for i in range(source.outputs)), 0), (note,)
-    if len(labels) == source.outputs:
-        return Labels(labels, 0), ()
-    if (len(labels), source.outputs) == IMAGENET_OUTPUTS:  # the first output is "background"
-        return Labels(labels, 1), ()
-    raise ConvertError(
-        f"{len(labels)} labels{f' in {labels_file}' if labels_file else ''} for a model of {source.outputs} outputs: "
-        "give --labels FILE with one line for each output"
-    )
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in a file, one on each line; raises ConvertError."""
-    try:
-        return parse_labels(path.read_bytes())
-    except OSError as error:
-        raise ConvertError(f"cannot read the labels {path}: {error.strerror}") from error
-    except ModelError as error:
-        raise ConvertError(f"{path}: {error}") from error
 
 
 def sha256_of(path: Path) -> str:
