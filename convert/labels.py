@@ -77,7 +77,7 @@ def read_labels(path: Path) -> Listed:
 def _own(labels: tuple[str, ...]) -> Listed:
     """The labels that the source brings along."""
     try:
-        return _checked(Listed(_OWN_LIST, labels, "label"))
+        return _checked(Listed(_OWN_LIST, tuple(map(clean, labels)), "label"))
     except ConvertError as error:
         raise ConvertError(
             f"the labels in the model's metadata cannot be served, give --labels FILE: {error}"
@@ -89,15 +89,21 @@ def _decoded(data: bytes) -> str:
     if len(data) > MAX_LABELS_BYTES:
         raise ConvertError(f"more than {MAX_LABELS_BYTES:,} bytes: give --labels a file with one label on each line")
     is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in data and not is_wide:
+        raise _foreign()
     try:
         text = data.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConvertError(f"the file is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     if "\0" in text or _FOREIGN.match(text):
-        raise ConvertError(
-            "not a file of labels but binary, a web page or a Git LFS pointer: fetch the file itself, as UTF-8"
-        )
+        raise _foreign()
     return text
+
+
+def _foreign() -> ConvertError:
+    return ConvertError(
+        "not a file of labels but binary, a web page or a Git LFS pointer: fetch the file itself, as UTF-8"
+    )
 
 
 def _checked(listed: Listed) -> Listed:
@@ -142,7 +148,7 @@ def _fitted(listed: Listed, outputs: int, where: str) -> tuple[Labels, tuple[str
         if from_1:
             notes.append(f"{where} counts from 1: {names[0]!r} is the model's first output, index 0 in answers")
         return Labels(names, 0, binary=count > outputs), tuple(notes)
-    if count + 1 == outputs and (outputs in IMAGENET_OUTPUTS[1:] or from_1):
+    if (count, outputs) == IMAGENET_OUTPUTS or (count + 1 == outputs and from_1):
         if from_1:
             notes.append(f"{where} counts from 1: the model's first output has no label and is never predicted")
         return Labels(names, 1), tuple(notes)
