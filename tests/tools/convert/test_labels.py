@@ -15,6 +15,7 @@ from chalicelib.inference.registry import parse_labels
 from convert.errors import ConvertError
 from convert.label_text import _repeats
 from convert.labels import Labels, labelled, read_labels
+from tests.tools.convert.conftest import CLASSES, Run
 
 PETS = ("cat", "dog", "bird, small")
 
@@ -309,6 +310,24 @@ class TestProposal:
     def test_a_name_that_is_no_label_is_not_proposed(self, pictures: Path) -> None:
         (pictures / "b").rename(pictures / "b\nc")
         assert len(labelled(None, 4, None, pictures)[1]) == 1
+
+
+class TestCommandLine:
+    def test_the_bundle_holds_plain_labels_and_the_screen_says_what_was_read(
+        self, run: Callable[..., Run], keras_file: Path, tmp_path: Path
+    ) -> None:
+        names = ["[red]", "café", "a, b", *(f"colour {i}" for i in range(3, CLASSES))]
+        given = write(tmp_path, json.dumps({name: i for i, name in reversed(list(enumerate(names)))}))
+        result = run(keras_file, "--labels", given, "--out", tmp_path, "--quantize", "float32")
+        assert result.code == 0, result.err
+        assert (tmp_path / "narrow" / "labels.txt").read_bytes() == "".join(f"{name}\n" for name in names).encode()
+        note = f"note: {given} was read as a JSON dictionary of 12 labels ('[red]', 'café', 'a, b', ...)"
+        assert note in result.err.splitlines()
+
+    def test_a_file_that_does_not_fit_is_shown(self, run: Callable[..., Run], keras_file: Path, tmp_path: Path) -> None:
+        result = run(keras_file, "--labels", write(tmp_path, "cat\ndog\n"), "--out", tmp_path / "models")
+        assert result.code == 2 and not (tmp_path / "models").exists()
+        assert "was read as a text file of 2 labels ('cat', 'dog'), for a model of 12 outputs" in result.err
 
 
 def table(rows: list[tuple[object, ...]]) -> str:
