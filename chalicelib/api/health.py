@@ -1,9 +1,10 @@
-"""The answer of `GET /health` while the default model answers: what serves it, and what makes it slow."""
+"""The answer of `GET /health` while the default model answers: what serves it, what is assumed, what makes it slow."""
 
 import platform
 from typing import Any
 
 from chalicelib.api.ab_test import AbTest
+from chalicelib.inference import evidence
 from chalicelib.inference.classifier import FLOAT_MODEL, WITHOUT_DELEGATE, Classifier
 from chalicelib.inference.engine import FOR_8_BITS, Delegated
 from chalicelib.inference.store import ModelStore
@@ -14,14 +15,17 @@ MAX_NAMES = 8
 
 
 def describe(store: ModelStore, classifier: Classifier, ab_test: AbTest | None) -> dict[str, Any]:
-    """The answer's content. Warnings do not change its status: the model answers, only not as fast as it could."""
+    """The answer's content. Warnings do not change its status: the model answers, perhaps wrongly or slowly."""
     held, runtime = classifier.delegated(), store.runtime(classifier)
     return {
         "status": "ok",
         "model": classifier.card.to_dict(),
         "runtime": runtime,
         "delegate": held and _shown(held),
-        "warnings": [SENTENCES[code](classifier, runtime["features"]) for code in classifier.warnings(held)],
+        "warnings": [
+            *evidence.assumptions(classifier.card.contract),
+            *(SENTENCES[code](classifier, runtime["features"]) for code in classifier.warnings(held)),
+        ],
         "cold_start": cold_start.breakdown(),
         **({"experiment": ab_test.health()} if ab_test else {}),
     }

@@ -6,8 +6,9 @@ from typing import Any, get_args
 from chalicelib.api.contract import Schema
 from chalicelib.api.health import MAX_NAMES
 from chalicelib.batch.record import BatchState
-from chalicelib.inference.card import COLORS, SCORES
+from chalicelib.inference.card import COLORS, RESIZES, SCORES
 from chalicelib.inference.engine import FEATURES
+from chalicelib.inference.evidence import EVIDENCE
 from chalicelib.statuses import STATUS, UNEXPECTED
 
 STRING: Schema = {"type": "string"}
@@ -58,12 +59,29 @@ _CARD = {
             "crop": NUMBER,
             "mean": _list(NUMBER),
             "std": _list(NUMBER),
-        }
+            "resize": {"enum": list(RESIZES), "default": "bilinear"},
+        },
+        ["resize"],
     ),
-    "output": _object({"classes": WHOLE, "scores": {"enum": list(SCORES)}, "label_offset": WHOLE}),
+    "output": _object(
+        {
+            "classes": WHOLE,
+            "scores": {"enum": list(SCORES)},
+            "label_offset": WHOLE,
+            "binary": {**BOOLEAN, "default": False, "description": "One output, the score of the second label."},
+        },
+        ["binary"],
+    ),
     "source": ANY_OBJECT,
     "verification": ANY_OBJECT,
+    "contract": {
+        "type": "object",
+        "additionalProperties": _object({"value": STRING, "from": {"enum": list(EVIDENCE)}, "reason": STRING}),
+        "description": "What input and output mean, and how the conversion knows; not there: the card does not say.",
+    },
 }
+_OPTIONAL = ["contract"]
+_ASSUMED = {**_list(STRING), "description": "What the card assumes, because nothing in the model says it."}
 _RUNTIME = {
     "engine": STRING,
     "engine_version": STRING,
@@ -97,13 +115,13 @@ COMPONENTS: dict[str, Schema] = {
     },
     "Answer": _object(_ANSWER, ["experiment"]),
     "InstancesAnswer": _object({**_ANSWER, "predictions": _list(_list(_ref("Prediction")))}, ["experiment"]),
-    "Card": _object(_CARD),
+    "Card": _object(_CARD, _OPTIONAL),
     "Models": _object(
         {
             "models": _list(
                 {
                     "oneOf": [
-                        _object({**_CARD, "default": BOOLEAN}),
+                        _object({**_CARD, "warnings": _ASSUMED, "default": BOOLEAN}, [*_OPTIONAL, "warnings"]),
                         _object({"name": STRING, "error": STRING, "default": BOOLEAN}),
                     ]
                 }
@@ -122,7 +140,10 @@ COMPONENTS: dict[str, Schema] = {
                 "oneOf": [{"type": "null"}, _object(_DELEGATE)],
                 "description": "What XNNPACK, which has the fast kernels, holds of the model; null: it is not known.",
             },
-            "warnings": {**_list(STRING), "description": "Why the model is slower than it need be, and what helps."},
+            "warnings": {
+                **_list(STRING),
+                "description": "What the card assumes; why the model is slower than it need be, and what helps.",
+            },
             "cold_start": {"type": "object", "additionalProperties": MILLISECONDS},
             "request_id": STRING,
             "experiment": _ref("Experiment"),

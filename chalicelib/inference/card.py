@@ -24,8 +24,10 @@ MAX_TEXT = 1000
 MAX_DEPTH = 8
 """Lists and objects inside each other in `source` and `verification`."""
 Color = Literal["RGB", "BGR", "L"]
-Scores = Literal["probabilities", "logits"]
+Resize = Literal["bilinear", "area", "nearest", "tf-bilinear"]
+Scores = Literal["probabilities", "logits", "sigmoid"]
 COLORS: tuple[Color, ...] = get_args(Color)
+RESIZES: tuple[Resize, ...] = get_args(Resize)
 SCORES: tuple[Scores, ...] = get_args(Scores)
 
 
@@ -34,8 +36,9 @@ class InputSpec:
     """How a picture becomes the model's input.
 
     The centred box of the input's aspect ratio that covers `crop` of the picture is kept; a `crop` of 1 keeps the
-    whole picture and squeezes it. The box is resized bilinearly to `width` x `height` px and put into `color` order.
-    Each channel becomes `(value - mean) / std`, where `value` is in 0..255.
+    whole picture and squeezes it. The box is resized to `width` x `height` px and put into `color` order. Each channel
+    becomes `(value - mean) / std`, where `value` is in 0..255. `resize` "bilinear" and "area" are Pillow's BILINEAR and
+    BOX, which average many pixels; "nearest" (Keras's `load_img`) takes one, "tf-bilinear" (`tf.image.resize`) four.
     """
 
     width: int
@@ -44,6 +47,7 @@ class InputSpec:
     crop: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: Resize = "bilinear"
 
     @property
     def channels(self) -> int:
@@ -55,6 +59,7 @@ class InputSpec:
         sides = f"input is {self.width!r:.60}x{self.height!r:.60}, expected whole numbers of 1 to {MAX_SIDE_PX}"
         _require(_is_whole(self.width, 1, MAX_SIDE_PX) and _is_whole(self.height, 1, MAX_SIDE_PX), sides)
         _require(self.color in COLORS, f"input.color is {self.color!r:.60}, expected one of {', '.join(COLORS)}")
+        _require(self.resize in RESIZES, f"input.resize is {self.resize!r:.60}, expected one of {', '.join(RESIZES)}")
         _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
             _require(
@@ -75,13 +80,20 @@ class OutputSpec:
     """How the model's output becomes scores.
 
     `classes` is the number of labels. `scores` says what the output holds: "probabilities" are served as they are,
-    "logits" go through a softmax over all outputs. The first `label_offset` outputs have no label and are never
-    predicted: it is 1 for networks of 1,001 classes whose first is "background".
+    "logits" go through a softmax over all outputs, "sigmoid" takes that function of each output by itself. The first
+    `label_offset` outputs have no label and are never predicted: it is 1 for networks of 1,001 classes whose first is
+    "background". A `binary` model has one output: the score of the second of two labels; the first label gets the rest.
     """
 
     classes: int
     scores: Scores = "probabilities"
     label_offset: int = 0
+    binary: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many values the model returns."""
+        return 1 if self.binary else self.classes + self.label_offset
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
@@ -92,6 +104,10 @@ class OutputSpec:
             f"output.label_offset is {shown(self.label_offset)}, expected 0 {most}",
         )
         _require(self.scores in SCORES, f"output.scores is {self.scores!r:.60}, expected one of {', '.join(SCORES)}")
+        _require(isinstance(self.binary, bool), f"output.binary is {shown(self.binary)}, expected true or false")
+        has = f"{self.classes} classes, label_offset {self.label_offset} and scores {self.scores}"
+        fits = self.classes == 2 and self.label_offset == 0 and self.scores != "logits"
+        _require(fits or not self.binary, f"output.binary is true with {has}: expected 2, 0, probabilities or sigmoid")
 
 
 @dataclass(frozen=True)
@@ -99,7 +115,7 @@ class ModelCard:
     """The whole card. `version` is the start of the model file's SHA-256, so that it names the content.
 
     `quantization` is what the conversion says of the weights ("dynamic", "int8", ...). It is only shown: what the
-    interpreter needs is in the model file.
+    interpreter needs is in the model file. `contract` is what `evidence` describes.
     """
 
     name: str
@@ -111,6 +127,7 @@ class ModelCard:
     output: OutputSpec
     source: Mapping[str, Any] = field(default_factory=dict)
     verification: Mapping[str, Any] = field(default_factory=dict)
+    contract: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
@@ -122,12 +139,16 @@ class ModelCard:
             _is_whole(self.size_bytes, 0, MAX_SIZE_BYTES), f"size_bytes is {shown(self.size_bytes)}, expected a size"
         )
         _require(isinstance(self.trained, bool), f"trained is {shown(self.trained)}, expected true or false")
-        for name, about in (("source", self.source), ("verification", self.verification)):
+        for name, about in (("source", self.source), ("verification", self.verification), ("contract", self.contract)):
             _require(isinstance(about, dict), f"{name} is {shown(about)}, expected an object")
             _require(
                 _is_plain(about, MAX_DEPTH),
                 f"{name} holds a value that is no finite number, text, list or object, or is nested too deeply",
             )
+        if self.contract:
+            from chalicelib.inference import evidence  # cards of before this field do not pay for it
+
+            evidence.check(self.contract, MAX_TEXT)
 
     @property
     def version(self) -> str:
@@ -135,8 +156,8 @@ class ModelCard:
         return self.sha256[:12]
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON, including `version`."""
-        fields = asdict(self)
+        """The card as JSON, including `version`. A field of _ADDED is left out while it says nothing."""
+        fields = asdict(self, dict_factory=lambda pairs: {key: one for key, one in pairs if _ADDED.get(key) != one})
         return {"name": fields.pop("name"), "version": self.version, **fields}
 
     def summary(self) -> dict[str, Any]:
@@ -163,6 +184,8 @@ class ModelCard:
 
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_ADDED = {"resize": "bilinear", "binary": False, "contract": {}}
+"""Fields that the first cards do not have, with what their absence means."""
 
 
 def _number(value: Any) -> float:

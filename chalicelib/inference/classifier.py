@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chalicelib.errors import InvalidRequest, ModelError, shown
 from chalicelib.inference import images
+from chalicelib.inference.card import OutputSpec
 from chalicelib.inference.engine import FOR_8_BITS, Delegated, Engine, delegated, processor_features
 from chalicelib.inference.preprocessing import InputEncoder, dequantize
 from chalicelib.inference.registry import Bundle
@@ -126,8 +127,7 @@ class Classifier:
         output = dequantize(raw.reshape(-1), *self._output["quantization"])
         if not np.isfinite(output).all():
             raise ModelError(f"model {self.card.name!r} answers with values that are not numbers")
-        spec = self.card.output
-        return (softmax(output) if spec.scores == "logits" else output)[spec.label_offset :]
+        return scores_of(output, self.card.output)
 
     def _pixels_shape(self) -> tuple[int, int, int]:
         spec = self.card.input
@@ -135,14 +135,30 @@ class Classifier:
 
     def _check_shapes(self) -> None:
         _expect(self.card.name, "input", self._input, (1, *self._pixels_shape()))
-        outputs = self.card.output.classes + self.card.output.label_offset
-        _expect(self.card.name, "output", self._output, (1, outputs))
+        _expect(self.card.name, "output", self._output, (1, self.card.output.outputs))
 
 
 def _expect(name: str, side: str, details: list[dict[str, Any]], shape: tuple[int, ...]) -> None:
     found = [tuple(int(n) for n in tensor["shape"]) for tensor in details]
     if len(found) != 1 or [n for n in found[0] if n != 1] != [n for n in shape if n != 1]:
         raise ModelError(f"model {name!r} has {side} {found}, its card and labels say {shape}")
+
+
+def scores_of(output: NDArray[np.float64], spec: OutputSpec) -> NDArray[np.float64]:
+    """What a model returns, float64 (`spec.outputs`,), as one score for each label, float64 (classes,)."""
+    if spec.scores == "logits":
+        output = softmax(output)
+    elif spec.scores == "sigmoid":
+        output = sigmoid(output)
+    if spec.binary:
+        return np.array([1 - output[0], output[0]])
+    return output[spec.label_offset :]
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-x)) of each value, by the logarithm of its divisor, so that nothing overflows."""
+    scores: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -logits))
+    return scores
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

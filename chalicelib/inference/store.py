@@ -49,14 +49,22 @@ class ModelStore:
         return self._default_name
 
     def cards(self) -> list[dict[str, Any]]:
-        """The card of every installed bundle as JSON, or its name and why the card cannot be read."""
+        """The card of every installed bundle as JSON, or its name and why the card cannot be read.
+
+        `warnings` are there if the card assumes something.
+        """
+        from chalicelib.inference import evidence  # only few processes show cards
+
         cards = []
         for name, path in find_bundles(self._settings.model_dirs).items():
             try:
-                card = load_card(path).to_dict()
+                card = load_card(path)
             except ModelError as error:
-                card = {"name": name, "error": str(error)}
-            cards.append({**card, "default": name == self.default_name()})
+                shown: dict[str, Any] = {"name": name, "error": str(error)}
+            else:
+                warnings = evidence.assumptions(card.contract)
+                shown = {**card.to_dict(), **({"warnings": warnings} if warnings else {})}
+            cards.append({**shown, "default": name == self.default_name()})
         return cards
 
     def runtime(self, classifier: Classifier) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from convert.graph import Graph
-from convert.tflite_metadata import TfliteMetadata, read_metadata
+from convert.opening.tflite_metadata import TfliteMetadata, read_metadata
 from tests.support import paths
 
 TINY = paths.DATA / "tiny" / "channels_uint8.tflite"
