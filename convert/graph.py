@@ -104,9 +104,12 @@ class Graph:
 
         It is for graphs whose height and width are open, and raises ConvertError if the graph works at one size only.
         """
+        return self.with_input_shape([1, height, width, *(int(n) for n in self.tensor(self.subgraph.inputs[0]).shape[3:])])
+
+    def with_input_shape(self, shape: list[int]) -> "Graph":
+        """A copy whose input has this shape, with a batch of 1, in any order of the other sides; see above."""
         fixed = Graph(self.serialize())
         index = int(self.subgraph.inputs[0])
-        shape = [1, height, width, *(int(n) for n in self.tensor(index).shape[3:])]
         for tensor_index, found in _shapes(self.serialize(), index, shape).items():
             if tensor_index < len(fixed.subgraph.tensors):  # LiteRT's own come after the graph's
                 fixed.tensor(tensor_index).shape = found
@@ -145,7 +148,8 @@ def _shapes(model: bytes, index: int, shape: list[int]) -> dict[int, NDArray[np.
 
 
 def _cannot_take(shape: list[int]) -> str:
-    return f"the graph cannot take an input of {shape[2]}x{shape[1]}"
+    sides = [n for n in shape[1:] if n not in (1, 3)] or shape[1:]
+    return f"the graph cannot take an input of {'x'.join(str(n) for n in reversed(sides))}"
 
 
 def _fill_buffers(model: Any, data: bytes) -> None:

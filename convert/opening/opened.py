@@ -1,13 +1,20 @@
 """Which source a command line means. TensorFlow is imported only for the sources that need it."""
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from convert.errors import ConvertError
+from convert.labels import read_labels
+from convert.opening.content import Content, content_of
 from convert.options import Options
 from convert.screen import quiet_libraries, working
-from convert.sources import Source, named
+from convert.sources import IMAGENET_OUTPUTS, Source, named, sha256_of
+
+_SUFFIXES = re.compile(r"(\.(keras|h5|hdf5|tflite|lite|zip|pb|pbtxt|json|task|bin))+$", re.I)
+_MOST_CHARACTERS = 64
 
 
 @contextmanager
@@ -20,9 +27,10 @@ def opened(options: Options) -> Iterator[Source]:
         with _digits() as source:
             yield named(source, options.name)
         return
-    with working(f"Reading {options.source}"), quiet_libraries():
-        source = _open(options)
-    yield named(source, options.name)
+    with ExitStack() as unpacked:
+        with working(f"Reading {options.source}"), quiet_libraries():
+            source = _open(options, unpacked)
+        yield named(source, options.name)
 
 
 @contextmanager
@@ -35,7 +43,7 @@ def _digits() -> Iterator[Source]:
         yield source
 
 
-def _open(options: Options) -> Source:
+def _open(options: Options, unpacked: ExitStack) -> Source:
     text, path = options.source, Path(options.source)
     if text == "inception_v3":
         _need_tensorflow()
@@ -44,20 +52,56 @@ def _open(options: Options) -> Source:
         return open_inception(options)
     if not path.exists():
         raise ConvertError(f"{text}: no such file or built-in source; give a file, a folder, inception_v3 or digits")
-    if path.suffix == ".tflite":
+    content = unpacked.enter_context(content_of(path))
+    return _as_given(_read(content, options), content, options)
+
+
+def _read(content: Content, options: Options) -> Source:
+    if content.kind == "tflite":
         from convert.opening.tflite import open_tflite
 
-        return open_tflite(path)
-    if not path.is_dir() and path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise ConvertError(f"{text}: expected a .keras, .h5 or .tflite file, or the folder of a SavedModel")
+        return open_tflite(content.path, options)
     _need_tensorflow()
-    if path.is_dir():
+    if content.kind == "saved_model":
         from convert.opening.saved_models import open_saved_model
 
-        return open_saved_model(path, options)
+        return open_saved_model(content.path, options)
+    if content.kind == "tfjs":
+        from convert.opening.tfjs import open_tfjs
+
+        return open_tfjs(content.path, options)
     from convert.opening.keras_files import open_keras
 
-    return open_keras(path, options)
+    return open_keras(content.path, options)
+
+
+def _as_given(source: Source, content: Content, options: Options) -> Source:
+    """The source with what was around its file: name and hash of what the user gave, and the labels beside it."""
+    given = content.given
+    origin, notes = {**source.origin, "file": given.name or given.resolve().name}, source.notes
+    if given != content.path:
+        origin["sha256"] = sha256_of(given)
+    if content.inside:
+        origin["inside"] = content.inside
+        notes += (f"{content.inside} in {given} is the model",)
+    if content.labels and options.labels is None and source.labels is None:
+        try:
+            labels = read_labels(content.labels).names
+        except ConvertError as error:
+            return replace(source, name=_name(given), origin=origin, notes=(*notes, f"not used: {error}"))
+        if (len(labels), source.outputs) in ((source.outputs, source.outputs), (2, 1), IMAGENET_OUTPUTS):
+            source = replace(source, labels=labels)
+            notes += (f"the labels are those of {content.labels.name} beside the model",)
+        else:
+            count = f"{len(labels)} labels for {source.outputs} outputs"
+            notes += (f"not used: {content.labels.name} beside the model has {count}",)
+    return replace(source, name=_name(given), origin=origin, notes=notes)
+
+
+def _name(given: Path) -> str:
+    """A bundle's name from a file's or folder's: without its suffixes, and with the characters that names may have."""
+    text = _SUFFIXES.sub("", given.name or given.resolve().name)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:_MOST_CHARACTERS].strip("-._") or "model"
 
 
 def _need_tensorflow() -> None:
