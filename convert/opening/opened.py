@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from convert.errors import ConvertError
+from convert.opening.networks import NETWORKS, near
 from convert.options import Options
 from convert.screen import quiet_libraries, working
 from convert.sources import Source, named
@@ -37,13 +38,16 @@ def _digits() -> Iterator[Source]:
 
 def _open(options: Options) -> Source:
     text, path = options.source, Path(options.source)
-    if text == "inception_v3":
+    if text in NETWORKS:
         _need_tensorflow()
-        from convert.opening.applications import open_inception
+        from convert.opening.applications import open_application
 
-        return open_inception(options)
+        return open_application(text, options)
     if not path.exists():
-        raise ConvertError(f"{text}: no such file or built-in source; give a file, a folder, inception_v3 or digits")
+        raise ConvertError(
+            f"{text}: no such file or built-in source; give a file, a folder, digits, or a network of "
+            f"keras.applications, such as inception_v3{near(text)}"
+        )
     if path.suffix == ".tflite":
         from convert.opening.tflite import open_tflite
 
@@ -51,6 +55,10 @@ def _open(options: Options) -> Source:
     if not path.is_dir() and path.suffix not in (".keras", ".h5", ".hdf5"):
         raise ConvertError(f"{text}: expected a .keras, .h5 or .tflite file, or the folder of a SavedModel")
     _need_tensorflow()
+    if (path / "model.json").is_file():
+        from convert.opening.tfjs import open_tfjs
+
+        return open_tfjs(path, options)
     if path.is_dir():
         from convert.opening.saved_models import open_saved_model
 
