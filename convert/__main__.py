@@ -10,22 +10,25 @@ import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
+from textwrap import fill
 
 from chalicelib.errors import SlimceptionError
 from chalicelib.inference.card import RESIZES, SCORES
 from convert.arguments import channels, count, name, share, size
 from convert.errors import ConvertError, LowAgreementError
 from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, MODES
+from convert.opening.networks import NETWORKS
 from convert.options import Options
 
 USAGE_ERROR, LOW_AGREEMENT = 2, 1
-_EXAMPLES = """
+_EXAMPLES = f"""
 sources:
-  inception_v3      Inception v3 of Keras applications; see --weights
+  inception_v3      Inception v3 of keras.applications; see --weights. Its other networks likewise:
+{fill(", ".join(NETWORKS), 100, initial_indent=" " * 20, subsequent_indent=" " * 20)}
   digits            train the embedded default on scikit-learn's handwritten digits
-  FILE.keras, .h5   a whole Keras model
+  FILE.keras, .h5   a whole model of Keras 3 or Keras 2
   FILE.tflite       a TensorFlow Lite model, float or quantised already
-  DIR               a SavedModel
+  DIR               a SavedModel, or a TensorFlow.js layers model (model.json and its weights)
 
 examples:
   python -m convert inception_v3
@@ -43,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("source", metavar="SOURCE", help="the model to convert, see below")
-    p.add_argument("--weights", help="for inception_v3: imagenet (default), none, or a file")
+    p.add_argument("--weights", help="for a network by its name: imagenet (default), none, or a file")
     p.add_argument(
         "--quantize",
         choices=MODES,

@@ -9,6 +9,7 @@ from pathlib import Path
 from convert.errors import ConvertError
 from convert.labels import read_labels
 from convert.opening.content import Content, content_of
+from convert.opening.networks import NETWORKS, near
 from convert.options import Options
 from convert.screen import quiet_libraries, working
 from convert.sources import IMAGENET_OUTPUTS, Source, named, sha256_of
@@ -45,13 +46,16 @@ def _digits() -> Iterator[Source]:
 
 def _open(options: Options, unpacked: ExitStack) -> Source:
     text, path = options.source, Path(options.source)
-    if text == "inception_v3":
+    if text in NETWORKS:
         _need_tensorflow()
-        from convert.opening.applications import open_inception
+        from convert.opening.applications import open_application
 
-        return open_inception(options)
+        return open_application(text, options)
     if not path.exists():
-        raise ConvertError(f"{text}: no such file or built-in source; give a file, a folder, inception_v3 or digits")
+        raise ConvertError(
+            f"{text}: no such file or built-in source; give a file, a folder, digits, or a network of "
+            f"keras.applications, such as inception_v3{near(text)}"
+        )
     content = unpacked.enter_context(content_of(path))
     return _as_given(_read(content, options), content, options)
 
