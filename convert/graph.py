@@ -104,7 +104,9 @@ class Graph:
 
         It is for graphs whose height and width are open, and raises ConvertError if the graph works at one size only.
         """
-        return self.with_input_shape([1, height, width, *(int(n) for n in self.tensor(self.subgraph.inputs[0]).shape[3:])])
+        return self.with_input_shape(
+            [1, height, width, *(int(n) for n in self.tensor(self.subgraph.inputs[0]).shape[3:])]
+        )
 
     def with_input_shape(self, shape: list[int]) -> "Graph":
         """A copy whose input has this shape, with a batch of 1, in any order of the other sides; see above."""

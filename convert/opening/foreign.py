@@ -17,6 +17,11 @@ class Foreign(NamedTuple):
 
 _AGAIN = "download it again, whole"
 _EXPORT = "export it to ONNX or TensorFlow first"
+_TORCH = (
+    "load it in Python where the network is defined, then (pip install litert-torch, in an environment for it alone): "
+    "litert_torch.convert(model.eval(), (torch.zeros(1, 3, 224, 224),)).export('model.tflite'), with the size of its "
+    "training; and convert model.tflite with --preprocess torch, if it was trained so"
+)
 _KERAS_WHOLE = "save the whole model where it is built: model.save('model.keras')"
 FOREIGN = {
     "empty": Foreign("an empty file, or holds nothing but zeros", _AGAIN),
@@ -24,7 +29,8 @@ FOREIGN = {
         "a pointer of Git LFS and not the file itself", "run `git lfs pull` in its repository, or download the raw file"
     ),
     "web_page": Foreign(
-        "a web page and not a model", "download the file itself: on GitHub with 'Download raw file', not the page about it"
+        "a web page and not a model",
+        "download the file itself: on GitHub with 'Download raw file', not the page about it",
     ),
     "text": Foreign("a text", "give the model that was saved, not the code or the list beside it"),
     "json": Foreign("JSON, but not TensorFlow.js's model.json", "give the model that was saved"),
@@ -33,7 +39,8 @@ FOREIGN = {
         "a picture or a video", "give the model as SOURCE, and pictures with --validation DIR or --calibration DIR"
     ),
     "archive": Foreign(
-        "packed (tar, gzip, 7z, rar or another archive)", "unpack it, for example `tar -xf {path}`, and give what is in it"
+        "packed (tar, gzip, 7z, rar or another archive)",
+        "unpack it, for example `tar -xf {path}`, and give what is in it",
     ),
     "encrypted_zip": Foreign("an encrypted zip", "unpack it with its password, and give what is in it"),
     "damaged_zip": Foreign("a zip that is damaged or cut off", _AGAIN),
@@ -64,13 +71,18 @@ FOREIGN = {
         "convert the Keras model or SavedModel that it was made from; only layers models can be read back",
     ),
     "tfjs_weights": Foreign("a part of a TensorFlow.js model", "give the model.json beside it"),
-    "onnx": Foreign("an ONNX model", "ONNX_REMEDY"),
+    "onnx": Foreign(
+        "an ONNX model",
+        "convert it in an environment for it alone, of Python 3.12 or later: pip install onnx2tf, "
+        "onnx2tf -i {path} -o converted, and convert converted/{stem}_float32.tflite, with --preprocess torch "
+        "if it was trained so",
+    ),
     "onnxruntime": Foreign("a model of ONNX Runtime (.ort)", "convert the ONNX model that it was made from"),
-    "pytorch": Foreign("a file of PyTorch, which holds weights or foreign code and is not run", "TORCH_REMEDY"),
-    "torchscript": Foreign("a TorchScript program", "TORCHSCRIPT_REMEDY"),
-    "torch_export": Foreign("a program of torch.export (.pt2)", "TORCH_EXPORT_REMEDY"),
+    "pytorch": Foreign("a file of PyTorch, which holds weights or foreign code and is not run", _TORCH),
+    "torchscript": Foreign("a TorchScript program", _TORCH),
+    "torch_export": Foreign("a program of torch.export (.pt2)", _TORCH),
     "executorch": Foreign("a program of ExecuTorch (.pte)", "export the PyTorch model that it was made from"),
-    "safetensors": Foreign("weights (safetensors) without the network", "SAFETENSORS_REMEDY"),
+    "safetensors": Foreign("weights (safetensors) without the network", _TORCH),
     "sklearn": Foreign(
         "a pickle of scikit-learn, which could run foreign code and is not opened",
         "scikit-learn's models take rows of features, not pictures: they are not served; train a Keras model",
@@ -79,14 +91,13 @@ FOREIGN = {
         "a pickle, which could run foreign code and is not opened", f"if it holds a Keras model, {_KERAS_WHOLE}"
     ),
     "joblib": Foreign(
-        "compressed by joblib or zlib, perhaps a pickle, and is not opened", f"if it holds a Keras model, {_KERAS_WHOLE}"
+        "compressed by joblib or zlib, perhaps a pickle, and is not opened",
+        f"if it holds a Keras model, {_KERAS_WHOLE}",
     ),
     "numpy": Foreign("arrays of NumPy", f"if they are weights, build the network, set them, and {_KERAS_WHOLE}"),
     "coreml": Foreign("a Core ML model", "it cannot be converted back: convert the model that it was made from"),
     "openvino": Foreign("an OpenVINO model", "it cannot be converted back: convert the model that it was made from"),
-    "tensorrt": Foreign(
-        "a TensorRT engine, which runs on one kind of GPU", "convert the model that it was built from"
-    ),
+    "tensorrt": Foreign("a TensorRT engine, which runs on one kind of GPU", "convert the model that it was built from"),
     "caffe": Foreign("a Caffe model", _EXPORT),
     "gguf": Foreign("a language model (GGUF)", "only image classifiers are served"),
     "litert_lm": Foreign("a language model (LiteRT-LM)", "only image classifiers are served"),
@@ -105,4 +116,5 @@ FOREIGN = {
 def refusal(path: Path, kind: str) -> ConvertError:
     """The error for a file of a kind in FOREIGN."""
     found = FOREIGN[kind]
-    return ConvertError(f"{path} is {found.what}: {found.remedy.replace('{path}', str(path))}")
+    remedy = found.remedy.replace("{path}", str(path)).replace("{stem}", path.stem)
+    return ConvertError(f"{path} is {found.what}: {remedy}")

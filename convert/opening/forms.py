@@ -75,9 +75,7 @@ def _sides(
     return int(wanted[1] or 0), int(wanted[0] or 0)
 
 
-def _grey(
-    height: int | None, width: int | None, size: tuple[int, int] | None, shape: tuple[int | None, ...]
-) -> Form:
+def _grey(height: int | None, width: int | None, size: tuple[int, int] | None, shape: tuple[int | None, ...]) -> Form:
     """The form of a network that takes rows of pixels without channels."""
     if size is None and height != width:
         raise ConvertError(

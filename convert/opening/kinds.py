@@ -5,7 +5,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
@@ -184,40 +184,40 @@ def _in_protobuf(path: Path, size: int) -> str | None:
     if size > MOST_PROTOBUF_BYTES:
         return None
     fields = list(_fields(path.read_bytes()))
-    numbers = {number for number, _, _ in fields}
+    numbers = {number for number, _ in fields}
     if not fields:
         return None
-    first = dict((number, value) for number, _, value in reversed(fields))
-    if 7 in numbers and isinstance(first[7], bytes) and isinstance(first.get(1), int) and numbers <= _ONNX_FIELDS:
+    first = dict(reversed(fields))
+    if isinstance(first.get(7), bytes) and isinstance(first.get(1), int) and numbers <= _ONNX_FIELDS:
         return "onnx"
     if numbers <= {1, 2} and first.get(1) == 1 and isinstance(first.get(2), bytes):
         return "saved_model"
     if isinstance(first.get(1), int) and any(200 <= number < 4000 for number in numbers):
         return "coreml"
-    if isinstance(first.get(1), bytes):
-        if 100 in numbers:
-            return "caffe"
-        if numbers <= {1, 2, 3, 4, 5} and _names_an_operator(first[1]):
-            return "frozen_graph"
-    return None
+    node = first.get(1)
+    if not isinstance(node, bytes):
+        return None
+    if 100 in numbers:
+        return "caffe"
+    return "frozen_graph" if numbers <= {1, 2, 3, 4, 5} and _names_an_operator(node) else None
 
 
 _ONNX_FIELDS = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Number, wire type and value of each field of a message of any kind; none if it is no message."""
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    """Number and value of each field of a message of any kind; none if it is no message."""
     try:
         for field in UnknownFieldSet(Empty.FromString(data)):
-            yield field.field_number, field.wire_type, field.data
+            yield field.field_number, field.data
     except (DecodeError, ValueError, UnicodeDecodeError):
         return
 
 
 def _names_an_operator(node: bytes) -> bool:
     """Whether it is a node of a TensorFlow graph: its fields 1 and 2 are texts, name and operator."""
-    values = {number: value for number, _, value in _fields(node)}
-    return all(isinstance(values.get(number), bytes) and values[number].isascii() for number in (1, 2))  # type: ignore[union-attr]
+    values = dict(_fields(node))
+    return all(isinstance(values.get(number), bytes) and values[number].isascii() for number in (1, 2))
 
 
 def _by_neighbours(path: Path) -> str:
@@ -227,5 +227,3 @@ def _by_neighbours(path: Path) -> str:
     if (path.parent / "model.json").exists():
         return "tfjs_weights"
     return "unknown"
-
-

@@ -82,29 +82,32 @@ def _read(content: Content, options: Options) -> Source:
 def _as_given(source: Source, content: Content, options: Options) -> Source:
     """The source with what was around its file: name and hash of what the user gave, and the labels beside it."""
     given = content.given
-    origin, notes = {**source.origin, "file": given.name or given.resolve().name}, source.notes
-    if given != content.path:
-        origin["sha256"] = sha256_of(given)
+    if given == content.path:
+        return replace(source, name=_bundle_name(source.name or given.resolve().name))
+    name = given.name or given.resolve().name
+    origin, notes = {**source.origin, "file": name, "sha256": sha256_of(given)}, source.notes
     if content.inside:
         origin["inside"] = content.inside
         notes += (f"{content.inside} in {given} is the model",)
-    if content.labels and options.labels is None and source.labels is None:
-        try:
-            labels = read_labels(content.labels).names
-        except ConvertError as error:
-            return replace(source, name=_name(given), origin=origin, notes=(*notes, f"not used: {error}"))
-        if (len(labels), source.outputs) in ((source.outputs, source.outputs), (2, 1), IMAGENET_OUTPUTS):
-            source = replace(source, labels=labels)
-            notes += (f"the labels are those of {content.labels.name} beside the model",)
-        else:
-            count = f"{len(labels)} labels for {source.outputs} outputs"
-            notes += (f"not used: {content.labels.name} beside the model has {count}",)
-    return replace(source, name=_name(given), origin=origin, notes=notes)
+    source = replace(source, name=_bundle_name(_SUFFIXES.sub("", name)), origin=origin, notes=notes)
+    return source if options.labels or source.labels or not content.labels else _with_labels(source, content.labels)
 
 
-def _name(given: Path) -> str:
-    """A bundle's name from a file's or folder's: without its suffixes, and with the characters that names may have."""
-    text = _SUFFIXES.sub("", given.name or given.resolve().name)
+def _with_labels(source: Source, path: Path) -> Source:
+    """The source with the labels in a file beside it, if they fit, and a note."""
+    try:
+        labels = read_labels(path).names
+    except ConvertError as error:
+        return replace(source, notes=(*source.notes, f"{path.name} beside the model was not used: {error}"))
+    if len(labels) == source.outputs or (len(labels), source.outputs) in ((2, 1), IMAGENET_OUTPUTS):
+        note = f"the labels are those of {path.name} beside the model"
+        return replace(source, labels=labels, notes=(*source.notes, note))
+    note = f"{path.name} beside the model was not used: it has {len(labels)} labels, the model {source.outputs} outputs"
+    return replace(source, notes=(*source.notes, note))
+
+
+def _bundle_name(text: str) -> str:
+    """A name with the characters that bundles' names may have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:_MOST_CHARACTERS].strip("-._") or "model"
 
 

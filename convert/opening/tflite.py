@@ -60,6 +60,13 @@ class Reference:
             ) from error
         self.input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[fit.output]
+        try:
+            self(np.zeros((1, *fit.form.shape), np.float32))
+        except (ValueError, RuntimeError) as error:
+            raise ConvertError(
+                f"LiteRT cannot run the model: {' '.join(str(error).split())[:300].rstrip('.')}. "
+                "Export it in float32, with a fixed size"
+            ) from error
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
         """Preprocessed input, float32 (1, H, W, C), to the raw output, float (outputs,)."""

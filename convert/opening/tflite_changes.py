@@ -1,7 +1,5 @@
 """Changes of a .tflite graph's ends that leave what it computes as it is."""
 
-from typing import Any
-
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -16,7 +14,9 @@ def put_before(graph: Graph, kind: int, shape: list[int], tensor_type: int | Non
     """
     old = int(graph.subgraph.inputs[0])
     before = graph.tensor(old)
-    new = _add_tensor(graph, f"{graph.tensor_name(old)}_picture", shape, before.type if tensor_type is None else tensor_type)
+    new = _add_tensor(
+        graph, f"{graph.tensor_name(old)}_picture", shape, before.type if tensor_type is None else tensor_type
+    )
     graph.tensor(new).quantization = before.quantization
     operator = schema.OperatorT()
     operator.opcodeIndex, operator.inputs, operator.outputs = _code(graph, kind), [new], [old]

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from convert.errors import ConvertError
 from convert.graph import Graph, Op, Type
-from convert.opening.forms import CHANNELS, Form, form_of
 from convert.opening.foreign import FOREIGN
+from convert.opening.forms import CHANNELS, Form, form_of
 from convert.opening.outputs import chosen
 from convert.opening.tflite_changes import keep_one_output, keep_the_first_graph, put_before
 from convert.options import Options
@@ -71,7 +71,9 @@ def fitted(graph: Graph, options: Options) -> Fitted:
         put_before(graph, Op.TRANSPOSE if len(one) == 4 else Op.RESHAPE, [1, *form.shape])
     more = keep_the_first_graph(graph)
     is_changed = is_open or batch != 1 or len(outputs) > 1 or reshaped or tensor.type in _CAST or more
-    return Fitted(graph, is_changed, form, [batch, *one[1:]] if has_batch else one, position, output.classes, notes + output.notes)
+    return Fitted(
+        graph, is_changed, form, [batch, *one[1:]] if has_batch else one, position, output.classes, notes + output.notes
+    )
 
 
 def _only_input(graph: Graph) -> Any:

@@ -16,7 +16,15 @@ MOST_FILES = 2000
 """A SavedModel has ten; a TensorFlow.js model a shard for each 4 MB."""
 MOST_BYTES = 4 << 30
 """Of everything that is unpacked. The largest networks of Keras applications have 0.5 GB."""
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, FileExistsError, IsADirectoryError, NotADirectoryError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
 _FOR_FINDERS = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
