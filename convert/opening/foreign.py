@@ -32,9 +32,9 @@ FOREIGN = {
         "a web page and not a model",
         "download the file itself: on GitHub with 'Download raw file', not the page about it",
     ),
-    "text": Foreign("a text", "give the model that was saved, not the code or the list beside it"),
+    "text": Foreign("a text and not a model", "give the model that was saved, not the code or the list beside it"),
     "json": Foreign("JSON, but not TensorFlow.js's model.json", "give the model that was saved"),
-    "document": Foreign("a document", "give the model that was saved"),
+    "document": Foreign("a document and not a model", "give the model that was saved"),
     "picture": Foreign(
         "a picture or a video", "give the model as SOURCE, and pictures with --validation DIR or --calibration DIR"
     ),
@@ -73,9 +73,9 @@ FOREIGN = {
     "tfjs_weights": Foreign("a part of a TensorFlow.js model", "give the model.json beside it"),
     "onnx": Foreign(
         "an ONNX model",
-        "convert it in an environment for it alone, of Python 3.12 or later: pip install onnx2tf, "
-        "onnx2tf -i {path} -o converted, and convert converted/{stem}_float32.tflite, with --preprocess torch "
-        "if it was trained so",
+        "convert it in an environment for it alone, of Python 3.12 or later: "
+        "`pip install onnx2tf && onnx2tf -i {path} -b 1 -o converted`, then give converted/{stem}_float32.tflite, with "
+        "--preprocess torch if it was trained so",
     ),
     "onnxruntime": Foreign("a model of ONNX Runtime (.ort)", "convert the ONNX model that it was made from"),
     "pytorch": Foreign("a file of PyTorch, which holds weights or foreign code and is not run", _TORCH),
