@@ -70,8 +70,8 @@ class Reference:
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
         """Preprocessed input, float32 (1, H, W, C), to the raw output, float (outputs,)."""
-        own = self._fit.form.to_model(tensor)
-        batch = np.broadcast_to(own, (self._fit.own_shape[0], *own.shape[1:])).reshape(self._fit.own_shape)
+        own, shape = self._fit.form.to_model(tensor), self._fit.own_shape
+        batch = np.broadcast_to(own, (shape[0], *own.shape[1:])) if len(shape) == own.ndim else own.reshape(shape)
         encoded = quantize(batch.astype(np.float64), np.dtype(self.input["dtype"]), *self.input["quantization"])
         self._interpreter.set_tensor(self.input["index"], encoded)
         self._interpreter.invoke()
