@@ -41,7 +41,7 @@ def open_tfjs(path: Path, options: Options) -> Source:
     _fill(model, weights, file)
     pixels, labels = _published(folder / _METADATA)
     name = folder.resolve().name if path.is_dir() or path.name == MODEL else path.stem
-    origin = {"kind": "tfjs", "file": name, "sha256": sha256_of(folder if path.is_dir() else file)}
+    origin = {"kind": "tfjs", "file": name, "sha256": sha256_of(folder)}
     notes = (f"{', '.join(types)} was put to float32, in which it is converted and compared",) if types else ()
     pixels = pixels or publishers.pixels_of(config)
     return from_keras(model, name, origin, options, pixels=pixels, labels=labels, notes=notes)
@@ -84,7 +84,7 @@ def _built(config: dict[str, Any], file: Path) -> Any:
 
 def _weights(manifest: Any, folder: Path, file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     """Every weight by its name; raises ConvertError."""
-    if not isinstance(manifest, list) or not manifest:
+    if not isinstance(manifest, list) or not manifest or not all(isinstance(group, dict) for group in manifest):
         raise ConvertError(f"{file} has no weightsManifest: give the folder that tfjs wrote, with its weights")
     seen: set[str] = set()
     for group in manifest:
