@@ -124,7 +124,7 @@ def _classes(name: str, path: Path, model: Any) -> int:
     with h5py.File(path, "r") as file:
         shapes: list[tuple[int, ...]] = []
         file.visititems(lambda _, item: shapes.append(item.shape) if _is_weight(item) else None)
-    built = Counter(tuple(weight.shape) for weight in model.weights)
+    built = Counter(tuple(weight.shape) for weight in model.weights if "float" in weight.dtype)
     missing, extra = sorted((built - Counter(shapes)).elements()), sorted((Counter(shapes) - built).elements())
     if not missing and not extra:
         return IMAGENET_OUTPUTS[0]
@@ -161,9 +161,7 @@ def _whole(name: str, source: Source) -> Source:
     return replace(source, pixels=Finding(network.pixels, "assumption", reason))
 
 
-def _source(
-    name: str, model: Any, origin: dict[str, Any], options: Options, trained: bool = True
-) -> Source:
+def _source(name: str, model: Any, origin: dict[str, Any], options: Options, trained: bool = True) -> Source:
     about = {"kind": "keras.applications", "network": name, **origin}
     published = NETWORKS[name].published
     return _known(name, from_keras(model, name, about, options, pixels=published, trained=trained), {})

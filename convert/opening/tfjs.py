@@ -140,7 +140,7 @@ def _shard(name: Any, folder: Path, file: Path) -> bytes:
 
 
 def _real(stored: NDArray[Any], entry: dict[str, Any]) -> NDArray[Any]:
-    """real = scale * stored + min for quantised weights. Source: tfjs-converter's quantization.dequantize_weights."""
+    """Dequantised: scale * stored + min. Source: tfjs-converter's quantization.dequantize_weights."""
     quantization = entry.get("quantization")
     if not quantization or "scale" not in quantization:
         return stored.astype(np.float32) if stored.dtype == np.float16 else stored

@@ -134,7 +134,7 @@ def test_several_outputs_have_names(tmp_path: Path) -> None:
     kinds = keras.layers.Dense(4, activation="softmax", name="kinds")(x)
     model = keras.Model(inputs, [kinds, keras.layers.Dense(3, activation="softmax", name="colours")(x)])
     model.save(tmp_path / "m.keras")
-    with pytest.raises(ConvertError, match="several rows of scores.*colours.*kinds"):
+    with pytest.raises(ConvertError, match=r"several rows of scores.*colours.*kinds"):
         opened(tmp_path / "m.keras")
     assert opened(tmp_path / "m.keras", output="kinds").outputs == 4
 
@@ -202,7 +202,9 @@ REFUSED = {
     "a SavedModel as a layer": (node("TFSMLayer", module="keras.layers", config={"filepath": "/x"}), "TFSMLayer"),
     "PyTorch": (node("TorchModuleWrapper", module="keras.layers", config={}), "TorchModuleWrapper"),
     "8 bits of Keras": (
-        node("Dense", config={"dtype": {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}}),
+        node(
+            "Dense", config={"dtype": {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}}
+        ),
         r"quantised by Keras already \(int8_from_float32\)",
     ),
     "training for 8 bits": (node("QuantizeWrapperV2", module="tensorflow_model_optimization.x", config={}), "of tfmot"),

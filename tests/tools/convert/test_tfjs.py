@@ -136,7 +136,10 @@ BROKEN: dict[str, tuple[Callable[[Described], Any], str]] = {
     "another JSON": (lambda d: d.pop("modelTopology"), "is no TensorFlow.js model"),
     "no network": (lambda d: d.update(modelTopology={}), "names no network"),
     "no manifest": (lambda d: d.pop("weightsManifest"), "has no weightsManifest"),
-    "a missing file": (lambda d: manifest(d)["paths"].append("group1-shard99"), "which model.json names, cannot be read"),
+    "a missing file": (
+        lambda d: manifest(d)["paths"].append("group1-shard99"),
+        "which model.json names, cannot be read",
+    ),
     "one file too few": (lambda d: manifest(d)["paths"].pop(), "the manifest says"),
     "a file elsewhere": (lambda d: manifest(d).update(paths=["../secret"]), "expected one in the same folder"),
     "an absolute path": (lambda d: manifest(d).update(paths=["/etc/passwd"]), "expected one in the same folder"),
@@ -162,9 +165,7 @@ BROKEN: dict[str, tuple[Callable[[Described], Any], str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_folder_that_is_broken_or_another(
-    change: Callable[[Described], Any], message: str, tmp_path: Path
-) -> None:
+def test_a_folder_that_is_broken_or_another(change: Callable[[Described], Any], message: str, tmp_path: Path) -> None:
     folder = written(network(), tmp_path / "m")
     described = json.loads((folder / "model.json").read_text())
     change(described)
