@@ -10,5 +10,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 DEFAULT_MODE: Mode = "dynamic"
 MODE_WITH_PICTURES: Mode = "int8"
 """The default if there are pictures for calibration: the fastest on AVX2 and on arm64 (docs/costs.md)."""
-Found = Literal[Mode, "uint8"]
-"""How an existing model is quantised: uint8 is the older form of int8, which the converter reads but does not make."""
+Found = Literal[Mode, "uint8", "int16x8", "weight-only", "int4", "int2"]
+"""How an existing model is quantised. The converter reads these forms too, and does not make them:
+uint8: the older form of int8. int16x8: weights of 8 bits, activations of 16. weight-only: weights of 8 bits, which are
+made float before the layer computes. int4, int2: as dynamic, with weights of so many bits."""

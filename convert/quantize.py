@@ -8,33 +8,60 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ai_edge_quantizer import quantizer, recipe, recipe_manager
+import numpy as np
+from ai_edge_quantizer import quantizer
 from numpy.typing import NDArray
 
 from convert.errors import ConvertError
-from convert.graph import Graph, Op, Type
+from convert.graph import Graph, Type
 from convert.modes import Found, Mode
+from convert.recipe import recipe_for
+from convert.weights import KINDS, WEIGHTS, makers, stored_weights
+
+NO_LAYERS: frozenset[str] = frozenset()
 
 
-def quantize(graph: Graph, mode: Mode, calibration: Iterable[NDArray[Any]] = ()) -> bytes:
+def quantize(
+    graph: Graph, mode: Mode, calibration: Iterable[NDArray[Any]] = (), keep_float: frozenset[str] = NO_LAYERS
+) -> bytes:
     """The .tflite file of a float graph, which must have a signature, quantised to `mode` (see `modes`).
 
     For int8, `calibration` gives input tensors, float32 (1, H, W, C), on which the ranges are measured; it must be
-    possible to iterate over it more than once. 8-bit weights have one scale for each channel. Raises ConvertError.
+    possible to iterate over it more than once. 8-bit weights have one scale for each channel. The operators named in
+    `keep_float` (see `Graph.name`) stay in float. Raises ConvertError.
     """
-    model = graph.serialize()
-    if mode == "float32":
-        return model
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            job = quantizer.Quantizer(model, _RECIPES[mode]())
-            ranges = job.calibrate(_samples(graph, calibration)) if job.need_calibration else None
-            quantized = job.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-            return bytes(quantized.quantized_model)
-    except (ValueError, RuntimeError) as error:
-        raise ConvertError(
-            f"cannot quantise to {mode}: {str(error).splitlines()[0]}; try another --quantize"
-        ) from error
+    return Quantization(graph, mode, calibration).model(keep_float)
+
+
+class Quantization:
+    """One float graph, serialised and calibrated once, from which several quantised forms are made."""
+
+    def __init__(self, graph: Graph, mode: Mode, calibration: Iterable[NDArray[Any]] = ()) -> None:
+        """The arguments of `quantize`. A later change of the graph has no effect."""
+        self._graph, self._mode, self._calibration = graph, mode, calibration
+        self.float32 = graph.serialize()
+        """The float model, from which all others are made."""
+        self._ranges: Any = None
+
+    def model(self, keep_float: frozenset[str] = NO_LAYERS) -> bytes:
+        """The .tflite file with the operators named in `keep_float` in float; raises ConvertError."""
+        if self._mode == "float32":
+            return self.float32
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                return self._quantized(keep_float)
+        except (ValueError, RuntimeError) as error:
+            raise ConvertError(
+                f"cannot quantise to {self._mode}: {str(error).splitlines()[0]}; try another --quantize"
+            ) from error
+
+    def _quantized(self, keep_float: frozenset[str]) -> bytes:
+        if self._mode == "int8" and self._ranges is None:
+            whole = quantizer.Quantizer(self.float32, recipe_for(self._graph, self._mode))
+            self._ranges = whole.calibrate(_samples(self._graph, self._calibration))
+        job = quantizer.Quantizer(self.float32, recipe_for(self._graph, self._mode, keep_float))
+        result = job.quantize(self._ranges, enable_progress_bar=False, enable_progress_report=False)
+        return bytes(result.quantized_model)
 
 
 def _samples(graph: Graph, tensors: Iterable[NDArray[Any]]) -> dict[str, "_Samples"]:
@@ -52,28 +79,41 @@ class _Samples:
         return ({self._name: tensor} for tensor in self._tensors)
 
 
-def _float16() -> Any:
-    rules = recipe_manager.RecipeManager()
-    rules.add_weight_only_config(
-        regex=".*",
-        operation_name="*",
-        num_bits=16,
-        algorithm_key=recipe_manager.AlgorithmName.FLOAT_CASTING,
-    )
-    return rules.get_quantization_recipe()
-
-
-_RECIPES = {"dynamic": recipe.dynamic_wi8_afp32, "int8": recipe.static_wi8_ai8, "float16": _float16}
+_BY_ACTIVATIONS: dict[int, Found] = {Type.INT8: "int8", Type.UINT8: "uint8", Type.INT16: "int16x8"}
+_BY_WEIGHTS: dict[int, Found] = {
+    Type.INT8: "dynamic",
+    Type.UINT8: "dynamic",
+    Type.INT4: "int4",
+    Type.INT2: "int2",
+    Type.FLOAT16: "float16",
+}
 
 
 def detect(graph: Graph) -> Found:
-    """How an existing .tflite model is quantised."""
-    input_type = graph.tensor(graph.subgraph.inputs[0]).type
-    if input_type in (Type.INT8, Type.UINT8):
-        return "int8" if input_type == Type.INT8 else "uint8"
-    layers = (op for op in graph.operators if graph.kind(op) in (Op.CONV_2D, Op.FULLY_CONNECTED))
-    types = {graph.tensor(op.inputs[1]).type for op in layers}
-    if Type.INT8 in types or Type.UINT8 in types:
-        activations = {graph.tensor(op.outputs[0]).type for op in graph.operators}
-        return "int8" if Type.INT8 in activations else "dynamic"
-    return "float16" if any(tensor.type == Type.FLOAT16 for tensor in graph.subgraph.tensors) else "float32"
+    """How a model is quantised: as the layers compute that hold most of its weights, layers in float not counted.
+
+    A graph without such layers is what its input is. Written so by Google's quantiser and by TFLiteConverter:
+    int8, uint8 and int16x8 have integer activations; dynamic range has float activations and 8-bit weights;
+    weight-only and float16 have a DEQUANTIZE between the stored weights and the layer, which computes in float.
+    """
+    elements: dict[Found, int] = {}
+    made_by = makers(graph)
+    for op in graph.operators:
+        if graph.kind(op) in KINDS and (stored := stored_weights(graph, op, made_by)) is not None:
+            kind = _kind(graph, op, int(stored.type))
+            elements[kind] = elements.get(kind, 0) + int(np.prod(stored.shape))
+    if not elements:
+        return _BY_ACTIVATIONS.get(int(graph.tensor(graph.subgraph.inputs[0]).type), "float32")
+    elements.pop("float32", None)
+    return max(elements, key=elements.__getitem__) if elements else "float32"
+
+
+def _kind(graph: Graph, op: Any, stored: int) -> Found:
+    """How one layer computes, whose weights are stored as this type."""
+    activations = int(graph.tensor(op.outputs[0]).type)
+    if activations in _BY_ACTIVATIONS:
+        return _BY_ACTIVATIONS[activations]
+    through_dequantize = graph.tensor(op.inputs[WEIGHTS]).type == Type.FLOAT32
+    if through_dequantize and stored in (Type.INT8, Type.UINT8):
+        return "weight-only"
+    return _BY_WEIGHTS.get(stored, "float32")

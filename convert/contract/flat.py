@@ -63,15 +63,18 @@ def pixels_of(graph: Graph, shape: tuple[int, int, int]) -> Finding[Preprocess] 
 
 def _first_read(graph: Graph, start: int) -> tuple[list[int], list[Any], Any]:
     """The tensors of pixels that operators with weights read, what computes them, and the quantisation of the input."""
-    pixels, read, operators = {start}, [], []
+    pixels, read, operators, beyond = {start}, [], [], set[int]()
     for operator in graph.operators:
         given = [index for index in operator.inputs if index in pixels]
-        if not given:
+        if not beyond.isdisjoint(operator.inputs):
+            beyond |= set(operator.outputs)
+        elif not given:
             operators.append(operator)  # computes a constant
         elif graph.kind(operator) == Op.QUANTIZE:
             return [], [], graph.tensor(operator.outputs[0])
         elif graph.kind(operator) in _WITH_WEIGHTS:
             read += [index for index in given if index not in read]
+            beyond |= set(operator.outputs)
         else:
             operators.append(operator)
             pixels |= set(operator.outputs)

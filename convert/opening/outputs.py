@@ -19,7 +19,7 @@ class Output(NamedTuple):
 
 
 def chosen(returned: Any, wanted: str | None, name: str) -> Output:
-    """The output that `wanted` names, or else the only row of scores among them; raises ConvertError.
+    """The output that `wanted` names or counts from 0, or else the only row of scores among them; raises ConvertError.
 
     `returned` is one tensor, or a list, tuple or dictionary of tensors, each with dtype, shape, and a batch of 1.
     """
@@ -27,7 +27,9 @@ def chosen(returned: Any, wanted: str | None, name: str) -> Output:
     if wanted is not None:
         if len(outputs) == 1 and None in outputs:
             raise ConvertError(f"--output {wanted}: {name} has one output, leave it out")
-        key = next((key for key in outputs if str(key) == wanted), None)
+        named = [key for key in outputs if str(key) == wanted]
+        numbered = list(outputs)[int(wanted) : int(wanted) + 1] if wanted.isascii() and wanted.isdigit() else []
+        key = next(iter(named + numbered), None)
         if key is None:
             raise ConvertError(f"--output {wanted}: {name} has the outputs {listing(outputs)}")
         if _row_of(outputs[key]) is None:

@@ -57,7 +57,7 @@ def _network(described: Any, file: Path) -> dict[str, Any]:
     if described.get("format") == "graph-model" or "node" in topology:
         raise ConvertError(
             f"{file} is a TensorFlow.js graph model, from which the layers are gone: convert the SavedModel or Keras "
-            "file that it was made from, or export a layers model: tensorflowjs_converter --output_format=tfjs_layers_model"
+            "file that it was made from, or write a layers model: tensorflowjs_converter --output_format=tfjs_layers_model"
         )
     config = topology.get("model_config", topology)
     if not isinstance(config, dict) or "class_name" not in config or "config" not in config:

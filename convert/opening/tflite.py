@@ -12,69 +12,71 @@ from convert.contract import flat
 from convert.contract.findings import PREPROCESS, Finding, Preprocess
 from convert.errors import ConvertError
 from convert.graph import Graph
+from convert.opening.tflite_forms import Fitted, fitted
 from convert.opening.tflite_metadata import TfliteMetadata, read_metadata
+from convert.options import Options
 from convert.sources import Source, sha256_of
 
 
-def open_tflite(path: Path) -> Source:
+def open_tflite(path: Path, options: Options) -> Source:
     """Read a .tflite classifier; raises ConvertError for anything else."""
+    data = path.read_bytes()
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConvertError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        graph, reference = Graph(data), Reference(data)
+        graph = Graph(data)
+        fit = fitted(graph, options)
+        reference = Reference(data, fit)
     except ConvertError as error:
         raise ConvertError(f"{path}: {error}") from error
     metadata = read_metadata(data, graph)
     return Source(
         name=path.stem,
-        tflite=data,
-        input_shape=reference.input_shape,
-        outputs=reference.outputs,
+        tflite=fit.graph.serialize() if fit.is_changed else data,
+        input_shape=fit.form.shape,
+        outputs=fit.classes,
         scores=reference,
         origin={"kind": "tflite", "file": path.name, "sha256": sha256_of(path)},
-        pixels=_pixels(metadata, reference) or flat.pixels_of(graph, reference.input_shape),
+        pixels=_pixels(metadata, reference) or flat.pixels_of(fit.graph, fit.form.shape),
         labels=metadata.labels,
+        notes=fit.notes,
     )
 
 
 class Reference:
-    """The source model, run with float input and output whatever types its tensors have."""
+    """The file's own graph, run with float input and output whatever form and types its tensors have."""
 
-    def __init__(self, data: bytes) -> None:
-        """Load the .tflite file and check that it is an image classifier; raises ConvertError."""
+    def __init__(self, data: bytes, fit: Fitted) -> None:
+        """Load the .tflite file as it is; raises ConvertError."""
+        self._fit = fit
         try:
             self._interpreter = Interpreter(model_content=data)
+            index = self._interpreter.get_input_details()[0]["index"]
+            if self._interpreter.get_input_details()[0]["shape"].tolist() != fit.own_shape:
+                self._interpreter.resize_tensor_input(index, fit.own_shape)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ConvertError(
                 "LiteRT cannot load the model: it is damaged or uses operators of TensorFlow; "
                 "download it again, or convert it without SELECT_TF_OPS"
             ) from error
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][0] != 1:
+        self.input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[fit.output]
+        try:
+            self(np.zeros((1, *fit.form.shape), np.float32))
+        except (ValueError, RuntimeError) as error:
             raise ConvertError(
-                f"the inputs are {[t['shape'].tolist() for t in inputs]}: "
-                "an image classifier has one of shape (1, H, W, C); convert such a model"
-            )
-        if len(outputs) != 1 or outputs[0]["shape"].prod() != outputs[0]["shape"].max():
-            raise ConvertError(
-                f"the outputs are {[t['shape'].tolist() for t in outputs]}: "
-                "a classifier has one of shape (1, classes); convert such a model"
-            )
-        self.input, self._output = inputs[0], outputs[0]
-        height, width, channels = (int(n) for n in self.input["shape"][1:])
-        self.input_shape, self.outputs = (height, width, channels), int(self._output["shape"].max())
+                f"LiteRT cannot run the model: {' '.join(str(error).split())[:300].rstrip('.')}. "
+                "Export it in float32, with a fixed size"
+            ) from error
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
         """Preprocessed input, float32 (1, H, W, C), to the raw output, float (outputs,)."""
-        encoded = quantize(tensor.astype(np.float64), np.dtype(self.input["dtype"]), *self.input["quantization"])
+        own, shape = self._fit.form.to_model(tensor), self._fit.own_shape
+        batch = np.broadcast_to(own, (shape[0], *own.shape[1:])) if len(shape) == own.ndim else own.reshape(shape)
+        encoded = quantize(batch.astype(np.float64), np.dtype(self.input["dtype"]), *self.input["quantization"])
         self._interpreter.set_tensor(self.input["index"], encoded)
         self._interpreter.invoke()
-        return dequantize(
-            self._interpreter.get_tensor(self._output["index"]).reshape(-1), *self._output["quantization"]
-        )
+        raw = self._interpreter.get_tensor(self._output["index"]).reshape(-1)[: self._fit.classes]
+        return dequantize(raw, *self._output["quantization"])
 
 
 def _pixels(metadata: TfliteMetadata, reference: Reference) -> Finding[Preprocess] | None:
