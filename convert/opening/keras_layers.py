@@ -1,7 +1,7 @@
 """Which layers a Keras configuration may name. Code that a file brings along, or names, never runs.
 
-Keras and tf_keras import modules, and run functions, that a file names. Keras's safe mode stops less than this does, and
-tf_keras's nothing in HDF5 files. So a file is read before it is loaded.
+Keras and tf_keras import modules, and run functions, that a file names. Keras's safe mode stops less than this does,
+and tf_keras's nothing in HDF5 files. So a file is read before it is loaded.
 """
 
 import re

@@ -57,7 +57,8 @@ def _network(described: Any, file: Path) -> dict[str, Any]:
     if described.get("format") == "graph-model" or "node" in topology:
         raise ConvertError(
             f"{file} is a TensorFlow.js graph model, from which the layers are gone: convert the SavedModel or Keras "
-            "file that it was made from, or write a layers model: tensorflowjs_converter --output_format=tfjs_layers_model"
+            "file that it was made from, or write a layers model (tensorflowjs_converter "
+            "--output_format=tfjs_layers_model)"
         )
     config = topology.get("model_config", topology)
     if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
@@ -190,5 +191,6 @@ def _published(metadata: Path) -> tuple[Finding[Preprocess] | None, tuple[str, .
         raise ConvertError(f"{metadata} says {package}: only Teachable Machine's image models are image classifiers")
     pixels = Finding(PREPROCESS["tf"], "metadata", "metadata.json says Teachable Machine, which takes -1..1")
     labels = found.get("labels")
-    is_list = isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)
-    return pixels, tuple(labels) if is_list else None
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        return pixels, None
+    return pixels, tuple(labels)
