@@ -1,7 +1,7 @@
 """Which layers a Keras configuration may name. Code that a file brings along, or names, never runs.
 
-Keras and tf_keras import modules, and run functions, that a file names; Keras's safe mode stops less than this does, and
-in HDF5 files of tf_keras nothing. So a file is read before it is loaded.
+Keras and tf_keras import modules, and run functions, that a file names. Keras's safe mode stops less than this does,
+and tf_keras's nothing in HDF5 files. So a file is read before it is loaded.
 """
 
 import re
@@ -32,11 +32,10 @@ _FUNCTION = re.compile(
 )
 _QUANTISED = re.compile(r"Quantize(?:WrapperV?\d*|Layer|Annotate)")
 _PRUNED = {"PruneLowMagnitude": "sparsity.keras.strip_pruning", "ClusterWeights": "clustering.keras.strip_clustering"}
-_SEQUENCE = (
-    "Embedding|LSTM|GRU|SimpleRNN|RNN|Bidirectional|TextVectorization|StringLookup|IntegerLookup|Hashing|Conv1D|"
-    "SeparableConv1D|CategoryEncoding"
-).split("|")
-_TEXT = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing")
+_SEQUENCE = re.compile(
+    r"Embedding|LSTM|GRU|SimpleRNN|RNN|Bidirectional|(?:Separable)?Conv1D|TextVectorization|StringLookup|"
+    r"IntegerLookup|Hashing"
+)
 _PICTURE = re.compile(r"\w*(?:Conv2D\w*|Pooling2D|ZeroPadding2D)|Random(?:Flip|Crop|Rotation|Zoom)|Rescaling|Resizing")
 
 
@@ -98,7 +97,7 @@ def _check_sequence(layers: list[dict[str, Any]], path: Path) -> None:
     """Raise ConvertError if a layer for sequences comes before any for pictures."""
     for layer in layers:
         kind = layer["class_name"]
-        if kind in _TEXT or kind in _SEQUENCE:
+        if _SEQUENCE.fullmatch(kind):
             raise ConvertError(
                 f"{path} is made for text, signals or sequences, its first layers have {kind}: "
                 "only image classifiers are served"

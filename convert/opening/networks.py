@@ -86,7 +86,7 @@ NETWORKS = {
 _BASES = {
     "caffe": r"resnet(?:50|101|152)|vgg(?:16|19)",
     "torch": r"densenet(?:121|169|201)|convnext_\w+?",
-    "tf": r"resnet(?:50|101|152)v2|inception_v3|inception_resnet_v2|xception|mobilenet_[\d.]+_\d+|mobilenetv2_[\d.]+_\d+|"
+    "tf": r"resnet(?:50|101|152)v2|inception_v3|inception_resnet_v2|xception|mobilenet(?:v2)?_[\d.]+_\d+|"
     r"mobilenetv3\w+?|nasnet\w*?|efficientnetv2-\w+?",
 }
 """Keras's usual names of networks that do not scale pixels themselves, to a key of PREPROCESS. MobileNet v3,

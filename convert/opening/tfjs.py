@@ -41,7 +41,7 @@ def open_tfjs(path: Path, options: Options) -> Source:
     _fill(model, weights, file)
     pixels, labels = _published(folder / _METADATA)
     name = folder.resolve().name if path.is_dir() or path.name == MODEL else path.stem
-    origin = {"kind": "tfjs", "file": name, "sha256": sha256_of(folder if path.is_dir() else file)}
+    origin = {"kind": "tfjs", "file": name, "sha256": sha256_of(folder)}
     notes = (f"{', '.join(types)} was put to float32, in which it is converted and compared",) if types else ()
     pixels = pixels or publishers.pixels_of(config)
     return from_keras(model, name, origin, options, pixels=pixels, labels=labels, notes=notes)
@@ -57,7 +57,8 @@ def _network(described: Any, file: Path) -> dict[str, Any]:
     if described.get("format") == "graph-model" or "node" in topology:
         raise ConvertError(
             f"{file} is a TensorFlow.js graph model, from which the layers are gone: convert the SavedModel or Keras "
-            "file that it was made from, or export a layers model: tensorflowjs_converter --output_format=tfjs_layers_model"
+            "file that it was made from, or write a layers model (tensorflowjs_converter "
+            "--output_format=tfjs_layers_model)"
         )
     config = topology.get("model_config", topology)
     if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
@@ -84,7 +85,7 @@ def _built(config: dict[str, Any], file: Path) -> Any:
 
 def _weights(manifest: Any, folder: Path, file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     """Every weight by its name; raises ConvertError."""
-    if not isinstance(manifest, list) or not manifest:
+    if not isinstance(manifest, list) or not manifest or not all(isinstance(group, dict) for group in manifest):
         raise ConvertError(f"{file} has no weightsManifest: give the folder that tfjs wrote, with its weights")
     seen: set[str] = set()
     for group in manifest:
@@ -140,7 +141,7 @@ def _shard(name: Any, folder: Path, file: Path) -> bytes:
 
 
 def _real(stored: NDArray[Any], entry: dict[str, Any]) -> NDArray[Any]:
-    """real = scale * stored + min for quantised weights. Source: tfjs-converter's quantization.dequantize_weights."""
+    """Dequantised: scale * stored + min. Source: tfjs-converter's quantization.dequantize_weights."""
     quantization = entry.get("quantization")
     if not quantization or "scale" not in quantization:
         return stored.astype(np.float32) if stored.dtype == np.float16 else stored
@@ -190,5 +191,6 @@ def _published(metadata: Path) -> tuple[Finding[Preprocess] | None, tuple[str, .
         raise ConvertError(f"{metadata} says {package}: only Teachable Machine's image models are image classifiers")
     pixels = Finding(PREPROCESS["tf"], "metadata", "metadata.json says Teachable Machine, which takes -1..1")
     labels = found.get("labels")
-    is_list = isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)
-    return pixels, tuple(labels) if is_list else None
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        return pixels, None
+    return pixels, tuple(labels)
