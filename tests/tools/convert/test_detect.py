@@ -12,8 +12,8 @@ from keras import Input, Model, layers
 from convert import rewrite
 from convert.graph import Graph
 from convert.modes import Found
-from convert.quantize import detect, quantize
 from convert.opening.keras_files import from_keras
+from convert.quantize import detect, quantize
 from convert.weights import layers as layers_of
 
 

@@ -12,9 +12,9 @@ from convert import rewrite
 from convert.errors import ConvertError
 from convert.graph import Graph, Op
 from convert.modes import MODES, Mode
-from convert.quantize import detect, quantize
 from convert.opening.keras_files import from_keras
 from convert.opening.tflite import Reference
+from convert.quantize import detect, quantize
 
 
 def as_older(data: bytes) -> bytes:
