@@ -51,7 +51,7 @@ def not_paying(mode: Found, bundle_ms: float, float32_ms: float) -> str | None:
 
 
 def processor() -> str:
-    """This machine's processor, as `described` puts it."""
+    """The processor that this process runs on, as `described` puts it."""
     return described(_model_name() or platform.machine(), platform.machine(), processor_features())
 
 
