@@ -75,7 +75,10 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--explain", action="store_true", help="show how far each layer is from float, worst first")
     p.add_argument(
-        "--labels", type=Path, metavar="FILE", help="one label on each line; an answer's index is the line, from 0"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="one label on each line, in the order of the outputs; or JSON, or CSV",
     )
     p.add_argument(
         "--preprocess",

@@ -76,7 +76,7 @@ def result(card: ModelCard, folder: Path, notes: Iterable[str]) -> None:
         table.add_row(name, value)
     _table_console().print(table)
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def layers(errors: Sequence[LayerError]) -> None:
