@@ -16,7 +16,6 @@ from convert.errors import ConvertError
 Op = schema.BuiltinOperator
 Type = schema.TensorType
 IDENTIFIER = b"TFL3"
-_GIVE_SIZE = "give the size for which it was trained (--input-size)"
 CHANGES_NO_VALUE = (Op.QUANTIZE, Op.DEQUANTIZE, Op.RESHAPE, Op.SQUEEZE)
 
 
@@ -112,9 +111,9 @@ class Graph:
                 fixed.tensor(tensor_index).shape = found
         for tensor in fixed.subgraph.tensors:
             tensor.shapeSignature = None
-        outputs = [fixed.tensor(i).shape.tolist() for i in fixed.subgraph.outputs]
-        if any(output[:1] != [1] for output in outputs):  # a reshape to (-1, n) takes a larger picture for two
-            raise ConvertError(f"{_cannot_take(shape)}: its outputs become {outputs}; {_GIVE_SIZE}")
+        batches = [int(fixed.tensor(i).shape[0]) for i in fixed.subgraph.outputs if len(fixed.tensor(i).shape)]
+        if any(batch != 1 for batch in batches):  # a reshape to (-1, n) takes a larger picture for two
+            raise _fits_another_size(shape)
         return fixed
 
     def serialize(self) -> bytes:
@@ -140,12 +139,15 @@ def _shapes(model: bytes, index: int, shape: list[int]) -> dict[int, NDArray[np.
         interpreter.allocate_tensors()
         interpreter.invoke()  # some shapes are computed, and known only after it
     except (ValueError, RuntimeError) as error:
-        raise ConvertError(f"{_cannot_take(shape)}: a layer in it fits another size only; {_GIVE_SIZE}") from error
+        raise _fits_another_size(shape) from error
     return {detail["index"]: detail["shape"] for detail in interpreter.get_tensor_details()}
 
 
-def _cannot_take(shape: list[int]) -> str:
-    return f"the graph cannot take an input of {shape[2]}x{shape[1]}"
+def _fits_another_size(shape: list[int]) -> ConvertError:
+    return ConvertError(
+        f"the network cannot take pictures of {shape[2]}x{shape[1]}: a layer in it fits another size; "
+        "give --input-size the one that it was trained with"
+    )
 
 
 def _fill_buffers(model: Any, data: bytes) -> None:

@@ -128,7 +128,7 @@ class TestWithInputSize:
         graph = Graph(of_open_size(middle))
         tensor = np.ones((1, 8, 8, 3), np.float32)
         assert Reference(graph.with_input_size(8, 8).serialize())(tensor).shape == (128,)
-        with pytest.raises(ConvertError, match="the graph cannot take an input of 8x16"):
+        with pytest.raises(ConvertError, match="the network cannot take pictures of 8x16"):
             graph.with_input_size(16, 8)
 
     def test_the_sample_of_open_size(self, test_data: Path) -> None:
