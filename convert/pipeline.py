@@ -154,8 +154,10 @@ def _judge(measured: Verification, options: Options, mode: Found) -> None:
 
 def _advice(mode: Found) -> str:
     """What to do if a bundle of this mode is too far from its source; it never names the mode itself."""
-    finer = MODES[1 : MODES.index(mode)] if mode in MODES else ()
-    if not finer:
+    if mode not in MODES or mode == "float32":
         return "Look at the model's own scores first"
+    if mode == "float16":
+        return "Try --quantize float32"
+    finer = "dynamic or float16" if mode == "int8" else "float16"
     more = "Give more --calibration pictures, like those that the model will get. " if mode == "int8" else ""
-    return f"{more}Try --keep-float auto, or --quantize {' or '.join(reversed(finer))}"
+    return f"{more}Try --keep-float auto, or --quantize {finer}"
