@@ -153,20 +153,20 @@ def _fits_another_size(shape: list[int]) -> ConvertError:
 def _fill_buffers(model: Any, data: bytes) -> None:
     """Files with large constants hold them behind the flatbuffer, and only their place in the buffers."""
     for buffer in model.buffers or []:
-        if buffer.offset:
+        if buffer.offset > 1:  # 0 and 1 are no places
             buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
 
 
 def _use_new_codes(model: Any) -> None:
     """Files older than schema 3a hold an operator's code in `deprecatedBuiltinCode` alone."""
-    for code in model.operatorCodes:
+    for code in model.operatorCodes or []:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _name_tensors(subgraph: Any) -> None:
     seen = set()
-    for index, tensor in enumerate(subgraph.tensors):
+    for index, tensor in enumerate(subgraph.tensors or []):
         name = tensor.name or b"tensor"
         tensor.name = name if tensor.name and name not in seen else name + b"#%d" % index
         seen.add(tensor.name)

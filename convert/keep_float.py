@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.errors import ConvertError
-from convert.explain import LayerError, layer_errors
+from convert.explain import LayerError
 from convert.modes import KeepFloat
 from convert.opening.tflite import Reference
 from convert.quantize import Quantization
@@ -66,11 +66,6 @@ def keep(quantization: Quantization, wish: KeepFloat, errors: list[LayerError], 
     if isinstance(wish, int):
         return _form(quantization, [one.name for one in errors[:wish]])
     return _fewest(quantization, [one.name for one in errors], closeness.of(quantization.float32))
-
-
-def worst_first(quantization: Quantization, inputs: Sequence[NDArray[Any]]) -> list[LayerError]:
-    """The errors of the form without any wish."""
-    return layer_errors(quantization.float32, quantization.model(), inputs)
 
 
 def _matching(errors: list[LayerError], pattern: re.Pattern[str]) -> list[str]:

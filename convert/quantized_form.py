@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from convert.errors import ConvertError, NothingQuantizedError
-from convert.explain import LayerError
+from convert.explain import LayerError, layer_errors
 from convert.graph import Graph
-from convert.keep_float import Closeness, Kept, keep, worst_first
+from convert.keep_float import Closeness, Kept, keep
 from convert.modes import Found, KeepFloat
 from convert.options import Options
 from convert.quantize import Quantization
@@ -73,7 +73,7 @@ def _wished(quantization: Quantization, whole: bytes, options: Options, judge: J
     if options.keep_float is None and not options.explain:
         return [], Kept(whole, frozenset())
     with working("Measuring the error of each layer"):
-        errors = worst_first(quantization, judge.inputs(EXPLAINED))
+        errors = layer_errors(quantization.float32, whole, judge.inputs(EXPLAINED))
     if options.keep_float is None:
         return errors, Kept(whole, frozenset())
     inputs = judge.inputs(JUDGED) if options.keep_float == "auto" else []

@@ -10,9 +10,9 @@ from keras import Input, Model, layers
 from chalicelib.inference.classifier import softmax
 from convert import rewrite
 from convert.errors import ConvertError
-from convert.explain import layer_errors
+from convert.explain import LayerError, layer_errors
 from convert.graph import Graph
-from convert.keep_float import Closeness, Kept, keep, worst_first
+from convert.keep_float import Closeness, Kept, keep
 from convert.modes import KeepFloat, Mode
 from convert.opening.keras_files import from_keras
 from convert.quantize import Quantization
@@ -52,9 +52,13 @@ def graph() -> Graph:
     return graph
 
 
+def worst_first(quantization: Quantization) -> list[LayerError]:
+    return layer_errors(quantization.float32, quantization.model(), INPUTS[:4])
+
+
 def kept(graph: Graph, wish: KeepFloat, mode: Mode = "dynamic", closeness: Closeness = CLOSE) -> Kept:
     quantization = Quantization(graph, mode, INPUTS)
-    return keep(quantization, wish, worst_first(quantization, INPUTS[:4]), closeness)
+    return keep(quantization, wish, worst_first(quantization), closeness)
 
 
 @pytest.mark.parametrize("mode", ["dynamic", "int8"])
@@ -62,7 +66,7 @@ class TestEightBits:
     def test_the_spoilt_layer_comes_first_and_the_layers_after_it_are_not_blamed(
         self, graph: Graph, mode: Mode
     ) -> None:
-        worst, *others = worst_first(Quantization(graph, mode, INPUTS), INPUTS[:4])
+        worst, *others = worst_first(Quantization(graph, mode, INPUTS))
         assert "spoilt" in worst.name
         assert (worst.kind, worst.shape, worst.weights_bytes) == ("CONV_2D", (32, 5, 5, 32), 4 * 5 * 5 * 32 * 32)
         assert worst.error > 0.5
