@@ -12,7 +12,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 from chalicelib.errors import SlimceptionError
-from convert.arguments import count, name, share
+from chalicelib.inference.card import RESIZES, SCORES
+from convert.arguments import channels, count, name, share, size
 from convert.errors import ConvertError, LowAgreementError
 from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, MODES
 from convert.options import Options
@@ -61,11 +62,27 @@ def parser() -> argparse.ArgumentParser:
         help="fail if bundle and source agree on a smaller share of the pictures (default %(default)s)",
     )
     p.add_argument(
+        "--max-difference",
+        type=share,
+        metavar="SCORE",
+        help="fail if one score of bundle and source differs by more on any of them (default %(default)s)",
+    )
+    p.add_argument(
         "--labels", type=Path, metavar="FILE", help="one label on each line; an answer's index is the line, from 0"
     )
     p.add_argument(
-        "--preprocess", choices=("tf", "torch", "caffe", "none"), help="how the pixels were scaled in training"
+        "--preprocess",
+        choices=("tf", "torch", "caffe", "unit", "none"),
+        help="how the pixels were scaled in training: to -1..1 (tf), to 0..1 (unit), not at all (none), ...",
     )
+    p.add_argument("--mean", type=channels, metavar="N[,N,N]", help="instead: what was subtracted from 0..255")
+    p.add_argument("--std", type=channels, metavar="N[,N,N]", help="and what the differences were divided by")
+    p.add_argument("--resize", choices=RESIZES, help="how pictures were resized in training (default: bilinear)")
+    p.add_argument(
+        "--input-size", type=size, metavar="N|WxH", help="for a network that leaves its size open: pixels a side"
+    )
+    p.add_argument("--scores", choices=SCORES, help="what the output means, if the model does not show it")
+    p.add_argument("--output", metavar="NAME", help="which output holds the scores, if there are several")
     p.add_argument(
         "--crop",
         type=share,
@@ -101,10 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Options) -> None:
     try:
-        from convert import opening, pipeline, screen
+        from convert import pipeline, screen
+        from convert.opening.opened import opened
     except ImportError as error:
         raise ConvertError(f"{error.name} is not installed: run `make convert-env`") from error
-    with opening.opened(options) as source:
+    with opened(options) as source:
         converted = pipeline.convert(source, options)
         screen.result(converted.card, options.out / source.name, converted.notes)
 

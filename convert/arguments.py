@@ -1,6 +1,7 @@
 """Kinds of arguments of the command lines here and in benchmarks. Each raises argparse.ArgumentTypeError."""
 
 import argparse
+import math
 import re
 
 
@@ -29,3 +30,25 @@ def name(text: str) -> str:
             f"{text!r}: expected a name of at most 64 letters, digits, '.', '_' and '-', the first a letter or a digit"
         )
     return text
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height in px: "224" for a square, or "320x240"."""
+    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", text)
+    width, height = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not width or not height:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of pixels, such as 224, or WIDTHxHEIGHT")
+    return width, height
+
+
+def channels(text: str) -> tuple[float, ...]:
+    """One number for all channels, or three with commas between them, red first."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (1, 3) or not all(math.isfinite(value) for value in values):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a number, or three for red, green and blue: 123.7,116.3,103.5"
+        )
+    return values

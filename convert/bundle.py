@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec
+from chalicelib.inference.card import ModelCard, OutputSpec
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, MODEL_FILE
+from convert.contract.decide import Contract
 from convert.modes import Found
 from convert.sources import Source
 from convert.verify import Verification
@@ -41,7 +42,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 def make_card(
-    source: Source, model: bytes, quantization: Found, moved: int, spec: InputSpec, output: OutputSpec
+    source: Source, model: bytes, quantization: Found, moved: int, contract: Contract, output: OutputSpec
 ) -> ModelCard:
     """The card of a model that is not verified yet; `moved` is the number of convolutions moved before a pool."""
     return ModelCard(
@@ -50,8 +51,9 @@ def make_card(
         size_bytes=len(model),
         quantization=quantization,
         trained=source.trained,
-        input=spec,
+        input=contract.input,
         output=output,
+        contract=contract.card,
         source={**source.origin, "convolutions_moved_before_pools": moved},
     )
 

@@ -83,8 +83,13 @@ class Graph:
 
     def serialize(self) -> bytes:
         """The .tflite file; the same graph gives the same bytes."""
+        return self.packed(self.model)
+
+    @staticmethod
+    def packed(model: Any) -> bytes:
+        """The .tflite file of a `schema.ModelT`."""
         builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(self.model.Pack(builder), IDENTIFIER)
+        builder.Finish(model.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chalicelib.inference.card import Resize, Scores
 from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, Mode
 
 MIN_AGREEMENT = 0.9
@@ -11,6 +12,8 @@ MIN_AGREEMENT = 0.9
 A healthy 8-bit network differs from its float source on a few pictures of 100, and nearly all of these are
 toss-ups. A wrong calibration falls far below. A wrong preprocessing does not show here, for both see the same pixels.
 """
+MAX_DIFFERENCE = 0.5
+"""Of one score, on any picture. A healthy 8-bit network differs by 0.1 to 0.4 on the least certain of 100 pictures."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,24 @@ class Options:
     validation_limit: int = 500
     """Number of pictures to compare at most, at least 1."""
     min_agreement: float = MIN_AGREEMENT
+    max_difference: float = MAX_DIFFERENCE
     labels: Path | None = None
     preprocess: str | None = None
     """A key of `sources.PREPROCESS`."""
+    mean: tuple[float, ...] | None = None
+    """Instead of `preprocess`: what is subtracted from the values, 0..255, of each channel or of all."""
+    std: tuple[float, ...] | None = None
+    """What the differences are divided by."""
+    resize: Resize | None = None
+    """One of `card.RESIZES`."""
+    input_size: tuple[int, int] | None = None
+    """Width and height in px, for a network that leaves them open."""
     crop: float | None = None
     """Share of the shorter side that is kept, above 0 and at most 1."""
+    scores: Scores | None = None
+    """One of `card.SCORES`: what the output means."""
+    output: str | None = None
+    """Name or number of the output that holds the scores, for a network of several."""
     name: str | None = None
     out: Path = Path("models")
     """The bundle becomes the folder `out/name`."""

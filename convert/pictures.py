@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from chalicelib.inference.formats import listed
 from chalicelib.inference.preprocessing import InputEncoder
 from chalicelib.telemetry import Spans
 from convert.errors import ConvertError
+
+T = TypeVar("T")
 
 
 def find_pictures(folder: Path, purpose: str) -> list[Path]:
@@ -29,8 +31,8 @@ def find_pictures(folder: Path, purpose: str) -> list[Path]:
     return sorted(folder / path for path in found)
 
 
-def spread(paths: list[Path], limit: int) -> list[Path]:
-    """At most `limit` of the paths, evenly spread, so that every class is seen if each has its folder."""
+def spread(paths: list[T], limit: int) -> list[T]:
+    """At most `limit` of them, evenly spread, so that every class is seen if each has its folder."""
     if len(paths) <= limit:
         return paths
     return [paths[i * len(paths) // limit] for i in range(limit)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from chalicelib.inference.card import Scores
 from convert.graph import Graph, Op, Type
 
 NO_ACTIVATION = schema.ActivationFunctionType.NONE
@@ -28,17 +29,25 @@ def move_convolutions_before_pools(graph: Graph) -> int:
     return len(pairs)
 
 
-def drop_final_softmax(graph: Graph) -> None:
-    """Remove a final softmax, so that the model returns logits; changes nothing if the graph has none.
+def without_final_activation(graph: Graph) -> Scores:
+    """Remove a final softmax or sigmoid; returns what the output means then: "logits", "sigmoid" or "probabilities".
 
     An 8-bit softmax has steps of 1/256, so that all but the best few of 1,000 classes are tied. The
-    served code computes the softmax from the logits in float instead.
+    served code computes the softmax, or the sigmoid, in float instead.
     """
     last = graph.operators[-1]
-    if graph.kind(last) != Op.SOFTMAX or last.builtinOptions.beta != 1.0:
-        return
+    kind = graph.kind(last)
+    if kind == Op.SOFTMAX and last.builtinOptions.beta == 1.0:
+        meaning: Scores = "logits"
+    elif kind == Op.LOGISTIC:
+        meaning = "sigmoid"
+    else:
+        return "probabilities"
+    if graph.consumers(last.outputs[0]) or last.outputs[0] != graph.subgraph.outputs[0]:
+        return "probabilities"
     graph.operators.pop()
     graph.replace_tensor(last.outputs[0], by=last.inputs[0])
+    return meaning
 
 
 def add_signature(graph: Graph) -> None:

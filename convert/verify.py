@@ -2,22 +2,26 @@
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.inference.classifier import Classifier, rank, softmax
+from chalicelib.inference.classifier import Classifier, rank
 from chalicelib.inference.engine import find_engine
-from chalicelib.inference.preprocessing import InputEncoder
 from chalicelib.inference.registry import load_bundle
+from convert.contract.decide import Expected
+from convert.errors import ConvertError
 from convert.pictures import class_of, read_pixels
-from convert.sources import Source
 
 LATENCY_REPEATS = 15
+FLOAT_DIFFERENCE = 0.01
+"""Of one score, between the source and its float32 form: what a change of kernels explains is a thousandth."""
+MANY_PICTURES = 10
+"""From so many on, one class for all of them is worth a note."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Verification:
     """Share of pictures on which the bundle names the class of the picture's folder."""
     source_accuracy: float | None
     """The same for the source."""
+    float_difference: float
+    """Largest difference of one score, 0..1, between the source and its float32 form, on pictures of any kind."""
     latency_ms: float
     """Median of one inference on one thread, on the machine of the conversion."""
     engine: str
@@ -43,40 +49,77 @@ class Verification:
         return asdict(self)
 
 
-def verify(bundle: Path, source: Source, pictures: Iterable[Path], folder: Path | None) -> Verification:
+class Verified(NamedTuple):
+    """What was measured, and what the user should know of it."""
+
+    measured: Verification
+    notes: tuple[str, ...]
+
+
+def served(bundle: Path) -> Classifier:
+    """The bundle in the served code, on one thread; raises ModelError."""
+    return Classifier(load_bundle(bundle), find_engine("litert"), num_threads=1)
+
+
+def float_difference(classifier: Classifier, expected: Expected, pictures: Iterable[NDArray[np.uint8]]) -> float:
+    """The largest difference of a score between a source and its float32 form, on uint8 pixels (H, W, C).
+
+    Raises ConvertError if it is larger than rounding explains: then the conversion changed the model.
+    """
+    worst = max(float(np.abs(classifier.scores(pixels) - expected(pixels)).max()) for pixels in pictures)
+    if not worst <= FLOAT_DIFFERENCE:
+        raise ConvertError(
+            f"the float32 form of {classifier.card.name} differs from its source by {worst:.3f} of a score, more than "
+            f"{FLOAT_DIFFERENCE}: nothing was written. Try --no-rewrite; a layer of it is not converted as it is"
+        )
+    return round(worst, 6)
+
+
+def verify(
+    classifier: Classifier, expected: Expected, pictures: Iterable[Path], folder: Path | None, difference: float
+) -> Verified:
     """Compare the bundle's scores with the source's on each picture.
 
-    A picture's class is the name of its folder below `folder`. Raises ConvertError or ModelError.
+    A picture's class is the name of its folder below `folder`; `difference` is that of the float32 form. Raises
+    ConvertError or ModelError.
     """
-    classifier = Classifier(load_bundle(bundle), find_engine("litert"), num_threads=1)
-    spec, offset = classifier.card.input, classifier.card.output.label_offset
-    encoder = InputEncoder(spec, np.dtype(np.float32))
-    served, wanted, truth = [], [], []
+    spec = classifier.card.input
+    scores, wanted, truth = [], [], []
     for path in pictures:
         pixels = read_pixels(path, spec)
-        served.append(classifier.scores(pixels))
-        wanted.append(_probabilities(source.scores(encoder.encode(pixels)))[offset:])
+        scores.append(classifier.scores(pixels))
+        wanted.append(expected(pixels))
         truth.append(class_of(path, folder, classifier.labels) if folder else None)
     engine = f"{classifier.engine.name} {classifier.engine.version}"
-    if not served:
-        return Verification(0, None, None, None, None, None, _latency_ms(classifier), engine)
-    return Verification(
-        pictures=len(served),
-        top1_agreement=_share(a.argmax() == b.argmax() for a, b in zip(served, wanted, strict=True)),
-        top5_agreement=_share(_overlap(a, b) for a, b in zip(served, wanted, strict=True)),
-        max_score_difference=round(float(max(np.abs(a - b).max() for a, b in zip(served, wanted, strict=True))), 4),
-        accuracy=_accuracy(served, truth),
+    if not scores:
+        none = Verification(0, None, None, None, None, None, difference, _latency_ms(classifier), engine)
+        return Verified(none, ())
+    measured = Verification(
+        pictures=len(scores),
+        top1_agreement=_share(_best(a) == _best(b) for a, b in zip(scores, wanted, strict=True)),
+        top5_agreement=_share(_overlap(a, b) for a, b in zip(scores, wanted, strict=True)),
+        max_score_difference=round(float(max(np.abs(a - b).max() for a, b in zip(scores, wanted, strict=True))), 4),
+        accuracy=_accuracy(scores, truth),
         source_accuracy=_accuracy(wanted, truth),
+        float_difference=difference,
         latency_ms=_latency_ms(classifier),
         engine=engine,
     )
+    return Verified(measured, tuple(_one_class(wanted, classifier.labels)))
 
 
-def _probabilities(output: NDArray[Any]) -> NDArray[np.float64]:
-    """The source's raw output (outputs,) as probabilities; values outside 0..1 are taken for logits."""
-    values = output.astype(np.float64)
-    is_distribution = values.min() >= 0 and values.max() <= 1.001
-    return values if is_distribution else softmax(values)
+def _one_class(wanted: list[NDArray[Any]], labels: tuple[str, ...]) -> Iterator[str]:
+    """A note if the source itself names one class for all of many pictures."""
+    if len(wanted) >= MANY_PICTURES and len({_best(scores) for scores in wanted}) == 1:
+        yield (
+            f"the source names the same class, {labels[_best(wanted[0])]!r}, for all {len(wanted)} pictures: "
+            "look at --preprocess first"
+        )
+
+
+def _best(scores: NDArray[Any]) -> int:
+    """The best class; of a single label, whether its score is at least a half."""
+    return int(scores.argmax()) if len(scores) > 1 else int(scores[0] >= 0.5)
 
 
 def _overlap(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -86,7 +129,7 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _accuracy(scores: list[NDArray[Any]], truth: list[int | None]) -> float | None:
     judged = [(s, t) for s, t in zip(scores, truth, strict=True) if t is not None]
-    return _share(s.argmax() == t for s, t in judged) if judged else None
+    return _share(_best(s) == t for s, t in judged) if judged else None
 
 
 def _share(values: Iterable[Any]) -> float:

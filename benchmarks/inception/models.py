@@ -8,8 +8,9 @@ from rich.progress import track
 
 from convert import rewrite
 from convert.graph import Graph
-from convert.inception import open_inception
 from convert.modes import MODES, Mode
+from convert.opening.applications import open_inception
+from convert.options import Options
 from convert.quantize import quantize
 from convert.screen import console, quiet_libraries, working
 
@@ -26,7 +27,7 @@ def build(tflite: bytes, mode: Mode, rewritten: bool) -> bytes:
     graph = Graph(tflite)
     if rewritten:
         rewrite.move_convolutions_before_pools(graph)
-        rewrite.drop_final_softmax(graph)
+        rewrite.without_final_activation(graph)
     rewrite.add_signature(graph)
     rng = np.random.default_rng(0)
     calibration = [rng.uniform(-1, 1, (1, 299, 299, 3)).astype(np.float32) for _ in range(4)]
@@ -36,7 +37,7 @@ def build(tflite: bytes, mode: Mode, rewritten: bool) -> bytes:
 def write_all(folder: Path, modes: Sequence[Mode] = MODES, as_exported: bool = False) -> dict[str, Path]:
     """Write the .tflite file of each mode, rewritten, and as exported too if so chosen; by name, in their order."""
     with working("Reading Inception v3"), quiet_libraries():
-        source = open_inception("none")
+        source = open_inception(Options("inception_v3", weights="none"))
     pairs = [(mode, rewritten) for mode in modes for rewritten in ((True, False) if as_exported else (True,))]
     written = {}
     for mode, rewritten in track(pairs, "Converting", console=console):

@@ -27,15 +27,16 @@ from rich.table import Table
 from benchmarks import machine
 from chalicelib.inference.card import ModelCard
 from convert.arguments import count
+from convert.contract.findings import trained_with
 from convert.digits.source import LABELS
 from convert.digits.training import as_picture, load_split
 from convert.errors import ConvertError
 from convert.modes import MODES, Mode
+from convert.opening.keras_files import from_keras
 from convert.options import Options
 from convert.pipeline import convert
 from convert.screen import quiet_libraries
-from convert.sources import PREPROCESS, Source
-from convert.tensorflow_source import from_keras
+from convert.sources import Source
 from localaws.processor import mask_option
 
 SIDE_PX = 75
@@ -102,8 +103,8 @@ def _save(scan: NDArray[Any], path: Path) -> None:
 def source_of(network: Any) -> Source:
     """The trained network as a source; raises ConvertError."""
     with quiet_libraries():
-        known = {"preprocess": PREPROCESS["tf"], "labels": LABELS, "crop": 1.0}
-        return from_keras(network, "inception_digits", {"kind": "digits"}, **known)
+        about = {"kind": "digits"}
+        return from_keras(network, "inception_digits", about, pixels=trained_with("tf"), labels=LABELS, crop=1.0)
 
 
 def convert_all(source: Source, options: Options) -> dict[Mode, ModelCard]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import Progress
 
+from convert.contract.findings import trained_with
 from convert.digits import training
+from convert.opening.keras_files import from_keras
 from convert.options import Defaults
 from convert.screen import console, quiet_libraries, working
-from convert.sources import PREPROCESS, Source
-from convert.tensorflow_source import from_keras
+from convert.sources import Source
 
 CALIBRATION_PICTURES = 200
 LABELS = tuple(str(digit) for digit in range(10))
@@ -48,7 +49,14 @@ def _trained() -> Source:
         "seed": training.SEED,
     }
     with working("Reading the network"), quiet_libraries():
-        return from_keras(network, "digits", origin, preprocess=PREPROCESS["tf"], labels=LABELS, crop=1.0)
+        return from_keras(
+            network,
+            "digits",
+            origin,
+            pixels=trained_with("tf"),
+            labels=LABELS,
+            crop=1.0,
+        )
 
 
 def _write_pictures(calibration: Path, validation: Path) -> None:

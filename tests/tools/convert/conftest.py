@@ -15,8 +15,9 @@ keras = pytest.importorskip("keras", reason="conversion needs TensorFlow: make c
 from PIL import Image  # noqa: E402
 
 from convert.__main__ import main  # noqa: E402
+from convert.contract.findings import trained_with  # noqa: E402
 from convert.digits import network  # noqa: E402
-from convert.sources import PREPROCESS, Source  # noqa: E402
+from convert.sources import Source  # noqa: E402
 
 SIDE_PX, CLASSES = 64, 12
 
@@ -74,18 +75,25 @@ def saved_model(inception: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="session")
 def float_tflite(keras_file: Path) -> bytes:
-    from convert.tensorflow_source import open_keras
+    from convert.opening.keras_files import open_keras
+    from convert.options import Options
 
-    return open_keras(keras_file).tflite
+    return open_keras(keras_file, Options(str(keras_file))).tflite
 
 
 @pytest.fixture(scope="session")
 def inception_v3() -> Source:
     """The whole Inception v3 of Keras applications, (1, 299, 299, 3) to 1,000 classes."""
-    from convert.tensorflow_source import from_keras
+    from convert.opening.keras_files import from_keras
 
     model = like_trained(keras.applications.InceptionV3(weights=None))
-    return from_keras(model, "inception_v3", {"kind": "keras.applications"}, preprocess=PREPROCESS["tf"], trained=False)
+    return from_keras(
+        model,
+        "inception_v3",
+        {"kind": "keras.applications"},
+        pixels=trained_with("tf"),
+        trained=False,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,14 @@ from rich.console import Console
 
 from benchmarks.inception import on_digits
 from chalicelib.inference.card import InputSpec, ModelCard
+from convert.contract.findings import trained_with
 from convert.digits import network, training
 from convert.modes import Mode
+from convert.opening.keras_files import from_keras
 from convert.options import Options
 from convert.pictures import find_pictures, tensors
 from convert.pipeline import convert
-from convert.sources import PREPROCESS, Source
-from convert.tensorflow_source import from_keras
+from convert.sources import Source
 
 LEAST, MOST_LOST = 0.95, 0.01
 EPOCHS, BATCH = 3, 48
@@ -58,7 +59,14 @@ def save(scans: Any, digits: Any, folder: Path) -> None:
 
 
 def source_of(inception: Any) -> Source:
-    return from_keras(inception, "narrow", {}, preprocess=PREPROCESS["tf"], labels=tuple("0123456789"), crop=1.0)
+    return from_keras(
+        inception,
+        "narrow",
+        {},
+        pixels=trained_with("tf"),
+        labels=tuple("0123456789"),
+        crop=1.0,
+    )
 
 
 def fitted(inputs: Any, digits: Any) -> Any:

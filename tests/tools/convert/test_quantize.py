@@ -10,9 +10,9 @@ from convert import rewrite
 from convert.errors import ConvertError
 from convert.graph import Graph
 from convert.modes import MODES, Mode
+from convert.opening.tflite import Reference
 from convert.pictures import find_pictures, tensors
 from convert.quantize import detect, quantize
-from convert.tflite_source import Reference
 from tests.support import paths
 from tests.tools.convert.conftest import SIDE_PX
 
@@ -23,7 +23,7 @@ DATA = paths.DATA / "tiny"
 @pytest.fixture(scope="module")
 def logits(float_tflite: bytes) -> Graph:
     graph = Graph(float_tflite)
-    rewrite.drop_final_softmax(graph)
+    rewrite.without_final_activation(graph)
     rewrite.add_signature(graph)
     return graph
 

@@ -10,10 +10,10 @@ from keras import Input, Model, layers
 from chalicelib.inference.card import InputSpec
 from convert import rewrite
 from convert.graph import Graph, Op
+from convert.opening.keras_files import from_keras
+from convert.opening.tflite import Reference
 from convert.pictures import find_pictures, tensors
 from convert.sources import Source
-from convert.tensorflow_source import from_keras
-from convert.tflite_source import Reference
 from tests.tools.convert.conftest import SIDE_PX
 
 INCEPTION_POOLS = 9
@@ -120,8 +120,8 @@ def test_bias_border_and_activation_survive(padding: str, activation: str | None
 def test_a_final_softmax_is_left_to_serving(float_tflite: bytes) -> None:
     graph = Graph(float_tflite)
     operators = len(graph.operators)
-    rewrite.drop_final_softmax(graph)
-    rewrite.drop_final_softmax(graph)  # the second time there is none
+    rewrite.without_final_activation(graph)
+    rewrite.without_final_activation(graph)  # the second time there is none
     assert len(graph.operators) == operators - 1
     tensor = np.random.default_rng(0).normal(size=(1, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
     logits, wanted = Reference(graph.serialize())(tensor), Reference(float_tflite)(tensor)

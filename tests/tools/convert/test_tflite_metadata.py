@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from convert.graph import Graph
-from convert.tflite_metadata import TfliteMetadata, read_metadata
+from convert.opening.tflite_metadata import TfliteMetadata, read_metadata
 from tests.support import paths
 
 TINY = paths.DATA / "tiny" / "channels_uint8.tflite"

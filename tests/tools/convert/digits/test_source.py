@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from convert.digits import training
-from convert.opening import opened
+from convert.opening.opened import opened
 from convert.options import Options
 from convert.pipeline import convert
 

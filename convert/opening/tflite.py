@@ -8,10 +8,12 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from chalicelib.inference.preprocessing import dequantize, quantize
+from convert.contract import flat
+from convert.contract.findings import PREPROCESS, Finding, Preprocess
 from convert.errors import ConvertError
 from convert.graph import Graph
-from convert.sources import PREPROCESS, Preprocess, Source, sha256_of
-from convert.tflite_metadata import TfliteMetadata, read_metadata
+from convert.opening.tflite_metadata import TfliteMetadata, read_metadata
+from convert.sources import Source, sha256_of
 
 
 def open_tflite(path: Path) -> Source:
@@ -32,7 +34,7 @@ def open_tflite(path: Path) -> Source:
         outputs=reference.outputs,
         scores=reference,
         origin={"kind": "tflite", "file": path.name, "sha256": sha256_of(path)},
-        preprocess=_preprocess(metadata) or reference.preprocess_from_range(),
+        pixels=_pixels(metadata, reference) or flat.pixels_of(graph, reference.input_shape),
         labels=metadata.labels,
     )
 
@@ -61,34 +63,49 @@ class Reference:
                 f"the outputs are {[t['shape'].tolist() for t in outputs]}: "
                 "a classifier has one of shape (1, classes); convert such a model"
             )
-        self._input, self._output = inputs[0], outputs[0]
-        height, width, channels = (int(n) for n in self._input["shape"][1:])
+        self.input, self._output = inputs[0], outputs[0]
+        height, width, channels = (int(n) for n in self.input["shape"][1:])
         self.input_shape, self.outputs = (height, width, channels), int(self._output["shape"].max())
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
         """Preprocessed input, float32 (1, H, W, C), to the raw output, float (outputs,)."""
-        encoded = quantize(tensor.astype(np.float64), np.dtype(self._input["dtype"]), *self._input["quantization"])
-        self._interpreter.set_tensor(self._input["index"], encoded)
+        encoded = quantize(tensor.astype(np.float64), np.dtype(self.input["dtype"]), *self.input["quantization"])
+        self._interpreter.set_tensor(self.input["index"], encoded)
         self._interpreter.invoke()
         return dequantize(
             self._interpreter.get_tensor(self._output["index"]).reshape(-1), *self._output["quantization"]
         )
 
-    def preprocess_from_range(self) -> Preprocess | None:
-        """The preprocessing that an integer input implies by the range that its 256 steps span; None if unclear."""
-        scale, zero_point = self._input["quantization"]
-        if not scale:
-            return None
-        limits = np.iinfo(self._input["dtype"])
-        low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
-        if abs(low + 1) < 0.1 and abs(high - 1) < 0.1:
-            return PREPROCESS["tf"]
-        if abs(low) < 0.1 and abs(high - 1) < 0.1:
-            return Preprocess("RGB", (0.0,) * 3, (255.0,) * 3)
-        return PREPROCESS["none"] if abs(low) < 2 and abs(high - 255) < 4 else None
 
+def _pixels(metadata: TfliteMetadata, reference: Reference) -> Finding[Preprocess] | None:
+    """What the metadata, or else the type and range of the input say.
 
-def _preprocess(metadata: TfliteMetadata) -> Preprocess | None:
-    if not metadata.mean or not metadata.std or len(metadata.mean) != len(metadata.std):
+    Metadata of an integer input with mean 0 and deviation 1 say that the pixels' bytes are the input's bytes. Source:
+    TensorFlow Lite's documentation of NormalizationOptions, whose quantised examples are so.
+    """
+    dtype, (scale, zero_point) = np.dtype(reference.input["dtype"]), reference.input["quantization"]
+    is_integer = np.issubdtype(dtype, np.integer)
+    if metadata.mean and metadata.std and len(metadata.mean) == len(metadata.std):
+        if not (is_integer and set(metadata.mean) == {0.0} and set(metadata.std) == {1.0}):
+            return Finding(Preprocess("RGB", metadata.mean, metadata.std), "metadata", "the file's metadata say so")
+        if scale:
+            return Finding(
+                _as_bytes(dtype, scale, zero_point), "metadata", "the file's metadata say: bytes as they are"
+            )
+    if not is_integer:
         return None
-    return Preprocess("RGB", metadata.mean, metadata.std)
+    if not scale:
+        return Finding(PREPROCESS["none"], "tensor", f"the input is {dtype.name} and not quantised")
+    limits = np.iinfo(dtype)
+    low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+    if known := flat.known_range(low, high):
+        return Finding(known, "tensor", f"the input's {dtype.name} values mean {low:.3g}..{high:.3g}")
+    if limits.max - limits.min != 255:
+        return None
+    reason = f"the bytes of the pixels are taken as the input's {dtype.name} values, which mean {low:.3g}..{high:.3g}"
+    return Finding(_as_bytes(dtype, scale, zero_point), "assumption", reason)
+
+
+def _as_bytes(dtype: np.dtype[Any], scale: float, zero_point: int) -> Preprocess:
+    """The preprocessing that quantisation turns back into the pixels' bytes."""
+    return Preprocess("RGB", (float(zero_point - np.iinfo(dtype).min),) * 3, (1 / scale,) * 3)

@@ -8,9 +8,11 @@ from typing import Any
 import h5py
 import keras
 
+from convert.contract.findings import PREPROCESS, Finding
 from convert.errors import ConvertError
-from convert.sources import IMAGENET_CROP, IMAGENET_OUTPUTS, PREPROCESS, Source, sha256_of
-from convert.tensorflow_source import from_keras, open_keras
+from convert.opening.keras_files import from_keras, open_keras
+from convert.options import Options
+from convert.sources import IMAGENET_CROP, IMAGENET_OUTPUTS, Source, sha256_of
 
 SEED = 0
 _CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
@@ -21,13 +23,15 @@ _NO_NETWORK = (
 )
 
 
-def open_inception(weights: str) -> Source:
-    """The network with `weights`: "imagenet", "none" for random ones, or a file; raises ConvertError."""
+def open_inception(options: Options) -> Source:
+    """The network with `options.weights`: "imagenet", "none" for random ones, or a file; raises ConvertError."""
+    weights = options.weights
     if weights == "imagenet":
-        return _source(_imagenet(), {"weights": "imagenet"})
+        return _source(_imagenet(), {"weights": "imagenet"}, options)
     if weights == "none":
         keras.utils.set_random_seed(SEED)
-        return _source(keras.applications.InceptionV3(weights=None), {"weights": "none", "seed": SEED}, trained=False)
+        model = keras.applications.InceptionV3(weights=None)
+        return _source(model, {"weights": "none", "seed": SEED}, options, trained=False)
     path = Path(weights)
     if not path.is_file():
         raise ConvertError(
@@ -35,8 +39,8 @@ def open_inception(weights: str) -> Source:
         )
     origin = {"weights": path.name, "weights_sha256": sha256_of(path)}
     if path.suffix == ".keras" or _holds_whole_model(path):
-        return _known(open_keras(path), origin)
-    return _source(_from_weights(path), origin)
+        return _known(open_keras(path, options), origin)
+    return _source(_from_weights(path), origin, options)
 
 
 def imagenet_labels() -> tuple[str, ...] | None:
@@ -99,20 +103,20 @@ def _holds_whole_model(path: Path) -> bool:
         raise ConvertError(f"{path} is not an HDF5 file: give a .weights.h5, .h5 or .keras file") from error
 
 
-def _source(model: Any, origin: dict[str, Any], trained: bool = True) -> Source:
+def _source(model: Any, origin: dict[str, Any], options: Options, trained: bool = True) -> Source:
     about = {"kind": "keras.applications", "network": "inception_v3", **origin}
-    source = from_keras(model, "inception_v3", about, preprocess=PREPROCESS["tf"], trained=trained)
-    return _known(source, {})
+    return _known(from_keras(model, "inception_v3", about, options, trained=trained), {})
 
 
 def _known(source: Source, origin: dict[str, Any]) -> Source:
-    """The source with what is true of every Inception v3 of Keras applications."""
+    """The source with what is true of every Inception v3 of Keras applications, unless the model shows another."""
     labels = imagenet_labels() if source.trained and source.outputs == IMAGENET_OUTPUTS[0] else None
+    published = Finding(PREPROCESS["tf"], "source", "keras.applications.inception_v3 takes pixels so")
     return replace(
         source,
         name="inception_v3",
         origin={**source.origin, **origin},
-        preprocess=PREPROCESS["tf"],
+        pixels=source.pixels or published,
         labels=labels,
         crop=IMAGENET_CROP if source.outputs in IMAGENET_OUTPUTS else None,
     )

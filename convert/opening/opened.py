@@ -21,7 +21,7 @@ def opened(options: Options) -> Iterator[Source]:
             yield named(source, options.name)
         return
     with working(f"Reading {options.source}"), quiet_libraries():
-        source = _open(options.source, options.weights)
+        source = _open(options)
     yield named(source, options.name)
 
 
@@ -35,25 +35,29 @@ def _digits() -> Iterator[Source]:
         yield source
 
 
-def _open(text: str, weights: str) -> Source:
-    path = Path(text)
+def _open(options: Options) -> Source:
+    text, path = options.source, Path(options.source)
     if text == "inception_v3":
         _need_tensorflow()
-        from convert.inception import open_inception
+        from convert.opening.applications import open_inception
 
-        return open_inception(weights)
+        return open_inception(options)
     if not path.exists():
         raise ConvertError(f"{text}: no such file or built-in source; give a file, a folder, inception_v3 or digits")
     if path.suffix == ".tflite":
-        from convert.tflite_source import open_tflite
+        from convert.opening.tflite import open_tflite
 
         return open_tflite(path)
     if not path.is_dir() and path.suffix not in (".keras", ".h5", ".hdf5"):
         raise ConvertError(f"{text}: expected a .keras, .h5 or .tflite file, or the folder of a SavedModel")
     _need_tensorflow()
-    from convert.tensorflow_source import open_keras, open_saved_model
+    if path.is_dir():
+        from convert.opening.saved_models import open_saved_model
 
-    return open_saved_model(path) if path.is_dir() else open_keras(path)
+        return open_saved_model(path, options)
+    from convert.opening.keras_files import open_keras
+
+    return open_keras(path, options)
 
 
 def _need_tensorflow() -> None:

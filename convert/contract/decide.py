@@ -1,0 +1,163 @@
+"""The contract of a model: what pixels it is given and what its output means. Value and reason go onto the card."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.errors import ModelError
+from chalicelib.inference.card import InputSpec, Scores
+from chalicelib.inference.preprocessing import InputEncoder
+from convert.contract.candidates import pixels_by_trying
+from convert.contract.findings import PREPROCESS, Finding, Preprocess
+from convert.contract.probes import probes
+from convert.contract.scores import meaning, scores_from
+from convert.errors import ConvertError
+from convert.graph import Graph
+from convert.labels import Labels
+from convert.options import Options
+from convert.pictures import class_of
+from convert.sources import IMAGENET_CROP, IMAGENET_OUTPUTS, Source
+
+_ASSUMED = Finding(PREPROCESS["tf"], "assumption", "the model does not show how it was trained")
+_ASSUMED_NOTE = (
+    "assumed --preprocess {name} ({value}): {reason}; give --preprocess if it was trained otherwise, "
+    "or --validation pictures in folders named after the labels"
+)
+
+
+class Contract(NamedTuple):
+    """What conversion and serving agree on."""
+
+    input: InputSpec
+    scores: Finding[Scores]
+    card: dict[str, Any]
+    """What the card says of it."""
+    notes: tuple[str, ...]
+
+
+class Expected:
+    """The scores that the source itself gives to a picture, by its contract."""
+
+    def __init__(self, source: Source, spec: InputSpec, scores: Scores, labels: Labels) -> None:
+        """`scores` is what the source's own output means, whatever the bundle's graph has left of it."""
+        self._source, self._scores, self._labels = source, scores, labels
+        self._encoder = InputEncoder(spec, np.dtype(np.float32))
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """uint8 (height, width, channels) to one score for each label, float64 (classes,), each in 0..1."""
+        raw = self._source.scores(self._encoder.encode(pixels))
+        return meaning(raw, self._scores, self._labels.binary, self._labels.offset)
+
+
+def decide(source: Source, graph: Graph, options: Options, labels: Labels, pictures: list[Path]) -> Contract:
+    """The contract of a source, whose float graph is `graph`; `pictures` are those of --validation.
+
+    For each of its parts the user's choice comes first, then what the model or its publisher shows, then what labelled
+    pictures show, then the usual. Raises ConvertError.
+    """
+    pixels, notes = _pixels(source, graph, options, labels, pictures)
+    spec = input_spec(source, options, pixels.value)
+    scores = _scores(source, graph, options, spec, pictures)
+    if scores.kind == "assumption":
+        notes += (f"assumed --scores {scores.value}: {scores.reason}",)
+    card = {"pixels": pixels.on_card(str(pixels.value)), "scores": scores.on_card(scores.value)}
+    if options.resize:
+        card["resize"] = Finding(options.resize, "option", "--resize").on_card(options.resize)
+    return Contract(spec, scores, card, notes)
+
+
+def input_spec(source: Source, options: Options, preprocess: Preprocess) -> InputSpec:
+    """The card's input; raises ConvertError."""
+    height, width, channels = source.input_shape
+    crop = options.crop or source.crop or (IMAGENET_CROP if source.outputs in IMAGENET_OUTPUTS else 1.0)
+    chosen = _fitted(preprocess, channels)
+    try:
+        spec = InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std)
+        return replace(spec, resize=options.resize) if options.resize else spec
+    except ModelError as error:
+        raise ConvertError(str(error)) from error
+
+
+def _pixels(
+    source: Source, graph: Graph, options: Options, labels: Labels, pictures: list[Path]
+) -> tuple[Finding[Preprocess], tuple[str, ...]]:
+    chosen, own = _chosen(options), source.pixels
+    if chosen:
+        if own and own.kind != "assumption" and own.value != chosen.value:
+            return chosen, (f"{chosen.reason} was taken, but {own.reason}: {own.value} would fit that",)
+        return chosen, ()
+    if own and own.kind != "assumption":
+        return own, ()
+    labelled = _labelled(pictures, options.validation, labels.names)
+    specs = {name: input_spec(source, options, one) for name, one in _of_channels(source.input_shape[2]).items()}
+    found, about = None, ""
+    if labelled:
+        scores = _scores(source, graph, options, specs["tf"], pictures).value
+        found, about = pixels_by_trying(
+            lambda tensor: meaning(source.scores(tensor), scores, labels.binary, labels.offset), specs, labelled
+        )
+    if found:
+        name = next(name for name, one in PREPROCESS.items() if one == found.value)
+        return found, (f"--preprocess {name} was chosen: {about}",)
+    assumed = own or _ASSUMED
+    name = next((name for name, one in PREPROCESS.items() if one == assumed.value), "none")
+    note = _ASSUMED_NOTE.format(name=name, value=assumed.value, reason=assumed.reason)
+    return assumed, (f"{note} ({about})" if about else note,)
+
+
+def _chosen(options: Options) -> Finding[Preprocess] | None:
+    """What the options say; raises ConvertError if they contradict each other."""
+    if options.mean is None and options.std is None:
+        name = options.preprocess
+        return Finding(PREPROCESS[name], "option", f"--preprocess {name}") if name else None
+    if options.preprocess:
+        raise ConvertError(f"--preprocess {options.preprocess} has its own mean and deviation: leave out --mean, --std")
+    mean, std = options.mean or (0.0,), options.std or (1.0,)
+    size = max(len(mean), len(std))
+    preprocess = Preprocess("RGB", _repeated(mean, max(size, 3)), _repeated(std, max(size, 3)))
+    return Finding(preprocess, "option", "--mean and --std")
+
+
+def _repeated(values: tuple[float, ...], size: int) -> tuple[float, ...]:
+    return values * size if len(values) == 1 else values
+
+
+def _scores(source: Source, graph: Graph, options: Options, spec: InputSpec, pictures: list[Path]) -> Finding[Scores]:
+    if options.scores:
+        return Finding(options.scores, "option", f"--scores {options.scores}")
+    encoder = InputEncoder(spec, np.dtype(np.float32))
+    seen: list[NDArray[Any]] = [source.scores(encoder.encode(pixels)) for pixels in probes(spec, pictures)]
+    if not np.isfinite(np.stack(seen)).all():
+        raise ConvertError(
+            f"{source.name} answers with values that are not numbers (NaN or infinity): train it again, "
+            "or look at the weights"
+        )
+    return scores_from(graph, seen)
+
+
+def _labelled(pictures: list[Path], folder: Path | None, names: tuple[str, ...]) -> list[tuple[Path, int]]:
+    """The pictures whose folder names a label, each with its class."""
+    if folder is None:
+        return []
+    pairs = [(path, class_of(path, folder, names)) for path in pictures]
+    return [(path, truth) for path, truth in pairs if truth is not None]
+
+
+def _of_channels(channels: int) -> dict[str, Preprocess]:
+    return PREPROCESS if channels == 3 else {name: PREPROCESS[name] for name in ("tf", "unit", "none")}
+
+
+def _fitted(preprocess: Preprocess, channels: int) -> Preprocess:
+    """The preprocessing with one value for each channel; a grey model takes the values of the first channel."""
+    if channels == 1:
+        return Preprocess("L", preprocess.mean[:1], preprocess.std[:1])
+    if channels != 3:
+        raise ConvertError(
+            f"the model's input has {channels} channels: only 1 (grey) and 3 (colour) are served, channels last"
+        )
+    if len(preprocess.mean) == 1:
+        return Preprocess(preprocess.color, preprocess.mean * 3, preprocess.std * 3)
+    return preprocess

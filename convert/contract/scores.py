@@ -1,0 +1,101 @@
+"""What a model's output means: read from its last operators, and seen in what it answers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.inference.card import Scores
+from convert.contract.findings import Finding
+from convert.errors import ConvertError
+from convert.graph import Graph, Op, Type
+
+_TO_SHARES = {Op.SOFTMAX: "a softmax", Op.LOGISTIC: "a sigmoid"}
+_AVERAGING = (
+    Op.RESHAPE,
+    Op.SQUEEZE,
+    Op.EXPAND_DIMS,
+    Op.QUANTIZE,
+    Op.DEQUANTIZE,
+    Op.CAST,
+    Op.MEAN,
+    Op.AVERAGE_POOL_2D,
+    Op.ADD,
+    Op.ADD_N,
+    Op.SUM,
+    Op.MUL,
+    Op.DIV,
+    Op.CONCATENATION,
+    Op.PACK,
+    Op.STRIDED_SLICE,
+    Op.SLICE,
+    Op.TRANSPOSE,
+    Op.SUB,
+)
+"""What may follow a softmax or a sigmoid and still give probabilities; what is seen decides whether it does."""
+_ROOM = 2e-3
+"""By which probabilities may leave 0..1, and their sum 1: half-precision and 8-bit outputs are rounded."""
+_ROOM_8_BITS = 0.02
+
+
+def scores_from(graph: Graph, seen: Iterable[NDArray[Any]]) -> Finding[Scores]:
+    """What the output means, by the graph and by what the model answered to several pictures, float (outputs,) each.
+
+    Raises ConvertError for a softmax of one output.
+    """
+    outputs = np.stack([np.asarray(output, np.float64) for output in seen])
+    origin = _origin(graph)
+    room = _ROOM if graph.tensor(graph.subgraph.outputs[0]).type == Type.FLOAT32 else _ROOM_8_BITS
+    are_shares = outputs.min() >= -room and outputs.max() <= 1 + room
+    sum_to_one = are_shares and bool(np.all(np.abs(outputs.sum(axis=1) - 1) <= room * 5))
+    if are_shares and origin is not None and (outputs.shape[1] > 1 or origin == _TO_SHARES[Op.LOGISTIC]):
+        return Finding("probabilities", "graph", f"{origin} gives them")
+    if outputs.shape[1] == 1:
+        if origin == _TO_SHARES[Op.SOFTMAX]:
+            raise ConvertError(
+                "the model's only output is a softmax, which is always 1: train it with a sigmoid, or with two outputs"
+            )
+        if are_shares and np.ptp(outputs) > 0.1:
+            return Finding("probabilities", "assumption", "all answers to the pictures tried lie in 0..1")
+        return Finding("sigmoid", "graph", "the only output is no sigmoid, so it is taken for a logit")
+    if sum_to_one:
+        return Finding("probabilities", "graph", "they sum to 1 for every picture tried")
+    if are_shares and _ends_in_clip(graph):
+        return Finding("probabilities", "graph", "a hard sigmoid gives them")
+    return Finding("logits", "graph", "the last layer has no softmax, and the values leave 0..1")
+
+
+def _origin(graph: Graph) -> str | None:
+    """What gives the probabilities, in words, if all ways to the output come from a softmax or a sigmoid."""
+    made_by = {index: operator for operator in graph.operators for index in operator.outputs}
+    found, waiting = set(), [graph.subgraph.outputs[0]]
+    while waiting:
+        operator = made_by.get(waiting.pop())
+        if operator is None:
+            continue  # a constant, or the input
+        kind = graph.kind(operator)
+        if kind in _TO_SHARES:
+            found.add(_TO_SHARES[kind])
+        elif kind in _AVERAGING:
+            waiting += [int(index) for index in operator.inputs]
+        else:
+            return None
+    return " and ".join(sorted(found)) or None
+
+
+def _ends_in_clip(graph: Graph) -> bool:
+    """Whether the output is a limited value times a constant, as a hard sigmoid is."""
+    kinds = [graph.kind(operator) for operator in graph.operators[-4:]]
+    return bool({Op.RELU6, Op.RELU_0_TO_1, Op.MINIMUM, Op.MAXIMUM} & set(kinds))
+
+
+def meaning(raw: NDArray[Any], scores: Scores, binary: bool, offset: int) -> NDArray[np.float64]:
+    """A model's raw output, float (outputs,), as one score for each label, float64 (classes,), each in 0..1."""
+    values = np.asarray(raw, np.float64).reshape(-1)
+    if scores == "sigmoid":
+        values = 0.5 + 0.5 * np.tanh(values / 2)
+    elif scores == "logits":
+        powers = np.exp(values - values.max())
+        values = powers / powers.sum()
+    return np.array([1 - values[0], values[0]]) if binary else values[offset:]

@@ -1,0 +1,1 @@
+"""What the user names, a file, a folder or a network, to a source."""
