@@ -155,6 +155,11 @@ VALUES: list[Any] = [
         "RGB",
         "L",
         "logits",
+        "sigmoid",
+        "tf-bilinear",
+        {"pixels": {"value": "x", "from": "assumption", "reason": "x"}},
+        {"pixels": {"value": "x", "from": "assumption"}},
+        {"": {"value": "\ud800", "from": "graph", "reason": "\0"}},
     ),
 ]
 
@@ -189,7 +194,7 @@ class Cards:
             at = card
             for key in rng.choice((("input",), ("output",), (), (), ("source",))):
                 at = at[key] if isinstance(at, dict) and isinstance(at.get(key), dict) else at
-            key = rng.choice([*at, "unknown", "version"])
+            key = rng.choice([*at, "unknown", "version", "resize", "binary", "contract"])
             if rng.random() < 0.15:
                 at.pop(key, None)
             else:

@@ -26,13 +26,18 @@ DIGITS = {
     "7": [[(70, 60), (200, 60), (150, 140), (120, 230)]],
 }
 ORIENTATION = 0x0112
+ASSUMED = {
+    "pixels": {"value": "scaled to -1..1", "from": "assumption", "reason": "not known from the model"},
+    "scores": {"value": "logits", "from": "graph", "reason": "nothing comes after the last sum"},
+    "resize": {"value": "<b>nearest</b>", "from": "assumption", "reason": "usual"},
+}
 
 
 @pytest.fixture(scope="module")
 def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Serves digits, the default, and a colour model that is untrained."""
+    """Serves digits, the default, and a colour model that is untrained and whose card assumes two things."""
     folder = tmp_path_factory.mktemp("page")
-    write_bundle(folder / "models", trained=False)
+    write_bundle(folder / "models", trained=False, contract=ASSUMED)
     (folder / "models" / "digits").symlink_to(page_module.PAGE_FILE.parent.parent / "models" / "digits")
     with serving(folder / "output.txt", MODEL_DIR=str(folder / "models")) as started:
         yield started
@@ -182,6 +187,17 @@ class TestModels:
         assert visit.sent[-1]["model"] == "channels_float"
         assert "untrained" in visit.page.inner_text("#untrained")
         assert visit.page.is_hidden("#modes") and visit.page.is_hidden("#draw")
+
+    def test_what_a_model_s_card_assumes_stands_beside_its_name(self, visit):
+        assert visit.page.is_hidden("#assumed")
+        visit.page.select_option("#model", "channels_float")
+        assert visit.page.locator("header #assumed li").all_inner_texts() == [
+            "Pixels: assumed to be scaled to -1..1; not known from the model.",
+            "Resize: assumed to be <b>nearest</b>; usual.",
+        ]
+        assert "assumed" in (visit.page.get_attribute("#model", "aria-describedby") or "")
+        visit.page.select_option("#model", "digits")
+        assert visit.page.is_hidden("#assumed")
 
     def test_the_first_answer_of_a_process_says_that_it_was_a_cold_start(self, browser, tmp_path):
         with serving(tmp_path / "output.txt") as fresh:
