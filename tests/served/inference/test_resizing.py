@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from chalicelib.config import Settings
+from chalicelib.errors import ImageTooLarge
 from chalicelib.inference import images, limits
 from chalicelib.inference.answer import answer
 from chalicelib.inference.card import RESIZES, InputSpec
@@ -170,6 +171,13 @@ class TestScale:
         more = images.seconds_of(turned, SPECS["nearest"]) - images.seconds_of(turned, SPEC)
         assert more == pytest.approx(640 * 480 * limits.TURN_NS / 1e9)
 
+    def test_a_picture_that_takes_too_long_at_the_whole_scale_is_refused(self, monkeypatch):
+        data = encode(plain((9, 9, 9), (640, 480)), "JPEG")
+        monkeypatch.setattr(limits, "REQUEST_S", images.seconds_of(data, SPEC) * 1.01)
+        assert served(data, SPEC) is not None
+        with pytest.raises(ImageTooLarge):
+            served(data, SPECS["area"])
+
     def test_the_scale_that_a_picture_needs_anyway_costs_no_more_than_it_decodes(self):
         """100 megapixels are decoded as 25."""
         largest = images.strip(encode(plain((9,), (8, 8), "L"), "JPEG"))._replace(width=10_000, height=10_000)
@@ -218,3 +226,16 @@ class TestServed:
     def test_the_scores_tell_the_methods_apart(self):
         means = [by_pillow(method, self.IMAGE).mean(axis=(0, 1)) for method in RESIZES]
         assert min(np.abs(a - b).max() for i, a in enumerate(means) for b in means[:i]) > 0.05
+
+    @pytest.mark.parametrize(("method", "status"), [("bilinear", 200), ("nearest", 413)])
+    def test_the_pictures_of_a_request_share_the_time_of_their_method(
+        self, method, status, serve, tmp_path, monkeypatch
+    ):
+        """One of them is within the limit by either method, and two only by one."""
+        write_bundle(tmp_path, input=rgb_input() | {"resize": method})
+        data = encode(plain((9,), (640, 480), "L"), "JPEG")
+        monkeypatch.setattr(limits, "REQUEST_S", images.seconds_of(data, SPECS["nearest"]) * 1.01)
+        assert 2 * images.seconds_of(data, SPEC) < limits.REQUEST_S
+        body = json.dumps({"instances": [{"b64": b64(data)}] * 2}).encode()
+        response = serve(tmp_path).http.post("/predict", headers={"Content-Type": "application/json"}, body=body)
+        assert response.status_code == status
