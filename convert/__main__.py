@@ -68,7 +68,10 @@ def parser() -> argparse.ArgumentParser:
         help="fail if one score of bundle and source differs by more on any of them (default %(default)s)",
     )
     p.add_argument(
-        "--labels", type=Path, metavar="FILE", help="one label on each line; an answer's index is the line, from 0"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="one label on each line, in the order of the outputs; or JSON, or CSV",
     )
     p.add_argument(
         "--preprocess",

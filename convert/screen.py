@@ -74,7 +74,7 @@ def result(card: ModelCard, folder: Path, notes: Iterable[str]) -> None:
         table.add_row(name, value)
     Console(width=100 if not sys.stdout.isatty() else None).print(table)
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:

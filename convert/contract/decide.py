@@ -61,6 +61,8 @@ def decide(source: Source, graph: Graph, options: Options, labels: Labels, pictu
     pixels, notes = _pixels(source, graph, options, labels, pictures)
     spec = input_spec(source, options, pixels.value)
     scores = _scores(source, graph, options, spec, pictures)
+    if labels.binary and scores.value == "logits":
+        raise ConvertError("--scores logits: the model has one output; choose sigmoid or probabilities")
     if scores.kind == "assumption":
         notes += (f"assumed --scores {scores.value}: {scores.reason}",)
     card = {"pixels": pixels.on_card(str(pixels.value)), "scores": scores.on_card(scores.value)}
@@ -72,7 +74,8 @@ def decide(source: Source, graph: Graph, options: Options, labels: Labels, pictu
 def input_spec(source: Source, options: Options, preprocess: Preprocess) -> InputSpec:
     """The card's input; raises ConvertError."""
     height, width, channels = source.input_shape
-    crop = options.crop or source.crop or (IMAGENET_CROP if source.outputs in IMAGENET_OUTPUTS else 1.0)
+    usual = IMAGENET_CROP if source.outputs in IMAGENET_OUTPUTS else 1.0
+    crop = next(share for share in (options.crop, source.crop, usual) if share is not None)
     chosen = _fitted(preprocess, channels)
     try:
         spec = InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std)

@@ -4,14 +4,25 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from chalicelib.inference.card import Scores
-from convert.contract.findings import Finding
+from convert.contract.findings import Finding, Kind
 from convert.errors import ConvertError
 from convert.graph import Graph, Op, Type
 
-_TO_SHARES = {Op.SOFTMAX: "a softmax", Op.LOGISTIC: "a sigmoid"}
+_SOFTMAX = "a softmax"
+_TO_SHARES = {
+    Op.SOFTMAX: _SOFTMAX,
+    Op.LOGISTIC: "a sigmoid",
+    Op.TANH: "a tanh, scaled,",
+    Op.RELU6: "a hard sigmoid",
+    Op.RELU_0_TO_1: "a hard sigmoid",
+    Op.MINIMUM: "a limit",
+    Op.MAXIMUM: "a limit",
+}
+_LIMITED = (schema.ActivationFunctionType.RELU6, schema.ActivationFunctionType.RELU_N1_TO_1)
 _AVERAGING = (
     Op.RESHAPE,
     Op.SQUEEZE,
@@ -33,7 +44,7 @@ _AVERAGING = (
     Op.TRANSPOSE,
     Op.SUB,
 )
-"""What may follow a softmax or a sigmoid and still give probabilities; what is seen decides whether it does."""
+"""What may follow one of these and still give probabilities; what is seen decides whether it does."""
 _ROOM = 2e-3
 """By which probabilities may leave 0..1, and their sum 1: half-precision and 8-bit outputs are rounded."""
 _ROOM_8_BITS = 0.02
@@ -49,20 +60,17 @@ def scores_from(graph: Graph, seen: Iterable[NDArray[Any]]) -> Finding[Scores]:
     room = _ROOM if graph.tensor(graph.subgraph.outputs[0]).type == Type.FLOAT32 else _ROOM_8_BITS
     are_shares = outputs.min() >= -room and outputs.max() <= 1 + room
     sum_to_one = are_shares and bool(np.all(np.abs(outputs.sum(axis=1) - 1) <= room * 5))
-    if are_shares and origin is not None and (outputs.shape[1] > 1 or origin == _TO_SHARES[Op.LOGISTIC]):
+    if outputs.shape[1] == 1 and origin == _SOFTMAX:
+        raise ConvertError(
+            "the model's only output is a softmax, which is always 1: train it with a sigmoid, or with two outputs"
+        )
+    if are_shares and origin is not None:
         return Finding("probabilities", "graph", f"{origin} gives them")
     if outputs.shape[1] == 1:
-        if origin == _TO_SHARES[Op.SOFTMAX]:
-            raise ConvertError(
-                "the model's only output is a softmax, which is always 1: train it with a sigmoid, or with two outputs"
-            )
-        if are_shares and np.ptp(outputs) > 0.1:
-            return Finding("probabilities", "assumption", "all answers to the pictures tried lie in 0..1")
-        return Finding("sigmoid", "graph", "the only output is no sigmoid, so it is taken for a logit")
+        kind: Kind = "assumption" if are_shares else "graph"
+        return Finding("sigmoid", kind, "the only output is no sigmoid, so it is taken for a logit")
     if sum_to_one:
         return Finding("probabilities", "graph", "they sum to 1 for every picture tried")
-    if are_shares and _ends_in_clip(graph):
-        return Finding("probabilities", "graph", "a hard sigmoid gives them")
     return Finding("logits", "graph", "the last layer has no softmax, and the values leave 0..1")
 
 
@@ -77,17 +85,13 @@ def _origin(graph: Graph) -> str | None:
         kind = graph.kind(operator)
         if kind in _TO_SHARES:
             found.add(_TO_SHARES[kind])
+        elif getattr(operator.builtinOptions, "fusedActivationFunction", None) in _LIMITED:
+            found.add(_TO_SHARES[Op.RELU6])
         elif kind in _AVERAGING:
             waiting += [int(index) for index in operator.inputs]
         else:
             return None
     return " and ".join(sorted(found)) or None
-
-
-def _ends_in_clip(graph: Graph) -> bool:
-    """Whether the output is a limited value times a constant, as a hard sigmoid is."""
-    kinds = [graph.kind(operator) for operator in graph.operators[-4:]]
-    return bool({Op.RELU6, Op.RELU_0_TO_1, Op.MINIMUM, Op.MAXIMUM} & set(kinds))
 
 
 def meaning(raw: NDArray[Any], scores: Scores, binary: bool, offset: int) -> NDArray[np.float64]:

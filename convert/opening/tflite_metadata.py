@@ -14,7 +14,8 @@ from typing import Any
 from flatbuffers import number_types as number
 from flatbuffers.table import Table
 
-from chalicelib.inference.registry import parse_labels
+from chalicelib.inference.card import MAX_VALUE, MIN_STD
+from chalicelib.inference.registry import MAX_LABELS_BYTES, parse_labels
 from convert.graph import Graph
 
 _BUFFER_NAME = b"TFLITE_METADATA"
@@ -23,6 +24,8 @@ _TENSOR_PROCESS_UNITS, _TENSOR_FILES = 4, 6
 _UNIT_TYPE, _UNIT_OPTIONS = 0, 1
 _NORMALIZATION, _NORMALIZATION_MEAN, _NORMALIZATION_STD = 1, 0, 1
 _FILE_NAME, _FILE_TYPE, _AXIS_LABELS = 0, 2, 2
+_MAX_TABLES = 16
+"""Of a vector: those of damaged metadata may overlap, so that a few kB would hold billions of tables."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,16 @@ def _normalization(root: Table) -> tuple[tuple[float, ...] | None, tuple[float, 
             kind = _offset(unit, _UNIT_TYPE)
             if kind and unit.Get(number.Uint8Flags, unit.Pos + kind) == _NORMALIZATION:
                 options = Table(unit.Bytes, unit.Indirect(unit.Pos + _offset(unit, _UNIT_OPTIONS)))
-                return _floats(options, _NORMALIZATION_MEAN), _floats(options, _NORMALIZATION_STD)
+                mean, std = _floats(options, _NORMALIZATION_MEAN), _floats(options, _NORMALIZATION_STD)
+                return (mean, std) if _can_be_served(mean, std) else (None, None)
     return None, None
+
+
+def _can_be_served(mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> bool:
+    """Whether there are as many deviations as means, and all are numbers that a card may hold."""
+    if not mean or not std or len(mean) != len(std):
+        return False
+    return all(abs(value) <= MAX_VALUE for value in mean + std) and all(abs(value) >= MIN_STD for value in std)
 
 
 def _labels(root: Table, data: bytes) -> tuple[str, ...] | None:
@@ -69,8 +80,9 @@ def _labels(root: Table, data: bytes) -> tuple[str, ...] | None:
             kind = _offset(file, _FILE_TYPE)
             if kind and file.Get(number.Int8Flags, file.Pos + kind) == _AXIS_LABELS:
                 name = file.String(file.Pos + _offset(file, _FILE_NAME)).decode()
-                with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                    return parse_labels(archive.read(name))
+                with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(name) as labels:
+                    text = labels.read(MAX_LABELS_BYTES + 1)
+                return parse_labels(text) if len(text) <= MAX_LABELS_BYTES else None
     return None
 
 
@@ -82,7 +94,7 @@ def _offset(table: Table, field: int) -> int:
 def _tables(table: Table, field: int) -> Iterator[Table]:
     offset = _offset(table, field)
     if offset:
-        for i in range(table.VectorLen(offset)):
+        for i in range(min(table.VectorLen(offset), _MAX_TABLES)):
             yield Table(table.Bytes, table.Indirect(table.Vector(offset) + 4 * i))
 
 

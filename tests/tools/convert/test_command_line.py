@@ -162,7 +162,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty folder": (lambda d: d, "is not a SavedModel"),
     "own layer": (own_layer, "custom layers"),
     "two inputs": (two_inputs, "2 inputs"),
-    "no fixed size": (any_size, "with a fixed size"),
+    "no fixed size": (any_size, "--input-size"),
 }
 
 

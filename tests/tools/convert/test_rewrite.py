@@ -69,7 +69,7 @@ class TestInceptionV3:
 
 
 def small(*middle: Any) -> bytes:
-    x = inputs = Input((16, 16, 4))
+    x = inputs = Input((16, 16, 3))
     for layer in middle:
         x = layer(x)
     return from_keras(Model(inputs, layers.Flatten()(layers.GlobalAveragePooling2D()(x))), "small", {}).tflite
@@ -98,7 +98,7 @@ def test_a_model_without_the_pattern_is_left_as_it_is(middle: list[Any]) -> None
 
 
 def test_a_pool_that_others_read_too_stays() -> None:
-    inputs = Input((16, 16, 4))
+    inputs = Input((16, 16, 3))
     pooled = layers.AveragePooling2D(**POOL)(inputs)
     joined = layers.Concatenate()([layers.Conv2D(2, 1)(pooled), pooled])
     tflite = from_keras(Model(inputs, layers.GlobalAveragePooling2D()(joined)), "shared", {}).tflite
@@ -113,7 +113,7 @@ def test_bias_border_and_activation_survive(padding: str, activation: str | None
     tflite = small(pool, conv)
     graph, moved = rewritten(tflite)
     assert moved == 1
-    tensor = np.random.default_rng(0).normal(size=(1, 16, 16, 4)).astype(np.float32)
+    tensor = np.random.default_rng(0).normal(size=(1, 16, 16, 3)).astype(np.float32)
     np.testing.assert_allclose(Reference(graph.serialize())(tensor), Reference(tflite)(tensor), rtol=1e-4, atol=1e-6)
 
 
