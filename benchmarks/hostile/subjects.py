@@ -142,27 +142,11 @@ class Requests:
 
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2**31, 2**63, 10**400, 0.5, 1e308, 5e-324, math.nan, math.inf, -math.inf, "", "x"),
-    *(
-        "\0",
-        "\ud800",
-        "x" * 100_000,
-        "../..",
-        [],
-        {},
-        [[]],
-        [0],
-        [0.0] * 3,
-        [1.0] * 100_000,
-        {"a": {}},
-        "RGB",
-        "L",
-        "logits",
-        "sigmoid",
-        "tf-bilinear",
-        {"pixels": {"value": "x", "from": "assumption", "reason": "x"}},
-        {"pixels": {"value": "x", "from": "assumption"}},
-        {"": {"value": "\ud800", "from": "graph", "reason": "\0"}},
-    ),
+    *("\0", "\ud800", "x" * 100_000, "../..", [], {}, [[]], [0], [0.0] * 3, [1.0] * 100_000, {"a": {}}),
+    *("RGB", "L", "logits", "sigmoid", "tf-bilinear"),
+    {"pixels": {"value": "x", "from": "assumption", "reason": "x"}},
+    {"pixels": {"value": "x", "from": "assumption"}},
+    {"": {"value": "\ud800", "from": "graph", "reason": "\0"}},
 ]
 
 
