@@ -145,7 +145,7 @@ def _judge(measured: Verification, options: Options, mode: Found) -> None:
             f"bundle and source name the same class on {agreement:.1%} of the pictures, and --min-agreement is "
             f"{options.min_agreement:.0%}: nothing was written. {_advice(mode)}"
         )
-    if difference is not None and difference > options.max_difference:
+    if difference is not None and not difference <= options.max_difference:
         raise LowAgreementError(
             f"a score of bundle and source differs by {difference:.2f}, and --max-difference is "
             f"{options.max_difference:.2f}: nothing was written. {_advice(mode)}"
