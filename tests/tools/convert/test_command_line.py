@@ -19,6 +19,7 @@ from chalicelib.telemetry import Spans
 from convert import bundle
 from convert.graph import Graph
 from convert.options import Options
+from convert.quantized_form import Made
 from tests.tools.convert.conftest import CLASSES, SIDE_PX, Run
 
 Cli = Callable[..., Run]
@@ -160,7 +161,7 @@ BAD_SOURCES: dict[str, tuple[Callable[[Path], object], str]] = {
     "not tflite": (lambda d: write(d / "a.tflite", b"\xff\xfe\xfd"), "no model that is known here"),
     "damaged tflite": (lambda d: write(d / "a.tflite", b"\x20\0\0\0TFL3" + b"\xff" * 64), "a.tflite"),
     "empty folder": (lambda d: d, "holds no model: give a SavedModel's folder"),
-    "own layer": (own_layer, "custom layers"),
+    "own layer": (own_layer, "has a custom class"),
     "two inputs": (two_inputs, "2 inputs"),
     "no fixed size": (any_size, "--input-size"),
 }
@@ -246,10 +247,11 @@ class TestOldBundle:
         self, run: Cli, models: Path, keras_file: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = served(models / "narrow").card
-        monkeypatch.setattr("convert.pipeline.quantize", lambda graph, *_: damaged(graph))
-        result = run(keras_file, "--out", models, "--quantize", "float16", "--validation", pictures)
+        monkeypatch.setattr("convert.pipeline.make", lambda graph, *_: Made("dynamic", damaged(graph)))
+        result = run(keras_file, "--out", models, "--quantize", "dynamic", "--validation", pictures)
         assert result.code == 1
         assert "--min-agreement" in result.err
+        assert result.err.endswith("Try --keep-float auto, or --quantize float16\n")  # another than the one that ran
         assert served(models / "narrow").card == before
         assert listing(models) == ["narrow"]
 
