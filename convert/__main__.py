@@ -14,7 +14,7 @@ from textwrap import fill
 
 from chalicelib.errors import SlimceptionError
 from chalicelib.inference.card import RESIZES, SCORES
-from convert.arguments import channels, count, name, share, size
+from convert.arguments import channels, count, keep_float, name, share, size
 from convert.errors import ConvertError, LowAgreementError
 from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, MODES
 from convert.opening.networks import NETWORKS
@@ -70,6 +70,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="SCORE",
         help="fail if one score of bundle and source differs by more on any of them (default %(default)s)",
     )
+    p.add_argument(
+        "--keep-float",
+        type=keep_float,
+        metavar="auto|N|REGEX",
+        help="layers that stay in float: as few as the two limits above need, the N worst, or those of such a name",
+    )
+    p.add_argument("--explain", action="store_true", help="show how far each layer is from float, worst first")
     p.add_argument(
         "--labels",
         type=Path,
@@ -130,6 +137,7 @@ def _run(options: Options) -> None:
         raise ConvertError(f"{error.name} is not installed: run `make convert-env`") from error
     with opened(options) as source:
         converted = pipeline.convert(source, options)
+        screen.layers(converted.layers)
         screen.result(converted.card, options.out / source.name, converted.notes)
 
 

@@ -4,6 +4,8 @@ import argparse
 import math
 import re
 
+from convert.modes import KeepFloat
+
 
 def count(text: str) -> int:
     """A number of pictures, repetitions or threads: ASCII digits, at least 1."""
@@ -52,3 +54,17 @@ def channels(text: str) -> tuple[float, ...]:
             f"{text!r}: expected a number, or three for red, green and blue: 123.7,116.3,103.5"
         )
     return values
+
+
+def keep_float(text: str) -> KeepFloat:
+    """Layers that stay in float: "auto", a number of the worst, or a regular expression."""
+    if text == "auto":
+        return "auto"
+    if text.isascii() and text.isdigit():
+        return count(text)
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected auto, a number of layers, or a regular expression ({error})"
+        ) from error

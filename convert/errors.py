@@ -7,3 +7,7 @@ class ConvertError(Exception):
 
 class LowAgreementError(ConvertError):
     """The bundle and its source name different classes too often."""
+
+
+class NothingQuantizedError(ConvertError):
+    """No layer got smaller: the network is too small for 8 or 16 bits, or has no layer that they fit."""

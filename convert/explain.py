@@ -103,7 +103,8 @@ class _SideBySide:
         """Whether the operator reads or writes anything else than its float form, through DEQUANTIZE or not."""
         if self._graph.kind(op) != self._other.kind(other) or self._graph.kind(op) in CHANGES_NO_VALUE:
             return False
-        read = [self._other.tensor(self._constant(index) or index).type for index in other.inputs if index >= 0]
+        stored = [(self._constant(index), index) for index in other.inputs if index >= 0]
+        read = [self._other.tensor(index if constant is None else constant).type for constant, index in stored]
         return any(kind in (*_INTEGERS, Type.INT4, Type.FLOAT16) for kind in read)
 
     def _copy(self, op: Any, other: Any) -> int:

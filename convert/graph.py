@@ -16,7 +16,6 @@ from convert.errors import ConvertError
 Op = schema.BuiltinOperator
 Type = schema.TensorType
 IDENTIFIER = b"TFL3"
-_GIVE_SIZE = "give the size for which it was trained (--input-size)"
 CHANGES_NO_VALUE = (Op.QUANTIZE, Op.DEQUANTIZE, Op.RESHAPE, Op.SQUEEZE)
 
 
@@ -117,9 +116,9 @@ class Graph:
                 fixed.tensor(tensor_index).shape = found
         for tensor in fixed.subgraph.tensors:
             tensor.shapeSignature = None
-        outputs = [fixed.tensor(i).shape.tolist() for i in fixed.subgraph.outputs]
-        if any(output[:1] != [1] for output in outputs):  # a reshape to (-1, n) takes a larger picture for two
-            raise ConvertError(f"{_cannot_take(shape)}: its outputs become {outputs}; {_GIVE_SIZE}")
+        batches = [int(fixed.tensor(i).shape[0]) for i in fixed.subgraph.outputs if len(fixed.tensor(i).shape)]
+        if any(batch != 1 for batch in batches):  # a reshape to (-1, n) takes a larger picture for two
+            raise _fits_another_size(shape)
         return fixed
 
     def serialize(self) -> bytes:
@@ -145,32 +144,35 @@ def _shapes(model: bytes, index: int, shape: list[int]) -> dict[int, NDArray[np.
         interpreter.allocate_tensors()
         interpreter.invoke()  # some shapes are computed, and known only after it
     except (ValueError, RuntimeError) as error:
-        raise ConvertError(f"{_cannot_take(shape)}: a layer in it fits another size only; {_GIVE_SIZE}") from error
+        raise _fits_another_size(shape) from error
     return {detail["index"]: detail["shape"] for detail in interpreter.get_tensor_details()}
 
 
-def _cannot_take(shape: list[int]) -> str:
-    sides = [n for n in shape[1:] if n not in (1, 3)] or shape[1:]
-    return f"the graph cannot take an input of {'x'.join(str(n) for n in reversed(sides))}"
+def _fits_another_size(shape: list[int]) -> ConvertError:
+    size = "x".join(str(n) for n in reversed([n for n in shape[1:] if n not in (1, 3)] or shape[1:]))
+    return ConvertError(
+        f"the network cannot take pictures of {size}: a layer in it fits another size; "
+        "give --input-size the one that it was trained with"
+    )
 
 
 def _fill_buffers(model: Any, data: bytes) -> None:
     """Files with large constants hold them behind the flatbuffer, and only their place in the buffers."""
     for buffer in model.buffers or []:
-        if buffer.offset:
+        if buffer.offset > 1:  # 0 and 1 are no places
             buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
 
 
 def _use_new_codes(model: Any) -> None:
     """Files older than schema 3a hold an operator's code in `deprecatedBuiltinCode` alone."""
-    for code in model.operatorCodes:
+    for code in model.operatorCodes or []:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _name_tensors(subgraph: Any) -> None:
     seen = set()
-    for index, tensor in enumerate(subgraph.tensors):
+    for index, tensor in enumerate(subgraph.tensors or []):
         name = tensor.name or b"tensor"
         tensor.name = name if tensor.name and name not in seen else name + b"#%d" % index
         seen.add(tensor.name)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.inference.card import Resize, Scores
-from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, Mode
+from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, KeepFloat, Mode
 
 MIN_AGREEMENT = 0.9
 """Share of pictures on which bundle and source must name the same class.
@@ -45,6 +45,10 @@ class Options:
     """Number of pictures to compare at most, at least 1."""
     min_agreement: float = MIN_AGREEMENT
     max_difference: float = MAX_DIFFERENCE
+    keep_float: KeepFloat | None = None
+    """Layers that stay in float beside those that the recipe leaves there; None for no others."""
+    explain: bool = False
+    """Whether to measure the error of each layer in 8 bits."""
     labels: Path | None = None
     preprocess: str | None = None
     """A key of `sources.PREPROCESS`."""

@@ -3,19 +3,26 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
 from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec, Scores
+from chalicelib.inference.preprocessing import InputEncoder
 from convert import bundle, pictures, rewrite
 from convert.contract.decide import Contract, Expected, decide
 from convert.contract.probes import probes
+from convert.contract.scores import meaning
 from convert.errors import ConvertError, LowAgreementError
+from convert.explain import LayerError
 from convert.graph import Graph
 from convert.labels import Labels, labelled
 from convert.modes import MODES, Found
 from convert.options import Options
-from convert.quantize import detect, quantize
+from convert.quantize import detect
+from convert.quantized_form import Judge, Made, make, refuse_wishes
 from convert.screen import ShownList, console, working
 from convert.sources import Source
 from convert.verify import Verification, float_difference, served, verify
@@ -30,6 +37,8 @@ class Converted:
     card: ModelCard
     notes: tuple[str, ...]
     """What the user should know: what was assumed, and what is missing."""
+    layers: tuple[LayerError, ...] = ()
+    """For `--explain`."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +68,15 @@ def convert(source: Source, options: Options) -> Converted:
     form = _rewritten(graph, already, contract, options)
     expected = Expected(source, contract.input, contract.scores.value, labels)
     difference = _float_difference(source, form, contract, labels, expected, validation)
-    mode, data = _quantized(form, source, options, contract.input)
-    card = _card(source, data, mode, form, contract, labels)
+    made = _quantized(form, source, options, contract.input, _judge_of(form, options, contract, labels, validation))
+    card = _card(source, made.data, made.mode, form, contract, labels)
     with bundle.staged(options.out, source.name) as folder:
-        bundle.write(folder, data, labels.names, card)
+        bundle.write(folder, made.data, labels.names, card)
         shown = track(validation, "Comparing with the source", console=console, disable=not validation)
         found = verify(served(folder), expected, shown, options.validation, difference)
-        _judge(found.measured, options, mode)
+        _judge(found.measured, options, made.mode)
         card = bundle.record(folder, card, found.measured)
-        return Converted(card, source.notes + notes + contract.notes + found.notes)
+        return Converted(card, source.notes + notes + contract.notes + made.notes + found.notes, made.layers)
 
 
 def _rewritten(graph: Graph, already: Found, contract: Contract, options: Options) -> _Float:
@@ -92,10 +101,11 @@ def _float_difference(
         return float_difference(served(Path(folder)), expected, probes(contract.input, validation))
 
 
-def _quantized(form: _Float, source: Source, options: Options, spec: InputSpec) -> tuple[Found, bytes]:
-    """The quantisation of the bundle, and its .tflite file."""
+def _quantized(form: _Float, source: Source, options: Options, spec: InputSpec, judge: Judge) -> Made:
+    """The bundle's .tflite file, and how it is quantised."""
     if form.quantization != "float32":
-        return form.quantization, source.tflite
+        refuse_wishes(options, f"{source.name} is quantised already ({form.quantization})")
+        return Made(form.quantization, source.tflite)
     mode = options.mode
     if mode == "int8" and options.calibration is None:
         raise ConvertError(
@@ -103,9 +113,17 @@ def _quantized(form: _Float, source: Source, options: Options, spec: InputSpec) 
         )
     paths = _spread_out(options.calibration if mode == "int8" else None, "calibration", CALIBRATION_LIMIT)
     reading = track(pictures.tensors(paths, spec), "Reading pictures", len(paths), console=console, disable=not paths)
-    tensors = ShownList(list(reading), "Calibrating")
-    with working(None if paths else f"Quantising to {mode}"):
-        return mode, quantize(form.graph, mode, tensors)
+    return make(form.graph, options, ShownList(list(reading), "Calibrating"), judge)
+
+
+def _judge_of(form: _Float, options: Options, contract: Contract, labels: Labels, validation: list[Path]) -> Judge:
+    def inputs(limit: int) -> list[NDArray[Any]]:
+        paths = validation or _spread_out(options.calibration, "calibration", limit)
+        encoder = InputEncoder(contract.input, np.dtype(np.float32))
+        given = list(pictures.tensors(pictures.spread(paths, limit), contract.input))
+        return given or [encoder.encode(pixels) for pixels in probes(contract.input, [])]
+
+    return Judge(inputs, lambda raw: meaning(raw, form.scores, labels.binary, labels.offset))
 
 
 def _card(
@@ -127,7 +145,7 @@ def _judge(measured: Verification, options: Options, mode: Found) -> None:
             f"bundle and source name the same class on {agreement:.1%} of the pictures, and --min-agreement is "
             f"{options.min_agreement:.0%}: nothing was written. {_advice(mode)}"
         )
-    if difference is not None and difference > options.max_difference:
+    if difference is not None and not difference <= options.max_difference:
         raise LowAgreementError(
             f"a score of bundle and source differs by {difference:.2f}, and --max-difference is "
             f"{options.max_difference:.2f}: nothing was written. {_advice(mode)}"
@@ -136,8 +154,10 @@ def _judge(measured: Verification, options: Options, mode: Found) -> None:
 
 def _advice(mode: Found) -> str:
     """What to do if a bundle of this mode is too far from its source; it never names the mode itself."""
-    finer = [one for one in MODES[: MODES.index(mode)] if mode in MODES] if mode in MODES else []
-    more = "Give more --calibration pictures, like those that the model will get. " if mode == "int8" else ""
-    if not finer:
+    if mode not in MODES or mode == "float32":
         return "Look at the model's own scores first"
-    return f"{more}Try --quantize {' or '.join(reversed(finer))}"
+    if mode == "float16":
+        return "Try --quantize float32"
+    finer = "dynamic or float16" if mode == "int8" else "float16"
+    more = "Give more --calibration pictures, like those that the model will get. " if mode == "int8" else ""
+    return f"{more}Try --keep-float auto, or --quantize {finer}"

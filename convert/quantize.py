@@ -5,19 +5,23 @@ The models use the first version of each operator, so that they load in tflite-r
 
 import contextlib
 import io
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from ai_edge_quantizer import quantizer
+from ai_edge_quantizer.calibrator import CalibrationMode
 from numpy.typing import NDArray
 
-from convert.errors import ConvertError
+from convert.errors import ConvertError, NothingQuantizedError
 from convert.graph import Graph, Type
 from convert.modes import Found, Mode
 from convert.recipe import recipe_for
-from convert.weights import KINDS, WEIGHTS, makers, stored_weights
+from convert.weights import KINDS, WEIGHTS, layers, makers, stored_weights
 
+_IN_LITERT = CalibrationMode.CALIBRATION_PROFILER_BASED
+"""LiteRT itself keeps each tensor's range: the same ranges as in Python within 5e-7, in a tenth of the time."""
 NO_LAYERS: frozenset[str] = frozenset()
 
 
@@ -38,28 +42,48 @@ class Quantization:
 
     def __init__(self, graph: Graph, mode: Mode, calibration: Iterable[NDArray[Any]] = ()) -> None:
         """The arguments of `quantize`. A later change of the graph has no effect."""
-        self._graph, self._mode, self._calibration = graph, mode, calibration
+        self._graph, self._calibration = graph, calibration
+        self.mode = mode
         self.float32 = graph.serialize()
         """The float model, from which all others are made."""
         self._ranges: Any = None
 
     def model(self, keep_float: frozenset[str] = NO_LAYERS) -> bytes:
-        """The .tflite file with the operators named in `keep_float` in float; raises ConvertError."""
-        if self._mode == "float32":
+        """The .tflite file with the operators named in `keep_float` in float.
+
+        It has the mode that was asked for, and is smaller than the float file: else this raises NothingQuantizedError.
+        Raises ConvertError if the quantiser fails.
+        """
+        if self.mode == "float32":
             return self.float32
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                return self._quantized(keep_float)
+                quantized = self._quantized(keep_float)
         except (ValueError, RuntimeError) as error:
             raise ConvertError(
-                f"cannot quantise to {self._mode}: {str(error).splitlines()[0]}; try another --quantize"
+                f"cannot quantise to {self.mode}: {str(error).splitlines()[0]}; try another --quantize"
             ) from error
+        self._check(quantized)
+        return quantized
+
+    def _check(self, quantized: bytes) -> None:
+        graph = Graph(quantized)
+        found = detect(graph)
+        if found != self.mode or all(layer.type == Type.FLOAT32 for layer in layers(graph)):
+            why = "none of its layers got smaller" if found in ("float32", self.mode) else f"it became {found}"
+        elif len(quantized) >= len(self.float32):
+            why = f"it would take {len(quantized)} bytes instead of {len(self.float32)}"
+        else:
+            return
+        raise NothingQuantizedError(f"the network cannot be quantised to {self.mode}: {why}; give --quantize float32")
 
     def _quantized(self, keep_float: frozenset[str]) -> bytes:
-        if self._mode == "int8" and self._ranges is None:
-            whole = quantizer.Quantizer(self.float32, recipe_for(self._graph, self._mode))
-            self._ranges = whole.calibrate(_samples(self._graph, self._calibration))
-        job = quantizer.Quantizer(self.float32, recipe_for(self._graph, self._mode, keep_float))
+        if self.mode == "int8" and self._ranges is None:
+            whole = quantizer.Quantizer(self.float32, recipe_for(self._graph, self.mode))
+            self._ranges = whole.calibrate(
+                _samples(self._graph, self._calibration), num_threads=os.cpu_count() or 1, mode=_IN_LITERT
+            )
+        job = quantizer.Quantizer(self.float32, recipe_for(self._graph, self.mode, keep_float))
         result = job.quantize(self._ranges, enable_progress_bar=False, enable_progress_report=False)
         return bytes(result.quantized_model)
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -13,6 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from chalicelib.inference.card import ModelCard
+from convert.explain import LayerError
 
 
 class _Screen:
@@ -24,6 +25,7 @@ class _Screen:
         return getattr(self.aside or sys.stderr, name)
 
 
+SHOWN_LAYERS = 20
 _screen = _Screen()
 console = Console(file=cast(TextIO, _screen))
 
@@ -72,9 +74,32 @@ def result(card: ModelCard, folder: Path, notes: Iterable[str]) -> None:
     table = Table(title=str(folder), show_header=False, title_justify="left")
     for name, value in _rows(card):
         table.add_row(name, value)
-    Console(width=100 if not sys.stdout.isatty() else None).print(table)
+    _table_console().print(table)
     for note in notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def layers(errors: Sequence[LayerError]) -> None:
+    """Print the worst layers of `--explain` as a table; prints nothing if there are none."""
+    if not errors:
+        return
+    table = Table(title="error of each layer's output in this form, on float input", title_justify="left")
+    for heading in ("name", "kind", "shape"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("weights, kB", justify="right")
+    table.add_column("error", justify="right")
+    for one in errors[:SHOWN_LAYERS]:
+        shape = "x".join(str(n) for n in one.shape)
+        name = one.name.partition(";")[0]  # a fused operator has the names of all its parts
+        table.add_row(name, one.kind, shape, f"{one.weights_bytes / 1000:.1f}", f"{one.error:.2%}")
+    total = sum(one.weights_bytes for one in errors)
+    table.add_section()
+    table.add_row(f"all {len(errors)}", "", "", f"{total / 1000:.1f}", "")
+    _table_console().print(table)
+
+
+def _table_console() -> Console:
+    return Console(width=100 if not sys.stdout.isatty() else None)
 
 
 def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,7 @@ def float_difference(classifier: Classifier, expected: Expected, pictures: Itera
 
     Raises ConvertError if it is larger than rounding explains: then the conversion changed the model.
     """
-    worst = max(float(np.abs(classifier.scores(pixels) - expected(pixels)).max()) for pixels in pictures)
+    worst = float(np.max([np.abs(classifier.scores(pixels) - expected(pixels)).max() for pixels in pictures]))
     if not worst <= FLOAT_DIFFERENCE:
         raise ConvertError(
             f"the float32 form of {classifier.card.name} differs from its source by {worst:.3f} of a score, more than "
@@ -98,7 +98,7 @@ def verify(
         pictures=len(scores),
         top1_agreement=_share(_best(a) == _best(b) for a, b in zip(scores, wanted, strict=True)),
         top5_agreement=_share(_overlap(a, b) for a, b in zip(scores, wanted, strict=True)),
-        max_score_difference=round(float(max(np.abs(a - b).max() for a, b in zip(scores, wanted, strict=True))), 4),
+        max_score_difference=round(float(np.max(np.abs(np.subtract(scores, wanted)))), 4),
         accuracy=_accuracy(scores, truth),
         source_accuracy=_accuracy(wanted, truth),
         float_difference=difference,

@@ -104,7 +104,7 @@ def of_memory(run: Run) -> list[Promise]:
 def of_costs(run: Run) -> list[Promise]:
     """Nanoseconds a pixel and pass, beside the constants of the budget."""
     with run.function() as child:
-        found = costs.measured(child)
+        found = [*costs.measured(child), *costs.measured_methods()]
     tables.costs(found)
     missing = set(limits.COSTS) - {cost.variant for cost in found} - set(costs.NOT_MADE)
     low = [cost for cost in found if cost.constant_ns < cost.measured_ns]

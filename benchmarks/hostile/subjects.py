@@ -17,7 +17,7 @@ from chalicelib import runtime
 from chalicelib.api.views import Api
 from chalicelib.config import EMBEDDED_MODELS, Settings
 from chalicelib.errors import ClientError, ModelError
-from chalicelib.inference.card import InputSpec
+from chalicelib.inference.card import RESIZES, InputSpec
 from chalicelib.inference.images import pixels_of
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, load_bundle
 from chalicelib.inference.store import ModelStore
@@ -27,7 +27,8 @@ HANDLED_EVERY = 100
 """One picture in 100 goes through the handler, too."""
 ROUTES_EVERY = 10
 """One bundle in 10 lies beside a good one while all routes are asked."""
-SPEC = InputSpec(32, 24, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
+SPECS = [InputSpec(32, 24, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3, resize) for resize in RESIZES]
+"""The first is resized as the handler's model resizes."""
 
 
 def make(kind: str, seeds: Sequence[bytes], folder: Path) -> Subject:
@@ -66,12 +67,13 @@ class Pictures:
     def try_out(self, mutant: bytes, number: int) -> bool:
         """Decode it; every hundredth is a request as well, which must agree."""
         try:
-            pixels = pixels_of(mutant, SPEC, Spans())
+            spec = SPECS[number % len(SPECS)]
+            pixels = pixels_of(mutant, spec, Spans())
         except ClientError:
             accepted = False
         else:
             accepted = True
-            if pixels.shape != (SPEC.height, SPEC.width, 3):
+            if pixels.shape != (spec.height, spec.width, 3):
                 raise Fault(f"shape: {pixels.shape}")
         if number % HANDLED_EVERY == 0 and (answer(raw(mutant))["statusCode"] == 200) != accepted:
             raise Fault("disagreement: the handler answers otherwise than the decoder")
@@ -140,22 +142,11 @@ class Requests:
 
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2**31, 2**63, 10**400, 0.5, 1e308, 5e-324, math.nan, math.inf, -math.inf, "", "x"),
-    *(
-        "\0",
-        "\ud800",
-        "x" * 100_000,
-        "../..",
-        [],
-        {},
-        [[]],
-        [0],
-        [0.0] * 3,
-        [1.0] * 100_000,
-        {"a": {}},
-        "RGB",
-        "L",
-        "logits",
-    ),
+    *("\0", "\ud800", "x" * 100_000, "../..", [], {}, [[]], [0], [0.0] * 3, [1.0] * 100_000, {"a": {}}),
+    *("RGB", "L", "logits", "sigmoid", "tf-bilinear"),
+    {"pixels": {"value": "x", "from": "assumption", "reason": "x"}},
+    {"pixels": {"value": "x", "from": "assumption"}},
+    {"": {"value": "\ud800", "from": "graph", "reason": "\0"}},
 ]
 
 
@@ -189,7 +180,7 @@ class Cards:
             at = card
             for key in rng.choice((("input",), ("output",), (), (), ("source",))):
                 at = at[key] if isinstance(at, dict) and isinstance(at.get(key), dict) else at
-            key = rng.choice([*at, "unknown", "version"])
+            key = rng.choice([*at, "unknown", "version", "resize", "binary", "contract"])
             if rng.random() < 0.15:
                 at.pop(key, None)
             else:

@@ -53,7 +53,7 @@ class Predictor:
         if len(wanted.images) > 1:
             from chalicelib.inference.limits import check_together  # with the readers, it is imported at its first use
 
-            check_together(_of_each(wanted, seconds_of))
+            check_together(_of_each(wanted, lambda data: seconds_of(data, classifier.card.input)))
         answers = _of_each(wanted, lambda data: classifier.classify(data, top_k, exchange.spans))
         self.note(exchange, classifier)
         predictions = [[prediction.to_dict() for prediction in answer] for answer in answers]

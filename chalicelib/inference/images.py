@@ -72,11 +72,11 @@ def pixels_of(data: bytes, spec: InputSpec, spans: Spans) -> NDArray[np.uint8]:
         raise broken(FORMATS[sniff(data)].name, len(data)) from error
 
 
-def seconds_of(data: bytes) -> float:
-    """The estimated time to decode a picture; raises as `pixels_of` does for what its headers show."""
+def seconds_of(data: bytes, spec: InputSpec) -> float:
+    """The estimated time of `pixels_of`; raises as that does for what a picture's headers show."""
     from chalicelib.inference import limits
 
-    return limits.check(strip(data))
+    return limits.check(strip(data), spec.resize)
 
 
 def sniff(data: bytes) -> str:
@@ -122,7 +122,7 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
     from chalicelib.inference import limits
 
     stripped = strip(data)
-    limits.check(stripped)
+    limits.check(stripped, spec.resize)
     image = Image.open(io.BytesIO(stripped.data), formats=[sniff(data)])
     if image.size != (stripped.width, stripped.height):
         raise ValueError(f"the reader finds {stripped.width}x{stripped.height} pixels, Pillow {image.size}")
@@ -135,14 +135,9 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
 
 def to_pixels(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
     """The second half of `pixels_of`: uint8, (height, width, channels). Raises anything on broken data."""
-    resize = _antialiased if spec.resize == "bilinear" else _upright
-    image = resize(_to_rgb(picture.image), picture.transpose, spec)
-    pixels = np.asarray(image.convert("L") if spec.color == "L" else image)
-    return pixels.reshape(spec.height, spec.width, spec.channels)
-
-
-def _antialiased(image: Image.Image, transpose: Image.Transpose | None, spec: InputSpec) -> Image.Image:
-    """Resized bilinearly, and then turned: so that only few pixels are."""
+    image, transpose = _to_rgb(picture.image), picture.transpose
+    if spec.resize == "nearest" and transpose is not None:
+        image, transpose = image.transpose(transpose), None  # of two pixels as near, Pillow takes the second
     size = (spec.width, spec.height)
     if (
         transpose is not None
@@ -150,18 +145,17 @@ def _antialiased(image: Image.Image, transpose: Image.Transpose | None, spec: In
         and transpose is not Image.Transpose.ROTATE_180
     ):
         size = (spec.height, spec.width)  # these six swap the axes
-    image = image.resize(size, Image.Resampling.BILINEAR, box=_crop_box(image.size, size, spec.crop))
-    return image if transpose is None else image.transpose(transpose)
+    box = _crop_box(image.size, size, spec.crop)
+    if spec.resize == "bilinear":
+        image = image.resize(size, Image.Resampling.BILINEAR, box=box)
+    else:
+        from chalicelib.inference import resizing
 
-
-def _upright(image: Image.Image, transpose: Image.Transpose | None, spec: InputSpec) -> Image.Image:
-    """Turned, and then resized by one of the other methods."""
-    from chalicelib.inference import resizing
-
+        image = resizing.resized(image, size, box, spec.resize)
     if transpose is not None:
         image = image.transpose(transpose)
-    size = (spec.width, spec.height)
-    return resizing.resized(image, size, _crop_box(image.size, size, spec.crop), spec.resize)
+    pixels = np.asarray(image.convert("L") if spec.color == "L" else image)
+    return pixels.reshape(spec.height, spec.width, spec.channels)
 
 
 def _crop_box(have: tuple[int, int], want: tuple[int, int], crop: float) -> tuple[float, float, float, float]:

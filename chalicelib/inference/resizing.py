@@ -1,7 +1,4 @@
-"""The methods of resizing that a card may ask for in place of "bilinear": those by which other tools train.
-
-Each works on the upright picture: half a pixel's difference between a picture and its mirror image would show.
-"""
+"""The methods of resizing that a card may ask for in place of "bilinear": those by which other tools train."""
 
 from typing import NamedTuple
 

@@ -3,22 +3,16 @@
 import json
 import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
-
-from google.protobuf.empty_pb2 import Empty
-from google.protobuf.message import DecodeError
-from google.protobuf.unknown_fields import UnknownFieldSet
+from typing import Literal
 
 from chalicelib.inference.formats import format_of
+from convert.opening.protobufs import kind_of_message
 
 Model = Literal["keras", "hdf5", "tflite", "saved_model", "tfjs", "zip"]
 """keras: Keras 3's zip. hdf5: a whole Keras model. saved_model: `saved_model.pb` itself, or as text. tfjs: the
 `model.json` of a TensorFlow.js layers model. zip: of files, which may hold a model."""
 HEAD_BYTES, TAIL_BYTES = 1 << 16, 64
-MOST_PROTOBUF_BYTES = 2**31 - 1
-"""Protobuf's own limit."""
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (4, b"TFL3", "tflite"),
     (4, b"ORTM", "onnxruntime"),
@@ -74,7 +68,7 @@ def kind_of(path: Path) -> str:
         return "checkpoint"
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return _in_pickle(head)
-    return _in_text(path, head) or _in_safetensors(head, size) or _in_protobuf(path, size) or _by_neighbours(path)
+    return _in_text(path, head) or _in_safetensors(head, size) or kind_of_message(path, size) or _by_neighbours(path)
 
 
 def _in_zip(path: Path) -> str:
@@ -173,51 +167,6 @@ def _in_safetensors(head: bytes, size: int) -> str | None:
         return None
     (length,) = struct.unpack("<Q", head[:8])
     return "safetensors" if length <= size - 8 and head[8:9] == b"{" and head[9:10] in b'"} ' else None
-
-
-def _in_protobuf(path: Path, size: int) -> str | None:
-    """Which of the messages that hold a model: they have no signature, only the numbers of their fields.
-
-    Sources: onnx/onnx.proto, ModelProto; tensorflow/core/protobuf/saved_model.proto; .../framework/graph.proto;
-    coremltools/mlmodel/format/Model.proto, whose kinds of models begin at field 200; caffe.proto, NetParameter.
-    """
-    if size > MOST_PROTOBUF_BYTES:
-        return None
-    fields = list(_fields(path.read_bytes()))
-    numbers = {number for number, _ in fields}
-    if not fields:
-        return None
-    first = dict(reversed(fields))
-    if isinstance(first.get(7), bytes) and isinstance(first.get(1), int) and numbers <= _ONNX_FIELDS:
-        return "onnx"
-    if numbers <= {1, 2} and first.get(1) == 1 and isinstance(first.get(2), bytes):
-        return "saved_model"
-    if isinstance(first.get(1), int) and any(200 <= number < 4000 for number in numbers):
-        return "coreml"
-    node = first.get(1)
-    if not isinstance(node, bytes):
-        return None
-    if 100 in numbers:
-        return "caffe"
-    return "frozen_graph" if numbers <= {1, 2, 3, 4, 5} and _names_an_operator(node) else None
-
-
-_ONNX_FIELDS = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field of a message of any kind; none if it is no message."""
-    try:
-        for field in UnknownFieldSet(Empty.FromString(data)):
-            yield field.field_number, field.data
-    except (DecodeError, ValueError, UnicodeDecodeError):
-        return
-
-
-def _names_an_operator(node: bytes) -> bool:
-    """Whether it is a node of a TensorFlow graph: its fields 1 and 2 are texts, name and operator."""
-    values = dict(_fields(node))
-    return all(isinstance(values.get(number), bytes) and values[number].isascii() for number in (1, 2))
 
 
 def _by_neighbours(path: Path) -> str:

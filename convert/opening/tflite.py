@@ -12,6 +12,7 @@ from convert.contract import flat
 from convert.contract.findings import PREPROCESS, Finding, Preprocess
 from convert.errors import ConvertError
 from convert.graph import Graph
+from convert.opening.forms import form_of
 from convert.opening.tflite_forms import Fitted, fitted
 from convert.opening.tflite_metadata import TfliteMetadata, read_metadata
 from convert.options import Options
@@ -42,16 +43,19 @@ def open_tflite(path: Path, options: Options) -> Source:
 
 
 class Reference:
-    """The file's own graph, run with float input and output whatever form and types its tensors have."""
+    """A graph as a file has it, run with float input and output whatever form and types its tensors have."""
 
-    def __init__(self, data: bytes, fit: Fitted) -> None:
-        """Load the .tflite file as it is; raises ConvertError."""
-        self._fit = fit
+    def __init__(self, data: bytes, fit: Fitted | None = None) -> None:
+        """Load the .tflite file and run it once; raises ConvertError.
+
+        `fit` is what `fitted` found in the file. Without it the file needs one input of fixed size and one output.
+        """
         try:
             self._interpreter = Interpreter(model_content=data)
-            index = self._interpreter.get_input_details()[0]["index"]
-            if self._interpreter.get_input_details()[0]["shape"].tolist() != fit.own_shape:
-                self._interpreter.resize_tensor_input(index, fit.own_shape)
+            given = self._interpreter.get_input_details()[0]
+            self._shape = fit.own_shape if fit else given["shape"].tolist()
+            if given["shape"].tolist() != self._shape:
+                self._interpreter.resize_tensor_input(given["index"], self._shape)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ConvertError(
@@ -59,9 +63,12 @@ class Reference:
                 "download it again, or convert it without SELECT_TF_OPS"
             ) from error
         self.input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[fit.output]
+        self._output = self._interpreter.get_output_details()[fit.output if fit else 0]
+        self._form = fit.form if fit else form_of(tuple(self._shape), None)
+        self.input_shape = self._form.shape
+        self.outputs = fit.classes if fit else int(self._output["shape"].prod())
         try:
-            self(np.zeros((1, *fit.form.shape), np.float32))
+            self(np.zeros((1, *self.input_shape), np.float32))
         except (ValueError, RuntimeError) as error:
             raise ConvertError(
                 f"LiteRT cannot run the model: {' '.join(str(error).split())[:300].rstrip('.')}. "
@@ -70,12 +77,12 @@ class Reference:
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[Any]:
         """Preprocessed input, float32 (1, H, W, C), to the raw output, float (outputs,)."""
-        own, shape = self._fit.form.to_model(tensor), self._fit.own_shape
+        own, shape = self._form.to_model(tensor), self._shape
         batch = np.broadcast_to(own, (shape[0], *own.shape[1:])) if len(shape) == own.ndim else own.reshape(shape)
         encoded = quantize(batch.astype(np.float64), np.dtype(self.input["dtype"]), *self.input["quantization"])
         self._interpreter.set_tensor(self.input["index"], encoded)
         self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output["index"]).reshape(-1)[: self._fit.classes]
+        raw = self._interpreter.get_tensor(self._output["index"]).reshape(-1)[: self.outputs]
         return dequantize(raw, *self._output["quantization"])
 
 

@@ -55,10 +55,11 @@ def fitted(graph: Graph, options: Options) -> Fitted:
     one = list(form.model_shape if has_batch else form.model_shape[1:])
     batch = stated[0] if has_batch and stated[0] else 1
     notes = form.notes
-    if is_open or batch != 1:
-        graph = graph.with_input_shape(one)
     if batch != 1:
+        graph = _of_one_picture(graph, one, batch)
         notes += (f"the graph takes {batch} pictures at once: it is served with one",)
+    elif is_open:
+        graph = graph.with_input_shape(one)
     outputs = _outputs(graph)
     output = chosen(outputs, options.output, "the model")
     position = list(outputs).index(output.key)
@@ -104,6 +105,15 @@ def _stated_shape(tensor: Any) -> tuple[tuple[int | None, ...], bool]:
     is_open = any(n < 1 for n in (*signature[1:], *shape)) or bool(shape and signature[0] < 1 < shape[0])
     batch = None if shape and signature[0] < 1 else shape[0] if shape else None
     return (batch, *(n if n > 0 else None for n in signature[1:])), is_open
+
+
+def _of_one_picture(graph: Graph, shape: list[int], batch: int) -> Graph:
+    try:
+        return graph.with_input_shape(shape)
+    except ConvertError as error:
+        raise ConvertError(
+            f"the graph takes {batch} pictures at once, and a layer in it is bound to that: export it with a batch of 1"
+        ) from error
 
 
 def _outputs(graph: Graph) -> dict[Any, _Output]:

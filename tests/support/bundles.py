@@ -47,6 +47,11 @@ TINY_CARDS: dict[str, dict[str, Any]] = {
     "not_a_number": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
     "two_outputs": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
     "no_batch": {"input": rgb_input(), "output": LOGITS, "quantization": "float32"},
+    "one_output": {
+        "input": rgb_input(),
+        "output": {"classes": 2, "scores": "sigmoid", "label_offset": 0, "binary": True},
+        "quantization": "float32",
+    },
 }
 
 
@@ -66,7 +71,7 @@ def card_fields(model: str = "channels_float", **changes: Any) -> dict[str, Any]
 
 
 def write_bundle(directory: Path, model: str = "channels_float", name: str | None = None, **changes: Any) -> Path:
-    """Write `directory/name/{model.tflite,labels.txt,model.json}`; the labels are red, green, blue.
+    """Write `directory/name/{model.tflite,labels.txt,model.json}`; the labels are red, green, and mostly blue.
 
     Whatever was called so is gone: a pipe would wait for a reader.
     """
@@ -74,8 +79,10 @@ def write_bundle(directory: Path, model: str = "channels_float", name: str | Non
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL_FILE).write_bytes((TINY_DIR / f"{model}.tflite").read_bytes())
-    (folder / LABELS_FILE).write_text("\n".join(COLORS) + "\n", encoding="utf-8")
-    (folder / CARD_FILE).write_text(json.dumps(card_fields(model, **changes)), encoding="utf-8")
+    fields = card_fields(model, **changes)
+    labels = COLORS[: fields["output"]["classes"]]
+    (folder / LABELS_FILE).write_text("\n".join(labels) + "\n", encoding="utf-8")
+    (folder / CARD_FILE).write_text(json.dumps(fields), encoding="utf-8")
     return folder
 
 
@@ -196,6 +203,30 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "card's mean is for one channel": (card_with(input__mean=[1]), "input.mean has 1 values for 3 channels"),
     "card's colour order is unknown": (card_with(input__color="HSV"), "input.color is 'HSV'"),
     "card's scores are unknown": (card_with(output__scores="odds"), "output.scores is 'odds'"),
+    "card's method of resizing is unknown": (card_with(input__resize="lanczos"), "input.resize is 'lanczos'"),
+    "card's method of resizing is a list": (card_with(input__resize=["area"]), "input.resize is ['area'], expected"),
+    "card's binary is no truth": (card_with(output__binary=1), "output.binary is 1, expected true or false"),
+    "card's binary has three classes": (card_with(output__binary=True), "output.binary is true with 3 classes"),
+    "card's contract is a list": (card_with(contract=["pixels"]), "contract is a JSON list of 1, expected an object"),
+    "card's contract is none": (card_with(contract=None), "contract is null, expected an object"),
+    "card's contract has a part that is text": (card_with(contract={"pixels": "0..1"}), 'contract.pixels is "0..1"'),
+    "card's contract lacks the reason": (
+        card_with(contract={"scores": {"value": "logits", "from": "graph"}}),
+        "expected an object of the texts value, from (option, source,",
+    ),
+    "card's contract has an unknown origin": (
+        card_with(contract={"scores": {"value": "logits", "from": "hearsay", "reason": "x"}}),
+        "contract.scores is",
+    ),
+    "card's contract has a value that is no text": (
+        card_with(contract={"scores": {"value": ["logits"], "from": "graph", "reason": "x"}}),
+        "contract.scores is",
+    ),
+    "card's contract has a long reason": (
+        card_with(contract={"scores": {"value": "logits", "from": "graph", "reason": "x" * 1001}}),
+        "contract.scores is",
+    ),
+    "card's contract is nested": (card_with(contract={"pixels": _nested(300)}), "contract holds a value"),
     "card's sides are not positive": (card_with(input__height=0), "input is 8x0, expected whole numbers"),
     "card's classes are none": (card_with(output__classes=0), "output.classes is 0"),
     "card's classes are too many": (card_with(output__classes=100_001), "output.classes is 100001, expected 1 to"),

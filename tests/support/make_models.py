@@ -157,6 +157,18 @@ def no_batch() -> bytes:
     )
 
 
+def one_output() -> bytes:
+    """float32 (1, 8, 8, 3) to (1, 1): three times the mean of red, less that of green."""
+    graph = Graph()
+    x = graph.tensor((1, 8, 8, 3), FLOAT)
+    means = _mean(graph, x, graph.tensor((1, 3), FLOAT))
+    weights = graph.constant(np.array([[3, -1, 0]], np.float32))
+    constants = [weights, graph.constant(np.zeros(1, np.float32))]
+    output = graph.tensor((1, 1), FLOAT)
+    dense = schema.FullyConnectedOptionsT()
+    return graph.to_bytes([x], [graph.operator(OP.FULLY_CONNECTED, [means, *constants], output, dense)])
+
+
 MODELS = (
     channels_float,
     channels_int8,
@@ -167,6 +179,7 @@ MODELS = (
     not_a_number,
     two_outputs,
     no_batch,
+    one_output,
 )
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from chalicelib.api import page as page_module
 from tests.support.browser import Visit
-from tests.support.bundles import DATA_DIR, write_bundle
+from tests.support.bundles import DATA_DIR, rgb_input, write_bundle
 from tests.support.local_server import Server, serving
 from tests.support.requests import b64
 
@@ -26,13 +26,18 @@ DIGITS = {
     "7": [[(70, 60), (200, 60), (150, 140), (120, 230)]],
 }
 ORIENTATION = 0x0112
+ASSUMED = {
+    "pixels": {"value": "scaled to -1..1", "from": "assumption", "reason": "not known from the model"},
+    "scores": {"value": "logits", "from": "graph", "reason": "nothing comes after the last sum"},
+    "resize": {"value": "<b>nearest</b>", "from": "assumption", "reason": "usual"},
+}
 
 
 @pytest.fixture(scope="module")
 def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Serves digits, the default, and a colour model that is untrained."""
+    """Serves digits, the default, and an untrained colour model, whose card assumes two things and says "nearest"."""
     folder = tmp_path_factory.mktemp("page")
-    write_bundle(folder / "models", trained=False)
+    write_bundle(folder / "models", trained=False, contract=ASSUMED, input=rgb_input() | {"resize": "nearest"})
     (folder / "models" / "digits").symlink_to(page_module.PAGE_FILE.parent.parent / "models" / "digits")
     with serving(folder / "output.txt", MODEL_DIR=str(folder / "models")) as started:
         yield started
@@ -100,6 +105,15 @@ class TestPictures:
         assert picture_sent(visit).size == (128, 96)
         assert len(json.dumps(visit.sent[-1])) < 20_000
         assert "4032 × 3024 to 128 × 96 pixels" in visit.page.inner_text("#sent")
+
+    def test_a_photo_is_sent_as_it_is_if_the_model_looks_at_single_pixels(self, visit):
+        data = photo(2400, 1800)
+        assert 300_000 < len(data) < 4_000_000
+        visit.page.select_option("#model", "channels_float")
+        visit.page.set_input_files("#file", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": data})
+        visit.best()
+        assert base64.b64decode(visit.sent[-1]["image"].partition(",")[2]) == data
+        assert "2400 × 1800 pixels, sent as it is" in visit.page.inner_text("#sent")
 
     @pytest.mark.parametrize(("orientation", "red_side"), [(1, "top"), (3, "bottom"), (6, "right"), (8, "left")])
     def test_a_photo_stays_upright(self, visit, orientation, red_side):
@@ -182,6 +196,17 @@ class TestModels:
         assert visit.sent[-1]["model"] == "channels_float"
         assert "untrained" in visit.page.inner_text("#untrained")
         assert visit.page.is_hidden("#modes") and visit.page.is_hidden("#draw")
+
+    def test_what_a_model_s_card_assumes_stands_beside_its_name(self, visit):
+        assert visit.page.is_hidden("#assumed")
+        visit.page.select_option("#model", "channels_float")
+        assert visit.page.locator("header #assumed li").all_inner_texts() == [
+            "Pixels: assumed to be scaled to -1..1; not known from the model.",
+            "Resize: assumed to be <b>nearest</b>; usual.",
+        ]
+        assert "assumed" in (visit.page.get_attribute("#model", "aria-describedby") or "")
+        visit.page.select_option("#model", "digits")
+        assert visit.page.is_hidden("#assumed")
 
     def test_the_first_answer_of_a_process_says_that_it_was_a_cold_start(self, browser, tmp_path):
         with serving(tmp_path / "output.txt") as fresh:

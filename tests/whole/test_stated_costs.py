@@ -1,5 +1,6 @@
 """What docs/deploy.md and docs/costs.md state of costs follows from list prices and from what is logged and made."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -114,6 +115,15 @@ def test_by_the_month() -> None:
     polls, usd = stated(r"a million \| ([\d,]+) \| ([\d.]+) \|", MONTHLY)
     assert polls == 2 * POLLERS * HOURS_A_MONTH * 3600 / POLL_S
     assert usd == round(polls / 1e6 * SQS_USD_PER_MILLION, 2)
+
+
+def test_the_hourly_look_for_days_that_are_over() -> None:
+    rule = read_resources(ROOT / ".chalice" / "resources.json")["Resources"]["DaysRule"]["Properties"]
+    assert rule["ScheduleExpression"] == "rate(1 hour)"
+    seconds, times, usd = stated(r"of (\d+) s each \| (\d+) invocations \| ([\d.]+)", MONTHLY)
+    memory_mb = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_memory_size"]
+    assert times == HOURS_A_MONTH
+    assert usd == round(times * compute_usd(seconds * 1000, memory_mb, "x86_64"), 2)
 
 
 def test_the_metrics_of_a_route(serve: Callable[..., Client], log_lines: Callable[[], list[dict[str, Any]]]) -> None:

@@ -16,7 +16,7 @@ from chalicelib.inference.formats import BINARY_TYPES
 from chalicelib.inference.store import ModelStore
 from chalicelib.statuses import STATUS, error_answer
 from chalicelib.telemetry import cold_start
-from tests.support.bundles import DAMAGES, write_bundle
+from tests.support.bundles import DAMAGES, rgb_input, write_bundle
 from tests.support.engines import without_xnnpack
 from tests.support.pictures import BLUE, GREEN, RED, encode, plain, png_claiming, webp_claiming
 from tests.support.requests import FakeRequest, assert_is_error, b64, image_request, json_request, settled
@@ -184,6 +184,30 @@ class TestPredictImage:
         assert ("the body has 1001 bytes: at most 1000 are accepted" in response.body["Message"]) == (status == 413)
 
 
+ASSUMED = {
+    "pixels": {"value": "scaled to -1..1", "from": "assumption", "reason": "not known from the model"},
+    "scores": {"value": "logits", "from": "graph", "reason": "nothing comes after the last sum"},
+}
+
+
+class TestModels:
+    def test_a_card_warns_of_what_it_assumes(self, models_dir):
+        write_bundle(models_dir, "channels_int8", contract=ASSUMED)
+        plain_card, assuming = api_over(models_dir).models(FakeRequest(path="/models")).body["models"]
+        assert "warnings" not in plain_card and "contract" not in plain_card
+        assert assuming["warnings"] == ["pixels: assumed to be scaled to -1..1; not known from the model"]
+        assert assuming["contract"] == ASSUMED
+
+    def test_it_is_the_contracts_with_and_without(self, models_dir):
+        validator = pytest.importorskip("jsonschema", reason="jsonschema is not installed").Draft202012Validator
+        write_bundle(models_dir, "channels_int8", contract=ASSUMED, input=rgb_input() | {"resize": "area"})
+        write_bundle(models_dir, "one_output")
+        body = json.loads(json.dumps(api_over(models_dir).models(FakeRequest(path="/models")).body))
+        contract = json.loads(json.dumps(describe([])))
+        validator({**contract, "$ref": "#/components/schemas/Models"}).validate(body)
+        assert len(body["models"]) == 3
+
+
 class TestHealth:
     def test_the_whole_answer(self, models_dir, engine):
         response = api_over(models_dir, num_threads=2, memory_mb=512).health(FakeRequest(path="/health"))
@@ -239,6 +263,13 @@ class TestHealth:
         (warning,) = body["warnings"]
         assert "computes in float32, and this processor (avx512_vnni) takes about a third" in warning
         assert "`python -m convert SOURCE --quantize dynamic`" in warning
+
+    def test_what_the_card_assumes_is_said_first(self, models_dir):
+        write_bundle(models_dir, contract=ASSUMED)
+        body = api_over(models_dir).health(FakeRequest(path="/health")).body
+        assert body["warnings"][0] == "pixels: assumed to be scaled to -1..1; not known from the model"
+        assert not [warning for warning in body["warnings"] if warning.startswith("scores")]
+        assert body["model"]["contract"] == ASSUMED
 
     def test_an_engine_that_does_not_show_its_graph(self, models_dir, monkeypatch):
         monkeypatch.setattr("chalicelib.inference.classifier.delegated", lambda _: None)

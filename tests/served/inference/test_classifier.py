@@ -8,7 +8,8 @@ import pytest
 from chalicelib.config import EMBEDDED_MODELS
 from chalicelib.errors import ModelError, UndecodableImage
 from chalicelib.inference import classifier as classifier_module
-from chalicelib.inference.classifier import Classifier, Prediction, rank, softmax
+from chalicelib.inference.card import OutputSpec
+from chalicelib.inference.classifier import Classifier, Prediction, rank, scores_of, sigmoid, softmax
 from chalicelib.inference.engine import Delegated
 from chalicelib.inference.registry import load_bundle
 from chalicelib.telemetry import Spans
@@ -85,6 +86,25 @@ class TestClassify:
         white = encode(plain((250, 240, 230)))
         assert answer(classifier, white, 1)[0][1] == "red"
 
+    @pytest.mark.parametrize("data", [RED, GREEN, BLUE], ids=["red", "green", "blue"])
+    @pytest.mark.parametrize("scores", ["sigmoid", "probabilities"])
+    def test_one_output_is_the_score_of_the_second_label(self, load, data, scores):
+        """3 times red less green, pixels in -1..1 for a sigmoid and in 0..1/3 for a probability."""
+        output = {"classes": 2, "scores": scores, "label_offset": 0, "binary": True}
+        scaled = (
+            {"mean": [127.5] * 3, "std": [127.5] * 3} if scores == "sigmoid" else {"mean": [0] * 3, "std": [765] * 3}
+        )
+        classifier = load("one_output", output=output, input=rgb_input() | scaled)
+        values = {RED: (4.0, 1.0), GREEN: (-4.0, -1 / 3), BLUE: (-2.0, 0.0)}[data]
+        second = 1 / (1 + np.exp(-values[0])) if scores == "sigmoid" else values[1]
+        found = {p.label: p.score for p in classifier.classify(data, 2, Spans())}
+        assert found == pytest.approx({"red": 1 - second, "green": second}, abs=1e-5)
+
+    def test_every_output_has_its_own_sigmoid(self, load):
+        output = {"classes": 3, "scores": "sigmoid", "label_offset": 0}
+        found = load("channels_float", output=output).classify(RED, 3, Spans())
+        assert [p.score for p in found] == pytest.approx([1 / (1 + np.exp(-x)) for x in (1, -1, -1)], abs=1e-5)
+
     def test_warming_proves_that_the_model_answers(self, load):
         load("channels_float").warm()
         with pytest.raises(ModelError):
@@ -100,8 +120,9 @@ class TestLoading:
             ("channels_float", {"input": rgb_input(8, 8, "L")}, "its card and labels say (1, 8, 8, 1)"),
             ("channels_float", {"output__label_offset": 1}, "has output [(1, 3)], its card and labels say (1, 4)"),
             ("background_float", {"output__label_offset": 0}, "has output [(1, 4)], its card and labels say (1, 3)"),
+            ("one_output", {"output__binary": False}, "has output [(1, 1)], its card and labels say (1, 2)"),
         ],
-        ids=["two outputs", "width", "channels", "offset", "no offset"],
+        ids=["two outputs", "width", "channels", "offset", "no offset", "one output that is not binary"],
     )
     def test_a_card_that_does_not_fit_the_model(self, tmp_path, engine, model, changes, says):
         folder = write_bundle(tmp_path, model)
@@ -162,6 +183,34 @@ class TestRanking:
 
     def test_softmax_of_known_values(self):
         assert softmax(np.log([1.0, 2.0, 5.0])).tolist() == pytest.approx([0.125, 0.25, 0.625])
+
+
+class TestScores:
+    X = np.array([-1e4, -800.0, -37.0, -1.0, 0.0, 1.0, 37.0, 800.0, 1e4])
+
+    def test_a_sigmoid_never_overflows_and_keeps_the_order(self):
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            found = sigmoid(self.X)
+        assert found[[0, 4, -1]].tolist() == [0.0, 0.5, 1.0]
+        assert found[2:7] == pytest.approx(1 / (1 + np.exp(-self.X[2:7])), rel=1e-12)
+        assert (np.diff(found) >= 0).all() and ((found >= 0) & (found <= 1)).all()
+
+    @pytest.mark.parametrize(
+        ("spec", "output", "scores"),
+        [
+            (OutputSpec(2, "probabilities", 0, True), [0.25], [0.75, 0.25]),
+            (OutputSpec(2, "sigmoid", 0, True), [0.0], [0.5, 0.5]),
+            (OutputSpec(2, "sigmoid", 0, True), [-1e4], [1.0, 0.0]),
+            (OutputSpec(2, "sigmoid"), [0.0, 1e4], [0.5, 1.0]),
+            (OutputSpec(1, "sigmoid", 1), [0.0, 1e4], [1.0]),
+            (OutputSpec(2, "logits"), [3.0, 3.0], [0.5, 0.5]),
+            (OutputSpec(1, "probabilities", 1), [0.2, 0.3], [0.3]),
+        ],
+        ids=str,
+    )
+    def test_what_an_output_means(self, spec, output, scores):
+        found = scores_of(np.array(output), spec)
+        assert (found.dtype, found.tolist()) == (np.float64, pytest.approx(scores))
 
 
 class TestEmbeddedDigits:

@@ -113,4 +113,4 @@ def test_the_largest_areas():
 
 def test_an_estimate_needs_no_decoding(monkeypatch):
     monkeypatch.setattr(images.Image, "open", None)
-    assert images.seconds_of(scan_bomb(50)) > images.seconds_of(scan_bomb(20)) > 0
+    assert images.seconds_of(scan_bomb(50), SPEC) > images.seconds_of(scan_bomb(20), SPEC) > 0

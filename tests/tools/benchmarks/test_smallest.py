@@ -1,15 +1,18 @@
 """The search for the smallest memory size, and the pictures that it sends."""
 
+import dataclasses
 import json
 
 import pytest
 
 from benchmarks.tune.largest_pictures import largest_pictures
 from benchmarks.tune.smallest import first_failure, smallest
+from chalicelib.inference.card import RESIZES, InputSpec
 from chalicelib.inference.images import seconds_of, strip
 from chalicelib.inference.limits import COSTS
 from tests.support.toys import toy
 
+SPEC = InputSpec(299, 299, "RGB", 0.875, (0.0,) * 3, (1.0,) * 3)
 ANSWER = """
 def handler(event, context):
     block = b"x" * (event["mb"] * 2**20)
@@ -50,4 +53,5 @@ def test_each_picture_fits_into_a_request_and_is_as_large_as_its_format_may_be()
         stripped = strip(data)
         area_px, limit_px = stripped.width * stripped.height, COSTS[stripped.variant].max_area_px
         assert 0.999 * limit_px < area_px <= limit_px, name
-        seconds_of(data)  # no limit refuses it
+        for resize in RESIZES:
+            seconds_of(data, dataclasses.replace(SPEC, resize=resize))  # no limit refuses it

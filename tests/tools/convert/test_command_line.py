@@ -19,6 +19,7 @@ from chalicelib.telemetry import Spans
 from convert import bundle
 from convert.graph import Graph
 from convert.options import Options
+from convert.quantized_form import Made
 from tests.tools.convert.conftest import CLASSES, SIDE_PX, Run
 
 Cli = Callable[..., Run]
@@ -154,13 +155,13 @@ def any_size(folder: Path) -> Path:
 
 BAD_SOURCES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda d: d / "none.keras", "no such file"),
-    "unknown suffix": (lambda d: write(d / "model.onnx", "x"), "expected a .keras, .h5 or .tflite file"),
-    "not keras": (lambda d: write(d / "a.keras", "x"), "Keras cannot load"),
-    "not hdf5": (lambda d: write(d / "a.h5", "x"), "Keras cannot load"),
-    "not tflite": (lambda d: write(d / "a.tflite", "hello world"), "not a TensorFlow Lite model"),
+    "unknown suffix": (lambda d: write(d / "model.onnx", "x"), "a text and not a model"),
+    "not keras": (lambda d: write(d / "a.keras", b"PK\3\4x"), "a zip that is damaged or cut off"),
+    "not hdf5": (lambda d: write(d / "a.h5", b"\x89HDF\r\n\x1a\nx"), "an HDF5 file that is damaged or cut off"),
+    "not tflite": (lambda d: write(d / "a.tflite", b"\xff\xfe\xfd"), "no model that is known here"),
     "damaged tflite": (lambda d: write(d / "a.tflite", b"\x20\0\0\0TFL3" + b"\xff" * 64), "a.tflite"),
-    "empty folder": (lambda d: d, "is not a SavedModel"),
-    "own layer": (own_layer, "custom layers"),
+    "empty folder": (lambda d: d, "holds no model: give a SavedModel's folder"),
+    "own layer": (own_layer, "has a custom class"),
     "two inputs": (two_inputs, "2 inputs"),
     "no fixed size": (any_size, "--input-size"),
 }
@@ -246,10 +247,11 @@ class TestOldBundle:
         self, run: Cli, models: Path, keras_file: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before = served(models / "narrow").card
-        monkeypatch.setattr("convert.pipeline.quantize", lambda graph, *_: damaged(graph))
-        result = run(keras_file, "--out", models, "--quantize", "float16", "--validation", pictures)
+        monkeypatch.setattr("convert.pipeline.make", lambda graph, *_: Made("dynamic", damaged(graph)))
+        result = run(keras_file, "--out", models, "--quantize", "dynamic", "--validation", pictures)
         assert result.code == 1
         assert "--min-agreement" in result.err
+        assert result.err.endswith("Try --keep-float auto, or --quantize float16\n")  # another than the one that ran
         assert served(models / "narrow").card == before
         assert listing(models) == ["narrow"]
 

@@ -12,9 +12,9 @@ from convert import rewrite
 from convert.errors import ConvertError
 from convert.graph import Graph, Op
 from convert.modes import MODES, Mode
-from convert.quantize import detect, quantize
 from convert.opening.keras_files import from_keras
 from convert.opening.tflite import Reference
+from convert.quantize import detect, quantize
 
 
 def as_older(data: bytes) -> bytes:
@@ -128,7 +128,7 @@ class TestWithInputSize:
         graph = Graph(of_open_size(middle))
         tensor = np.ones((1, 8, 8, 3), np.float32)
         assert Reference(graph.with_input_size(8, 8).serialize())(tensor).shape == (128,)
-        with pytest.raises(ConvertError, match="the graph cannot take an input of 8x16"):
+        with pytest.raises(ConvertError, match="the network cannot take pictures of 8x16"):
             graph.with_input_size(16, 8)
 
     def test_the_sample_of_open_size(self, test_data: Path) -> None:

@@ -9,9 +9,9 @@ from keras import Input, Model, layers
 from convert import rewrite
 from convert.graph import Graph, Op, Type
 from convert.modes import Mode
+from convert.opening.keras_files import from_keras
 from convert.quantize import quantize
 from convert.recipe import SMALL_LAYER
-from convert.opening.keras_files import from_keras
 from convert.weights import Layer
 from convert.weights import layers as layers_of
 

@@ -232,6 +232,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "audio": (lambda: tflite(lambda x: x[:, :4], picture(1, 15601)), "no square picture has so many"),
     "text": (lambda: string_input(), "the model's input is string"),
+    "bound to eight pictures": (
+        lambda: tflite(lambda x: scores(x * np.linspace(0.5, 1, 8).reshape(8, 1, 1, 1)), picture(8, S, S, 3)),
+        "takes 8 pictures at once, and a layer in it is bound to that",
+    ),
     "edge tpu": (lambda: with_custom("edgetpu-custom-op"), "compiled for the Edge TPU"),
     "detector": (lambda: with_custom("TFLite_Detection_PostProcess"), "a detector"),
     "custom": (lambda: with_custom("MyOwn"), "custom operators (MyOwn)"),
