@@ -11,6 +11,8 @@ from convert.opening.kinds import kind_of
 from convert.opening.unpacked import MOST_FILES, unpacked
 
 MODELS = ("keras", "hdf5", "tflite", "saved_model", "tfjs")
+"""keras: Keras 3's zip. hdf5: a whole Keras model in HDF5. saved_model: the file `saved_model.pb`, or its folder. tfjs:
+the model.json of a TensorFlow.js layers model."""
 LABELS = (
     "labels.txt",
     "label.txt",

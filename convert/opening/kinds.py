@@ -5,14 +5,10 @@ import json
 import struct
 import zipfile
 from pathlib import Path
-from typing import Literal
 
 from chalicelib.inference.formats import format_of
 from convert.opening.protobufs import kind_of_message
 
-Model = Literal["keras", "hdf5", "tflite", "saved_model", "tfjs", "zip"]
-"""keras: Keras 3's zip. hdf5: a whole Keras model. saved_model: `saved_model.pb` itself, or as text. tfjs: the
-`model.json` of a TensorFlow.js layers model. zip: of files, which may hold a model."""
 HEAD_BYTES, TAIL_BYTES = 1 << 16, 64
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (4, b"TFL3", "tflite"),
@@ -48,7 +44,7 @@ _TORCH_LEGACY = bytes.fromhex("8a0a6cfc9c46f9206aa85019")
 
 
 def kind_of(path: Path) -> str:
-    """A `Model`, or a key of `foreign.FOREIGN`; raises OSError."""
+    """One of `content.MODELS`, "zip" for an archive of files, or a key of `foreign.FOREIGN`; raises OSError."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         size = file.seek(0, 2)

@@ -46,6 +46,7 @@ class Form(NamedTuple):
     note: str = ""
     output: int = 0
     are_logits: bool = False
+    of_8_bits: bool = False
 
 
 def as_half(converter: Any) -> None:
@@ -58,6 +59,20 @@ def in_16_bits(converter: Any) -> None:
     converter.representative_dataset = lambda: ([one[np.newaxis]] for one in unit_pixels())
     mode = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     converter.target_spec.supported_ops = [mode]
+
+
+def in_8_bits(converter: Any) -> None:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([one.transpose(2, 0, 1)[np.newaxis]] for one in full_range())
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+
+
+def full_range() -> NDArray[np.float32]:
+    """Pixels that reach 0 and 1, so that the input's scale is 1/255."""
+    found = unit_pixels()
+    found[:, 0, 0], found[:, 0, 1] = 0, 1
+    return found
 
 
 def unit_pixels(channels: int = 3) -> NDArray[np.float32]:
@@ -133,6 +148,12 @@ FORMS = {
         given=("--quantize", "uint8"),
     ),
     "int16 activations": Form(lambda: tflite(scores, picture(1, S, S, 3), change=in_16_bits), given=UNIT[:2]),
+    "int8, channels first": Form(
+        lambda: tflite(lambda x: scores(tf.transpose(x, [0, 2, 3, 1])), picture(1, 3, S, S), change=in_8_bits),
+        lambda unit: np.rint(unit.transpose(0, 3, 1, 2) * 255) - 128,
+        given=UNIT[:2],
+        of_8_bits=True,
+    ),
     "an old file": Form(lambda: old(tflite(scores, picture(1, S, S, 3)))),
     "logits": Form(lambda: tflite(logits, picture(1, S, S, 3)), are_logits=True),
 }
@@ -171,6 +192,8 @@ def test_it_serves_what_the_file_itself_answers(form: Form, run: Cli, tmp_path: 
     assert form.note in result.err
     shown = pixels(channels=form.channels)
     expected = expected_of(form, data, shown)
+    if form.of_8_bits:
+        expected = (expected + 128) / 256
     if form.are_logits:
         expected = np.stack([softmax(row) for row in expected])
     classifier = served(tmp_path / "models" / "a")
