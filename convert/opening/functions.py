@@ -13,7 +13,7 @@ from convert.contract import frozen as evidence
 from convert.contract.findings import PREPROCESS, Finding
 from convert.errors import ConvertError
 from convert.opening.forms import Form, form_of
-from convert.opening.outputs import chosen
+from convert.opening.outputs import Output, chosen
 from convert.options import Options
 from convert.sources import Source
 
@@ -53,20 +53,21 @@ def first_line(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
 
 
-def _frozen(function: Function, form: Form, name: str, wanted: str | None) -> Any:
+def _frozen(function: Function, form: Form, name: str, wanted: str | None) -> tuple[Any, Output]:
+    found: list[Output] = []
+
     def call(picture: Any) -> Any:
         tensor = form.to_model(picture)
         if not tf.as_dtype(function.dtype).is_floating:
             tensor = tf.round(tensor)
-        return function.call(tf.cast(tensor, function.dtype))
+        returned = function.call(tf.cast(tensor, function.dtype))
+        found.append(chosen(returned, wanted, name))
+        return tf.cast(found[-1].of(returned), tf.float32)
 
-    spec = [tf.TensorSpec([1, *form.shape], tf.float32)]
     try:
-        whole = tf.function(call, input_signature=spec).get_concrete_function()
-        output = chosen(whole.structured_outputs, wanted, name)
-        one = tf.function(lambda picture: tf.cast(output.of(call(picture)), tf.float32), input_signature=spec)
-        concrete = one.get_concrete_function()  # freezing needs it to stay
-        return convert_variables_to_constants_v2(concrete), output
+        spec = [tf.TensorSpec([1, *form.shape], tf.float32)]
+        concrete = tf.function(call, input_signature=spec, autograph=False).get_concrete_function()
+        return convert_variables_to_constants_v2(concrete), found[-1]
     except ConvertError:
         raise
     except Exception as error:

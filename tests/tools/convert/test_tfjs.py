@@ -16,6 +16,7 @@ from convert.options import Options
 from convert.pictures import read_pixels
 from convert.pipeline import convert
 from convert.verify import served
+from tests.support.paths import DATA
 from tests.tools.convert.conftest import Run
 
 SIDE = 12
@@ -85,6 +86,14 @@ def test_every_form_of_weights(form: str, wrapped: bool, tmp_path: Path) -> None
     expected = np.asarray(model(x, training=False)).reshape(-1)
     for path in (folder, folder / "model.json"):
         np.testing.assert_allclose(opened(path).scores(x), expected, atol=1e-4)
+
+
+def test_a_model_that_tfjs_itself_wrote() -> None:
+    """Written by tfjs 4.22 with random weights; it answered so to the sine of 0.37 i, the values counted from 0."""
+    source = opened(DATA / "tfjs")
+    tensor = np.sin(np.arange(32 * 32 * 3) * 0.37).astype(np.float32).reshape(1, 32, 32, 3)
+    answered = [0.3379707336425781, 0.4008174538612366, 0.2612118124961853]
+    np.testing.assert_allclose(source.scores(tensor), answered, atol=1e-5)
 
 
 def test_files_that_npm_gave_a_suffix(tmp_path: Path) -> None:
