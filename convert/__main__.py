@@ -29,6 +29,7 @@ sources:
   FILE.keras, .h5   a whole model of Keras 3 or Keras 2
   FILE.tflite       a TensorFlow Lite model, float or quantised already
   DIR               a SavedModel, or a TensorFlow.js layers model (model.json and its weights)
+  DIR, FILE.zip     a folder or zip that holds exactly one of these; what counts is content, not names
 
 examples:
   python -m convert inception_v3

@@ -10,6 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from chalicelib.inference.engine import processor_features
+from convert.errors import ConvertError
 from convert.modes import Found
 
 REPEATS = 25
@@ -74,9 +75,14 @@ def _model_name() -> str | None:
 
 
 def _warm(data: bytes) -> Any:
-    interpreter = Interpreter(model_content=data, num_threads=1)
-    interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
-    interpreter.invoke()
-    return interpreter
+    try:
+        interpreter = Interpreter(model_content=data, num_threads=1)
+        interpreter.allocate_tensors()
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
+        interpreter.invoke()
+        return interpreter
+    except (ValueError, RuntimeError) as error:  # of a damaged file that loads before its graph is changed
+        raise ConvertError(
+            f"LiteRT cannot run the converted model: {str(error).splitlines()[0]}; download or export it again"
+        ) from error

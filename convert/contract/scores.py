@@ -48,12 +48,14 @@ _AVERAGING = (
 _ROOM = 2e-3
 """By which probabilities may leave 0..1, and their sum 1: half-precision and 8-bit outputs are rounded."""
 _ROOM_8_BITS = 0.02
+LEAST_FEATURES = 16
+"""So many logits are not all positive for each of several pictures; fewer may be."""
 
 
 def scores_from(graph: Graph, seen: Iterable[NDArray[Any]]) -> Finding[Scores]:
     """What the output means, by the graph and by what the model answered to several pictures, float (outputs,) each.
 
-    Raises ConvertError for a softmax of one output.
+    Raises ConvertError for a softmax of one output, and for what are no scores.
     """
     outputs = np.stack([np.asarray(output, np.float64) for output in seen])
     origin = _origin(graph)
@@ -69,9 +71,25 @@ def scores_from(graph: Graph, seen: Iterable[NDArray[Any]]) -> Finding[Scores]:
     if outputs.shape[1] == 1:
         kind: Kind = "assumption" if are_shares else "graph"
         return Finding("sigmoid", kind, "the only output is no sigmoid, so it is taken for a logit")
+    _refuse_features(outputs)
     if sum_to_one:
         return Finding("probabilities", "graph", "they sum to 1 for every picture tried")
     return Finding("logits", "graph", "the last layer has no softmax, and the values leave 0..1")
+
+
+def _refuse_features(outputs: NDArray[np.float64]) -> None:
+    """Raise ConvertError for embeddings and for the features before a classifier's last layer."""
+    lengths = np.linalg.norm(outputs, axis=1)
+    if outputs.min() < 0 and np.allclose(lengths, 1, atol=1e-3):
+        raise ConvertError(
+            f"the model's {outputs.shape[1]} values have the length 1 for every picture, as embeddings have: "
+            "only classifiers are served; give --scores if they are scores of classes"
+        )
+    if outputs.shape[1] >= LEAST_FEATURES and outputs.min() >= 0 and outputs.max() > 1:
+        raise ConvertError(
+            f"the model's {outputs.shape[1]} values lie in 0..{outputs.max():.3g}, as the features before a last layer "
+            "do: add the layer that classifies, or give --scores if they are scores of classes"
+        )
 
 
 def _origin(graph: Graph) -> str | None:

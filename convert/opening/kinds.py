@@ -1,5 +1,6 @@
 """What a file is, by its bytes and never by its name."""
 
+import codecs
 import json
 import struct
 import zipfile
@@ -129,7 +130,7 @@ def _is_part_of_checkpoint(path: Path) -> bool:
 def _in_text(path: Path, head: bytes) -> str | None:
     """What a text is, None for bytes that are no text."""
     try:
-        text = head[: head.rfind(b"\n") + 1 or None].decode("utf-8-sig").strip()
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head).strip()  # the end may cut a character
     except UnicodeDecodeError:
         return None
     if "\0" in text or not text:

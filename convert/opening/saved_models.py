@@ -27,14 +27,17 @@ def open_saved_model(path: Path, options: Options) -> Source:
         )
     if spec.dtype in (tf.bool, tf.resource, tf.variant) or spec.dtype.is_complex:
         raise ConvertError(f"the signature of {path} takes {spec.dtype.name}: an image classifier takes pixels")
+    if spec.shape.rank is None:
+        raise ConvertError(
+            f"the signature of {path} takes a tensor of any shape: export one for pictures, with model.export('DIR')"
+        )
 
     def call(x: Any) -> Any:
         assert loaded is not None  # keeps it alive: the signature alone does not hold its variables
         return function(**{key: x}) if key else function(x)
 
-    shape = tuple(spec.shape) if spec.shape.rank is not None else ()
     origin = {"kind": "saved_model", "file": path.name, "sha256": sha256_of(path)}
-    return source_of(Function(call, shape, spec.dtype), path.name, origin, options)
+    return source_of(Function(call, tuple(spec.shape), spec.dtype), path.name, origin, options)
 
 
 def _loaded(path: Path) -> Any:
@@ -75,7 +78,7 @@ def _signature(loaded: Any, path: Path) -> tuple[str | None, Any, Any]:
         )
     specs = list(signature.structured_input_signature[1].items())
     if len(specs) != 1:
-        listed = ", ".join(f"{name} {_shown(spec)}" for name, spec in specs)
+        listed = ", ".join(f"{name} {_shown(spec)}" for name, spec in sorted(specs))
         raise ConvertError(
             f"the model takes {len(specs)} inputs, {listed}: an image classifier takes one picture; "
             "make the others constants"

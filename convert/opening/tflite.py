@@ -21,13 +21,20 @@ from convert.sources import Source, sha256_of
 
 def open_tflite(path: Path, options: Options) -> Source:
     """Read a .tflite classifier; raises ConvertError for anything else."""
-    data = path.read_bytes()
     try:
-        graph = Graph(data)
-        fit = fitted(graph, options)
-        reference = Reference(data, fit)
+        return _source(path, options)
     except ConvertError as error:
         raise ConvertError(f"{path}: {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+        # what a damaged reference inside of the file happens to hit
+        raise ConvertError(f"{path} is damaged: download or export it again") from error
+
+
+def _source(path: Path, options: Options) -> Source:
+    data = path.read_bytes()
+    graph = Graph(data)
+    fit = fitted(graph, options)
+    reference = Reference(data, fit)
     metadata = read_metadata(data, graph)
     return Source(
         name=path.stem,

@@ -1,5 +1,6 @@
 """A .tflite graph of any form as one that serving can run: one picture in, (1, H, W, C), one row of scores out."""
 
+import math
 from typing import Any, NamedTuple
 
 from convert.errors import ConvertError
@@ -14,6 +15,8 @@ _CONTROL_FLOW = {Op.IF: "IF", Op.WHILE: "WHILE", Op.CALL: "CALL", Op.CALL_ONCE: 
 _AS_IT_IS = (Type.FLOAT32, Type.UINT8, Type.INT8, Type.INT16)
 _CAST = (Type.FLOAT16, Type.INT32, Type.INT64)
 """Types of an input to which float32 pixels are cast."""
+MOST_VALUES = 1 << 28
+"""Of one tensor: 1 GB of float32."""
 TYPE_NAMES = {value: name.lower() for name, value in vars(Type).items() if not name.startswith("_")}
 
 
@@ -48,6 +51,7 @@ class _Dtype(NamedTuple):
 def fitted(graph: Graph, options: Options) -> Fitted:
     """The graph as serving needs it; raises ConvertError if it is no image classifier or cannot become one."""
     _check_operators(graph)
+    _check_sizes(graph)
     tensor = _only_input(graph)
     stated, is_open = _stated_shape(tensor)
     has_batch = not (len(stated) == 3 and (stated[0] or 0) > 1 and stated[2] in CHANNELS)
@@ -131,6 +135,17 @@ def _outputs(graph: Graph) -> dict[Any, _Output]:
         dtype = _Dtype(TYPE_NAMES.get(tensor.type, "unknown"), is_float)
         found[names.get(index, graph.tensor_name(index))] = _Output(shape, dtype)
     return found
+
+
+def _check_sizes(graph: Graph) -> None:
+    """Raise ConvertError for a tensor for which no function has the memory: LiteRT would end the process."""
+    for tensor in graph.subgraph.tensors:
+        values = math.prod(int(n) for n in tensor.shape) if tensor.shape is not None else 0
+        if not 0 <= values <= MOST_VALUES:
+            raise ConvertError(
+                f"a tensor of the model has the shape {tuple(int(n) for n in tensor.shape)}: the file is damaged, "
+                "or the model is for larger machines; download or export it again"
+            )
 
 
 def _check_operators(graph: Graph) -> None:

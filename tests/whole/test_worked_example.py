@@ -78,13 +78,12 @@ def shape_of(answer: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def elsewhere(folder: Path) -> Path:
     """Bundles converted otherwise than the example: in one process, for importing TensorFlow takes its time."""
-    around = blocks(PAGE, "python")[1].replace("(224, 224, 3)", "(48, 48, 3)").replace("my_model", "scaled")
-    script = f"""
+    script = """
 import keras
 from convert.__main__ import main
 
 model = keras.models.load_model("shapes.keras")
-{around}
+keras.Sequential([keras.Input((48, 48, 3)), keras.layers.Rescaling(1 / 255), model]).save("scaled.keras")
 given = ["--labels", "shapes.txt", "--validation", "pictures", "--out", "elsewhere"]
 assert main(["shapes.keras", "--preprocess", "none", *given]) == 0
 assert main(["scaled.keras", "--min-agreement", "0", *given]) == 0
@@ -101,7 +100,6 @@ def test_the_wrong_preprocessing_shows_in_the_accuracy_alone(elsewhere: Path) ->
 
 
 def test_a_model_may_scale_its_pixels_itself(elsewhere: Path) -> None:
-    """The page's second block of Python, with the example's model for `model`."""
     card = card_of(elsewhere / "scaled")
     assert (card["input"]["mean"], card["input"]["std"]) == ([0.0] * 3, [1.0] * 3)
 

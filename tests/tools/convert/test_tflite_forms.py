@@ -236,6 +236,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: tflite(lambda x: scores(x * np.linspace(0.5, 1, 8).reshape(8, 1, 1, 1)), picture(8, S, S, 3)),
         "takes 8 pictures at once, and a layer in it is bound to that",
     ),
+    "embedding": (lambda: tflite(lambda x: tf.math.l2_normalize(logits(x), -1), picture(1, S, S, 3)), "as embeddings"),
+    "features": (
+        lambda: tflite(lambda x: tf.nn.relu(logits(x)) @ tf.ones((CLASSES, 20)), picture(1, S, S, 3)),
+        "as the features before a last layer do",
+    ),
     "edge tpu": (lambda: with_custom("edgetpu-custom-op"), "compiled for the Edge TPU"),
     "detector": (lambda: with_custom("TFLite_Detection_PostProcess"), "a detector"),
     "custom": (lambda: with_custom("MyOwn"), "custom operators (MyOwn)"),
@@ -248,6 +253,11 @@ def string_input() -> bytes:
     graph = Graph(tflite(scores, picture(1, S, S, 3)))
     graph.tensor(graph.subgraph.inputs[0]).type = schema.TensorType.STRING
     return graph.serialize()
+
+
+def test_features_are_served_if_the_user_says_what_they_are(run: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.tflite").write_bytes(REFUSED["features"][0]())
+    assert run(tmp_path / "a.tflite", "--out", tmp_path, *UNIT, "--scores", "logits").code == 0
 
 
 @pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
