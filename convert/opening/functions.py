@@ -1,5 +1,6 @@
 """Functions of TensorFlow as sources: frozen, converted, and looked at."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from convert.opening.forms import Form, form_of
 from convert.opening.outputs import Output, chosen
 from convert.options import Options
 from convert.sources import Source
+
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
 class Function(NamedTuple):
@@ -48,8 +51,9 @@ def source_of(function: Function, name: str, origin: dict[str, Any], options: Op
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says, as one line of at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """What an exception says, as one line of at most 300 characters; Keras's own begin with where it was raised."""
+    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Exception encountered when calling")] or lines
     return (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
 
 

@@ -109,9 +109,10 @@ def _float32(value: Any, found: set[str]) -> Any:
         return [_float32(item, found) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get("class_name") in _POLICIES and (name := (value.get("config") or {}).get("name")) in LOW_PRECISION:
-        found.add(name)
-        return {**value, "config": {**value["config"], "name": "float32"}}
+    inner = value.get("config")
+    if value.get("class_name") in _POLICIES and isinstance(inner, dict) and inner.get("name") in LOW_PRECISION:
+        found.add(inner["name"])
+        return {**value, "config": {**inner, "name": "float32"}}
     changed = {}
     for key, item in value.items():
         if key in ("dtype", "value_dtype") and isinstance(item, str) and item in LOW_PRECISION:

@@ -55,9 +55,11 @@ def from_keras(model: Any, name: str, origin: dict[str, Any], options: Options |
             "make the others constants"
         )
     (tensor,) = inputs
+    structure = getattr(model, "input", None)  # a Sequential of Keras 3 has none
 
     def call(x: Any) -> Any:
-        return _named(model, model(x, training=False))
+        given = dict.fromkeys(structure, x) if isinstance(structure, dict) else x
+        return _named(model, model(given, training=False))
 
     function = Function(call, tuple(tensor.shape), tf.as_dtype(tensor.dtype))
     return source_of(function, name, origin, options or Options(source=name), **known)

@@ -36,7 +36,10 @@ def open_tfjs(path: Path, options: Options) -> Source:
     config = _network(described, file)
     keras_layers.check(config, file)
     config, types = in_float32(config)
-    weights = dict(_weights(described.get("weightsManifest"), folder, file))
+    try:
+        weights = dict(_weights(described.get("weightsManifest"), folder, file))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ConvertError(f"{file} is damaged: its weightsManifest cannot be read; {_AGAIN}") from error
     model = _built(config, file)
     _fill(model, weights, file)
     pixels, labels = _published(folder / _METADATA)

@@ -57,6 +57,29 @@ def test_files_of_both_kerases_in_both_formats(library: Any, suffix: str, tmp_pa
     assert_same(opened(tmp_path / f"m{suffix}"), model)
 
 
+def test_a_zip_that_keras_2_13_wrote(tmp_path: Path) -> None:
+    """It names its modules otherwise than tf_keras does."""
+    model = with_input(tf_keras)
+    model.save(tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as new, zipfile.ZipFile(tmp_path / "m.keras", "w") as old:
+        for name in new.namelist():
+            data = new.read(name)
+            if name == "metadata.json":
+                data = b'{"keras_version": "2.13.1", "date_saved": "2023-08-01@12:00:00"}'
+            old.writestr(name, data.replace(b'"tf_keras', b'"keras') if name.endswith(".json") else data)
+    assert_same(opened(tmp_path / "m.keras"), model)
+
+
+def test_an_input_with_a_name(tmp_path: Path) -> None:
+    x = keras.Input((SIDE, SIDE, 3), name="image")
+    model = keras.Model({"image": x}, with_input(keras)(x))
+    model.save(tmp_path / "m.keras")
+    source = opened(tmp_path / "m.keras")
+    tensor = np.random.default_rng(0).uniform(0, 1, (1, SIDE, SIDE, 3)).astype(np.float32)
+    expected = np.asarray(model({"image": tensor}, training=False)).reshape(-1)
+    np.testing.assert_allclose(source.scores(tensor), expected, atol=1e-4)
+
+
 def test_a_suffix_in_capitals(tmp_path: Path) -> None:
     model = with_input(keras)
     model.save(tmp_path / "m.keras")

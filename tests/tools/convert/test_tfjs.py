@@ -158,6 +158,7 @@ BROKEN: dict[str, tuple[Callable[[Described], Any], str]] = {
     "text": (lambda d: manifest(d)["weights"][0].update(dtype="string"), "of type string"),
     "a shape that is none": (lambda d: manifest(d)["weights"][0].update(shape=[-1]), r"of shape \[-1\]"),
     "a group that is none": (lambda d: d.update(weightsManifest=[1]), "has no weightsManifest"),
+    "weights that are none": (lambda d: manifest(d).update(weights=[1]), "its weightsManifest cannot be read"),
     "the same name twice": (
         lambda d: manifest(d)["weights"][-1].update(name=manifest(d)["weights"][0]["name"]),
         "names the weight 'first/kernel' twice",
