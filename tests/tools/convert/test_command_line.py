@@ -79,7 +79,7 @@ class TestSources:
         assert (loaded.card.input.mean, loaded.card.input.crop, loaded.card.quantization) == (
             (127.5,) * 3,
             0.875,
-            "uint8",
+            "int8",
         )
         assert (tmp_path / "mobilenet" / "model.tflite").read_bytes() == (mobilenet / "model.tflite").read_bytes()
 
