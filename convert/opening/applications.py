@@ -130,7 +130,7 @@ def _classes(name: str, path: Path, model: Any) -> int:
         return IMAGENET_OUTPUTS[0]
     if len(missing) == len(extra) > 0 and (classes := {shape[-1] for shape in extra}) and len(classes) == 1:
         (n,) = classes
-        if [(*shape[:-1], n) for shape in missing] == extra and {shape[-1] for shape in missing} == {1000}:
+        if sorted((*shape[:-1], n) for shape in missing) == extra and {shape[-1] for shape in missing} == {1000}:
             return int(n)
     raise ConvertError(
         f"{path} does not hold weights of {name}: {len(missing)} of its weights are missing, {len(extra)} are others; "
