@@ -82,7 +82,8 @@ def _in_folder(folder: Path, given: Path) -> Content:
     models = {path: kind for path, kind in kinds.items() if kind in MODELS}
     if len(models) == 1:
         ((path, kind),) = models.items()
-        inside = str(path.relative_to(folder))
+        is_folder = kind == "tfjs" and path.parent == folder  # such a model is a folder: it is the given one
+        inside = "" if is_folder else str(path.relative_to(folder))
         return Content(kind, path, given, inside, _labels(path if path.is_dir() else path.parent, folder))
     if models:
         raise ConvertError(

@@ -51,6 +51,10 @@ def _open(options: Options, unpacked: ExitStack) -> Source:
         from convert.opening.applications import open_application
 
         return open_application(text, options)
+    if options.weights != "imagenet":
+        raise ConvertError(
+            f"--weights {options.weights}: {text} is no network of keras.applications, like inception_v3; leave it out"
+        )
     if not path.exists():
         raise ConvertError(
             f"{text}: no such file or built-in source; give a file, a folder, digits, or a network of "

@@ -212,6 +212,13 @@ BAD_OPTIONS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
     "less than none": (lambda _: ("--validation-limit", "-1"), "'-1': expected a whole number of at least 1"),
     "full-width digits": (lambda _: ("--validation-limit", "３"), "'３': expected a whole number of at least 1"),
     "a word for a number": (lambda _: ("--validation-limit", "all"), "'all': expected a whole number of at least 1"),
+    "weights for a file": (lambda _: ("--weights", "none"), "is no network of keras.applications"),
+    "two scalings": (lambda _: ("--preprocess", "tf", "--mean", "100"), "has its own mean and deviation"),
+    "a mean of two": (lambda _: ("--mean", "1,2"), "three for red, green and blue"),
+    "a deviation of nothing": (lambda _: ("--std", "0"), "input.std has a 0"),
+    "another size": (lambda _: ("--input-size", "32"), "--input-size 32x32: the model's input is"),
+    "no size": (lambda _: ("--input-size", "0"), "expected a number of pixels"),
+    "an output of one": (lambda _: ("--output", "scores"), "has one output"),
     "unknown mode": (lambda _: ("--quantize", "int4"), "invalid choice"),
 }
 
