@@ -108,7 +108,7 @@ def test_a_calibration_on_the_wrong_pictures_loses_it(trained: Trained, tmp_path
     """What the test above would see of a broken quantisation."""
     for i in range(3):
         Image.new("L", (8, 8), 255).save(tmp_path / f"{i}.png")
-    options = replace(trained.options, quantize="int8", calibration=tmp_path, min_agreement=0.0)
+    options = replace(trained.options, quantize="int8", calibration=tmp_path, min_agreement=0.0, max_difference=1.0)
     card = convert(replace(trained.source, name="blank"), options).card
     assert card.verification["accuracy"] < card.verification["source_accuracy"] - 10 * MOST_LOST
 
