@@ -15,6 +15,7 @@ from textwrap import fill
 from chalicelib.errors import SlimceptionError
 from chalicelib.inference.card import RESIZES, SCORES
 from convert.arguments import channels, count, keep_float, name, share, size
+from convert.contract.findings import PREPROCESS
 from convert.errors import ConvertError, LowAgreementError
 from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, MODES
 from convert.opening.networks import NETWORKS
@@ -86,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--preprocess",
-        choices=("tf", "torch", "caffe", "unit", "none"),
+        choices=tuple(PREPROCESS),
         help="how the pixels were scaled in training: to -1..1 (tf), to 0..1 (unit), not at all (none), ...",
     )
     p.add_argument("--mean", type=channels, metavar="N[,N,N]", help="instead: what was subtracted from 0..255")

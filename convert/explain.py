@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from chalicelib.inference.preprocessing import dequantize
-from convert.graph import CHANGES_NO_VALUE, Graph, Op, Type
+from convert.graph import CHANGES_NO_VALUE, Graph, Op, Type, operator_code
 from convert.weights import kind_name, layers, makers
 
 _INTEGERS = (Type.INT8, Type.UINT8, Type.INT16)
@@ -78,7 +78,7 @@ class _SideBySide:
         graph.model.signatureDefs = None
         self._quantize = schema.OperatorT()
         self._quantize.opcodeIndex = len(quantized.model.operatorCodes)
-        graph.model.operatorCodes.append(_code(Op.QUANTIZE))
+        graph.model.operatorCodes.append(operator_code(Op.QUANTIZE))
         by_name = {quantized.name(op): op for op in quantized.operators if len(op.outputs) == 1}
         self.twins: list[tuple[Any, int, int]] = []
         """Each float operator, with the indices of its output and of its quantised copy's."""
@@ -159,10 +159,3 @@ class _SideBySide:
         operator.builtinOptions, operator.builtinOptionsType = like.builtinOptions, like.builtinOptionsType
         operator.opcodeIndex, operator.inputs, operator.outputs = self._codes + like.opcodeIndex, inputs, [output]
         self._graph.operators.append(operator)
-
-
-def _code(kind: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = kind
-    code.version = 1
-    return code

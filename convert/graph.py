@@ -178,6 +178,14 @@ def _name_tensors(subgraph: Any) -> None:
         seen.add(tensor.name)
 
 
+def operator_code(kind: int) -> Any:
+    """A new entry for `model.operatorCodes`: the first version of an operator, a value of `Op`."""
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    code.version = 1
+    return code
+
+
 def _text(name: Any) -> str:
     """A name of the schema: bytes in a graph that was parsed, text in a part that was added since."""
     return name.decode() if isinstance(name, bytes) else str(name)

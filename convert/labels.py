@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from chalicelib.inference.card import MAX_CLASSES
+from chalicelib.inference.card import MAX_CLASSES, OutputSpec, Scores
 from chalicelib.inference.registry import MAX_LABEL, MAX_LABELS_BYTES
 from convert.errors import ConvertError
 from convert.label_json import is_json, labels_in_json
@@ -39,6 +39,10 @@ class Labels(NamedTuple):
     """Number of the model's first outputs that have no label."""
     binary: bool = False
     """Whether the two labels belong to one output, which is the score of the second one."""
+
+    def output(self, scores: Scores) -> OutputSpec:
+        """The card's output for a model with these labels."""
+        return OutputSpec(len(self.names), scores, self.offset, self.binary)
 
 
 def labelled(

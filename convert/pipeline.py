@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from chalicelib.inference.card import InputSpec, ModelCard, OutputSpec, Scores
+from chalicelib.inference.card import InputSpec, ModelCard, Scores
+from chalicelib.inference.classifier import scores_of
 from chalicelib.inference.preprocessing import InputEncoder
 from convert import bundle, pictures, rewrite
-from convert.contract.decide import Contract, Expected, decide
+from convert.contract.decide import Contract, decide
 from convert.contract.probes import probes
-from convert.contract.scores import meaning
 from convert.errors import ConvertError, LowAgreementError
 from convert.explain import LayerError
 from convert.graph import Graph
@@ -66,14 +66,13 @@ def convert(source: Source, options: Options) -> Converted:
         )
     contract = decide(source, graph, options, labels, validation)
     form = _rewritten(graph, already, contract, options)
-    expected = Expected(source, contract.input, contract.scores.value, labels)
-    difference = _float_difference(source, form, contract, labels, expected, validation)
+    difference = _float_difference(source, form, contract, labels)
     made = _quantized(form, source, options, contract.input, _judge_of(form, options, contract, labels, validation))
     card = _card(source, made.data, made.mode, form, contract, labels)
     with bundle.staged(options.out, source.name) as folder:
         bundle.write(folder, made.data, labels.names, card)
         shown = track(validation, "Comparing with the source", console=console, disable=not validation)
-        found = verify(served(folder), expected, shown, options.validation, difference)
+        found = verify(served(folder), contract.expected, shown, options.validation, difference)
         _judge(found.measured, options, made.mode)
         card = bundle.record(folder, card, found.measured)
         return Converted(card, source.notes + notes + contract.notes + made.notes + found.notes, made.layers)
@@ -90,15 +89,13 @@ def _rewritten(graph: Graph, already: Found, contract: Contract, options: Option
     return _Float(graph, already, moved, scores)
 
 
-def _float_difference(
-    source: Source, form: _Float, contract: Contract, labels: Labels, expected: Expected, validation: list[Path]
-) -> float:
+def _float_difference(source: Source, form: _Float, contract: Contract, labels: Labels) -> float:
     """How far the form that is quantised next is from its source; raises ConvertError if that is far."""
     data = form.graph.serialize() if form.quantization == "float32" else source.tflite
     card = _card(source, data, form.quantization, form, contract, labels)
     with tempfile.TemporaryDirectory() as folder, working("Comparing the float32 form with the source"):
         bundle.write(Path(folder), data, labels.names, card)
-        return float_difference(served(Path(folder)), expected, probes(contract.input, validation))
+        return float_difference(served(Path(folder)), contract.expected, contract.probes)
 
 
 def _quantized(form: _Float, source: Source, options: Options, spec: InputSpec, judge: Judge) -> Made:
@@ -123,14 +120,14 @@ def _judge_of(form: _Float, options: Options, contract: Contract, labels: Labels
         given = list(pictures.tensors(pictures.spread(paths, limit), contract.input))
         return given or [encoder.encode(pixels) for pixels in probes(contract.input, [])]
 
-    return Judge(inputs, lambda raw: meaning(raw, form.scores, labels.binary, labels.offset))
+    output = labels.output(form.scores)
+    return Judge(inputs, lambda raw: scores_of(np.asarray(raw, np.float64).reshape(-1), output))
 
 
 def _card(
     source: Source, data: bytes, quantization: Found, form: _Float, contract: Contract, labels: Labels
 ) -> ModelCard:
-    output = OutputSpec(len(labels.names), form.scores, labels.offset, labels.binary)
-    return bundle.make_card(source, data, quantization, form.moved, contract, output)
+    return bundle.make_card(source, data, quantization, form.moved, contract, labels.output(form.scores))
 
 
 def _spread_out(folder: Path | None, purpose: str, limit: int) -> list[Path]:

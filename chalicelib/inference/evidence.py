@@ -4,12 +4,13 @@ By the part's name ("pixels", "scores", "resize"), the texts `value`, `from` (on
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from chalicelib.errors import ModelError, shown
 
-ASSUMPTION = "assumption"
-EVIDENCE = ("option", "source", "graph", "metadata", "tensor", "validation", ASSUMPTION)
+Evidence = Literal["option", "source", "graph", "metadata", "tensor", "validation", "assumption"]
+ASSUMPTION: Evidence = "assumption"
+EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 """Where a value comes from: the user, the source's own description, its operators, its metadata, the quantisation of a
 tensor, or what was most accurate on labelled pictures. An assumption comes from nowhere, and may be wrong."""
 _TEXTS = {"value", "from", "reason"}

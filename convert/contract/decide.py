@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.errors import ModelError
-from chalicelib.inference.card import InputSpec, Scores
+from chalicelib.inference.card import InputSpec, OutputSpec, Scores
+from chalicelib.inference.classifier import scores_of
 from chalicelib.inference.preprocessing import InputEncoder
 from convert.contract.candidates import pixels_by_trying
 from convert.contract.findings import PREPROCESS, Finding, Preprocess
 from convert.contract.probes import probes
-from convert.contract.scores import meaning, scores_from
+from convert.contract.scores import scores_from
 from convert.errors import ConvertError
 from convert.graph import Graph
 from convert.labels import Labels
@@ -36,20 +37,43 @@ class Contract(NamedTuple):
     card: dict[str, Any]
     """What the card says of it."""
     notes: tuple[str, ...]
+    expected: "Expected"
+    """The scores that the source itself gives."""
+    probes: list[NDArray[np.uint8]]
+    """Pictures of any kind, uint8 (height, width, channels), whose answers `expected` has already."""
 
 
 class Expected:
     """The scores that the source itself gives to a picture, by its contract."""
 
-    def __init__(self, source: Source, spec: InputSpec, scores: Scores, labels: Labels) -> None:
-        """`scores` is what the source's own output means, whatever the bundle's graph has left of it."""
-        self._source, self._scores, self._labels = source, scores, labels
-        self._encoder = InputEncoder(spec, np.dtype(np.float32))
+    def __init__(self, answers: "_Answers", output: OutputSpec) -> None:
+        """`output` is what the source's own output means, whatever the bundle's graph has left of it."""
+        self._answers, self._output = answers, output
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """uint8 (height, width, channels) to one score for each label, float64 (classes,), each in 0..1."""
-        raw = self._source.scores(self._encoder.encode(pixels))
-        return meaning(raw, self._scores, self._labels.binary, self._labels.offset)
+        return scores_of(self._answers.to(pixels), self._output)
+
+
+class _Answers:
+    """The source's own output for pictures. Those for the probes are kept: two checks ask for them."""
+
+    def __init__(self, source: Source, spec: InputSpec, pictures: list[Path]) -> None:
+        self._source, self._encoder = source, InputEncoder(spec, np.dtype(np.float32))
+        self.probes = probes(spec, pictures)
+        self._kept: dict[int, NDArray[np.float64]] = {}
+
+    def to(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """The output, float64 (outputs,), for one of the probes or another picture."""
+        number = next((i for i, probe in enumerate(self.probes) if probe is pixels), None)
+        if number is None:
+            return self._run(pixels)
+        if number not in self._kept:
+            self._kept[number] = self._run(pixels)
+        return self._kept[number]
+
+    def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return np.asarray(self._source.scores(self._encoder.encode(pixels)), np.float64).reshape(-1)
 
 
 def decide(source: Source, graph: Graph, options: Options, labels: Labels, pictures: list[Path]) -> Contract:
@@ -60,15 +84,14 @@ def decide(source: Source, graph: Graph, options: Options, labels: Labels, pictu
     """
     pixels, notes = _pixels(source, graph, options, labels, pictures)
     spec = input_spec(source, options, pixels.value)
-    scores = _scores(source, graph, options, spec, pictures)
-    if labels.binary and scores.value == "logits":
-        raise ConvertError("--scores logits: the model has one output; choose sigmoid or probabilities")
+    answers = _Answers(source, spec, pictures)
+    scores = _scores(source.name, graph, options, labels, answers)
     if scores.kind == "assumption":
         notes += (f"assumed --scores {scores.value}: {scores.reason}",)
     card = {"pixels": pixels.on_card(str(pixels.value)), "scores": scores.on_card(scores.value)}
     if options.resize:
         card["resize"] = Finding(options.resize, "option", "--resize").on_card(options.resize)
-    return Contract(spec, scores, card, notes)
+    return Contract(spec, scores, card, notes, Expected(answers, labels.output(scores.value)), answers.probes)
 
 
 def input_spec(source: Source, options: Options, preprocess: Preprocess) -> InputSpec:
@@ -98,9 +121,10 @@ def _pixels(
     specs = {name: input_spec(source, options, one) for name, one in _of_channels(source.input_shape[2]).items()}
     found, about = None, ""
     if labelled:
-        scores = _scores(source, graph, options, specs["tf"], pictures).value
+        answers = _Answers(source, specs["tf"], pictures)
+        output = labels.output(_scores(source.name, graph, options, labels, answers).value)
         found, about = pixels_by_trying(
-            lambda tensor: meaning(source.scores(tensor), scores, labels.binary, labels.offset), specs, labelled
+            lambda tensor: scores_of(np.asarray(source.scores(tensor), np.float64), output), specs, labelled
         )
     if found:
         name = next(name for name, one in PREPROCESS.items() if one == found.value)
@@ -128,15 +152,15 @@ def _repeated(values: tuple[float, ...], size: int) -> tuple[float, ...]:
     return values * size if len(values) == 1 else values
 
 
-def _scores(source: Source, graph: Graph, options: Options, spec: InputSpec, pictures: list[Path]) -> Finding[Scores]:
+def _scores(name: str, graph: Graph, options: Options, labels: Labels, answers: _Answers) -> Finding[Scores]:
     if options.scores:
+        if labels.binary and options.scores == "logits":
+            raise ConvertError("--scores logits: the model has one output; choose sigmoid or probabilities")
         return Finding(options.scores, "option", f"--scores {options.scores}")
-    encoder = InputEncoder(spec, np.dtype(np.float32))
-    seen: list[NDArray[Any]] = [source.scores(encoder.encode(pixels)) for pixels in probes(spec, pictures)]
+    seen = [answers.to(pixels) for pixels in answers.probes]
     if not np.isfinite(np.stack(seen)).all():
         raise ConvertError(
-            f"{source.name} answers with values that are not numbers (NaN or infinity): train it again, "
-            "or look at the weights"
+            f"{name} answers with values that are not numbers (NaN or infinity): train it again, or look at the weights"
         )
     return scores_from(graph, seen)
 

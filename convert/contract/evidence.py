@@ -14,6 +14,8 @@ from convert.contract.findings import PREPROCESS, Finding, Preprocess
 
 Respond = Callable[[NDArray[np.float32]], Sequence[NDArray[Any]]]
 """A picture, float32 (1, H, W, C), to the tensors that the first operators with weights read."""
+MOST_TENSORS = 8
+"""That are looked at: an ensemble has one for each member, an Inception none but the first."""
 RANGES = {"none": (0.0, 255.0), "unit": (0.0, 1.0), "tf": (-1.0, 1.0)}
 """What values a model may be given, by the preprocessing that gives them."""
 LEAST_WIDTH, MOST_WIDTH = 0.4, 60.0

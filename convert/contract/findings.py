@@ -1,14 +1,11 @@
 """What was found out about a model, where it is known from, and the usual ways to scale pixels."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from chalicelib.inference.card import Color
+from chalicelib.inference.evidence import Evidence
 
-Kind = Literal["option", "source", "graph", "metadata", "tensor", "validation", "assumption"]
-"""option: the user says so. source: who published the network says so. graph: the network's operators show it.
-metadata: the file says so. tensor: the tensor's type or range shows it. validation: of several, it was right on most
-labelled pictures. assumption: nothing shows it."""
 T = TypeVar("T")
 
 
@@ -16,7 +13,7 @@ class Finding(NamedTuple, Generic[T]):
     """A value, and why it is believed."""
 
     value: T
-    kind: Kind
+    kind: Evidence
     reason: str
     """One clause, for people."""
 

@@ -8,11 +8,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.contract.evidence import pixels_from
+from convert.contract.evidence import MOST_TENSORS, pixels_from
 from convert.contract.findings import PREPROCESS, Finding, Preprocess
 from convert.graph import Graph, Op, Type
 
-MOST_TENSORS = 8
 _WITH_WEIGHTS = (
     Op.CONV_2D,
     Op.DEPTHWISE_CONV_2D,

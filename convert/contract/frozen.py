@@ -7,11 +7,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convert.contract.evidence import pixels_from
+from convert.contract.evidence import MOST_TENSORS, pixels_from
 from convert.contract.findings import Finding, Preprocess
 
-MOST_TENSORS = 8
-"""That are looked at: an ensemble has one for each member, an Inception none but the first."""
 _WITH_WEIGHTS = ("Conv", "DepthwiseConv", "MatMul", "BatchMatMul", "Einsum", "MaxPool", "AvgPool", "_FusedConv")
 _NO_PIXELS = ("Shape", "ShapeN", "Size", "Rank")
 

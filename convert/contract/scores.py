@@ -8,9 +8,11 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from chalicelib.inference.card import Scores
-from convert.contract.findings import Finding, Kind
+from chalicelib.inference.evidence import Evidence
+from convert.contract.findings import Finding
 from convert.errors import ConvertError
 from convert.graph import Graph, Op, Type
+from convert.weights import makers
 
 _SOFTMAX = "a softmax"
 _TO_SHARES = {
@@ -69,7 +71,7 @@ def scores_from(graph: Graph, seen: Iterable[NDArray[Any]]) -> Finding[Scores]:
     if are_shares and origin is not None:
         return Finding("probabilities", "graph", f"{origin} gives them")
     if outputs.shape[1] == 1:
-        kind: Kind = "assumption" if are_shares else "graph"
+        kind: Evidence = "assumption" if are_shares else "graph"
         return Finding("sigmoid", kind, "the only output is no sigmoid, so it is taken for a logit")
     _refuse_features(outputs)
     if sum_to_one:
@@ -94,8 +96,8 @@ def _refuse_features(outputs: NDArray[np.float64]) -> None:
 
 def _origin(graph: Graph) -> str | None:
     """What gives the probabilities, in words, if all ways to the output come from a softmax or a sigmoid."""
-    made_by = {index: operator for operator in graph.operators for index in operator.outputs}
-    found, waiting = set(), [graph.subgraph.outputs[0]]
+    made_by = makers(graph)
+    found, waiting = set(), [int(graph.subgraph.outputs[0])]
     while waiting:
         operator = made_by.get(waiting.pop())
         if operator is None:
@@ -110,14 +112,3 @@ def _origin(graph: Graph) -> str | None:
         else:
             return None
     return " and ".join(sorted(found)) or None
-
-
-def meaning(raw: NDArray[Any], scores: Scores, binary: bool, offset: int) -> NDArray[np.float64]:
-    """A model's raw output, float (outputs,), as one score for each label, float64 (classes,), each in 0..1."""
-    values = np.asarray(raw, np.float64).reshape(-1)
-    if scores == "sigmoid":
-        values = 0.5 + 0.5 * np.tanh(values / 2)
-    elif scores == "logits":
-        powers = np.exp(values - values.max())
-        values = powers / powers.sum()
-    return np.array([1 - values[0], values[0]]) if binary else values[offset:]

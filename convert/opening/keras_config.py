@@ -78,10 +78,13 @@ def layers_of(network: dict[str, Any]) -> list[dict[str, Any]]:
     return [layer for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
 
 
-def in_float32(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The configuration with float32 in place of every other float type, and the names of those that it had."""
+def in_float32(config: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The configuration with float32 in place of every other float type, and a note; the same one if it had none."""
     found: set[str] = set()
-    return _float32(config, found), sorted(found)
+    changed = _float32(config, found)
+    if not found:
+        return config, ()
+    return changed, (f"{', '.join(sorted(found))} was put to float32, in which it is converted and compared",)
 
 
 @contextmanager

@@ -20,9 +20,8 @@ def open_keras(path: Path, options: Options) -> Source:
     """Read a whole model from a .keras or an HDF5 file, whatever its name; raises ConvertError."""
     saved = read(path)
     keras_layers.check(saved.config, path)
-    config, types = in_float32(saved.config)
-    notes = (f"{', '.join(types)} was put to float32, in which it is converted and compared",) if types else ()
-    model = load(saved, config if types else saved.config, options.input_size)
+    config, notes = in_float32(saved.config)
+    model = load(saved, config, options.input_size)
     origin = {"kind": "keras", "file": path.name, "sha256": sha256_of(path), "written_by_keras": saved.version}
     return from_keras(model, path.stem, origin, options, pixels=publishers.pixels_of(config), notes=notes)
 

@@ -35,7 +35,7 @@ def open_tfjs(path: Path, options: Options) -> Source:
     described = parsed(file.read_bytes(), file)
     config = _network(described, file)
     keras_layers.check(config, file)
-    config, types = in_float32(config)
+    config, notes = in_float32(config)
     try:
         weights = dict(_weights(described.get("weightsManifest"), folder, file))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
@@ -45,7 +45,6 @@ def open_tfjs(path: Path, options: Options) -> Source:
     pixels, labels = _published(folder / _METADATA)
     name = folder.resolve().name if path.is_dir() or path.name == MODEL else path.stem
     origin = {"kind": "tfjs", "file": name, "sha256": sha256_of(folder)}
-    notes = (f"{', '.join(types)} was put to float32, in which it is converted and compared",) if types else ()
     pixels = pixels or publishers.pixels_of(config)
     return from_keras(model, name, origin, options, pixels=pixels, labels=labels, notes=notes)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.graph import Graph, Op, Type
+from convert.graph import Graph, Op, Type, operator_code
 from convert.opening.forms import CHANNELS_FIRST
 
 
@@ -81,8 +81,5 @@ def _code(graph: Graph, kind: int) -> int:
     for index, code in enumerate(graph.model.operatorCodes):
         if code.builtinCode == kind:
             return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = kind
-    code.version = 1
-    graph.model.operatorCodes.append(code)
+    graph.model.operatorCodes.append(operator_code(kind))
     return len(graph.model.operatorCodes) - 1
