@@ -93,9 +93,11 @@ def _float_difference(source: Source, form: _Float, contract: Contract, labels: 
     """How far the form that is quantised next is from its source; raises ConvertError if that is far."""
     data = form.graph.serialize() if form.quantization == "float32" else source.tflite
     card = _card(source, data, form.quantization, form, contract, labels)
-    with tempfile.TemporaryDirectory() as folder, working("Comparing the float32 form with the source"):
-        bundle.write(Path(folder), data, labels.names, card)
-        return float_difference(served(Path(folder)), contract.expected, contract.probes)
+    with tempfile.TemporaryDirectory() as aside, working("Comparing the float32 form with the source"):
+        folder = Path(aside) / source.name  # a bundle is called as its folder is
+        folder.mkdir()
+        bundle.write(folder, data, labels.names, card)
+        return float_difference(served(folder), contract.expected, contract.probes)
 
 
 def _quantized(form: _Float, source: Source, options: Options, spec: InputSpec, judge: Judge) -> Made:

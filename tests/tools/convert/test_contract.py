@@ -5,6 +5,7 @@ would have given them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -224,4 +225,13 @@ def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     model.layers[-1].set_weights([np.full_like(weight, np.nan) for weight in model.layers[-1].get_weights()])
     with pytest.raises(ConvertError, match="not numbers"):
         bundle_of(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_form_that_differs_is_refused_by_the_models_name(tmp_path: Path) -> None:
+    source = from_keras(network(layers.Rescaling(1 / 255)), "flowers", {})
+    calls = iter(range(1000))
+    wrong = replace(source, scores=lambda _: np.eye(3, dtype=np.float32)[next(calls) % 3])
+    with pytest.raises(ConvertError, match="the float32 form of flowers differs from its source by"):
+        convert(wrong, Options("flowers", quantize="float32", out=tmp_path))
     assert not list(tmp_path.iterdir())
