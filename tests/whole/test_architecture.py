@@ -75,6 +75,7 @@ LOADED_BY_APP = {
     "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
     "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
+    "chalicelib.api.fronts.alb", "chalicelib.api.fronts.format_1", "chalicelib.api.fronts.format_2",
 }  # fmt: skip
 """Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
