@@ -116,6 +116,7 @@ bench: $(VENV)/.dev ## the README's figures, measured on this machine shown as A
 	-$(BIN)/python -m benchmarks.arm64 --out build/bench/arm64.json
 	$(BIN)/python -m benchmarks.inception.on_digits
 	$(BIN)/python -m benchmarks.cold_start
+	-$(BIN)/python -m benchmarks.fronts
 	$(BIN)/python -m benchmarks.batch.folder
 
 lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; ARGS=--upgrade takes the newest versions
