@@ -53,6 +53,12 @@ def predict_image() -> Response:
     return runtime.api.predict_image(app.current_request)
 
 
+@app.route("/uploads", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def start_upload() -> Response:
+    """Sign a form with which a picture too large for a request goes to S3."""
+    return runtime.api.start_upload(app.current_request)
+
+
 @app.route("/health", methods=["GET"], cors=CORS)
 def health() -> Response:
     """Report whether the default model answers, and what the cold start cost."""

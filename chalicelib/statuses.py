@@ -9,6 +9,7 @@ STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
     errors.ObjectForbidden: (403, "ForbiddenError"),
     errors.UnknownModel: (404, "NotFoundError"),
     errors.UnknownBatch: (404, "NotFoundError"),
+    errors.NotDeployed: (404, "NotFoundError"),
     errors.ObjectGone: (404, "NotFoundError"),
     errors.PayloadTooLarge: (413, "PayloadTooLargeError"),
     errors.ImageTooLarge: (413, "PayloadTooLargeError"),
