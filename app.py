@@ -2,6 +2,7 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ app = Chalice(app_name="slimception")
 app.api.binary_types = BINARY_TYPES
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
+READ = ["GET", "HEAD"]
 ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
 
 
@@ -35,7 +37,7 @@ def note_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
     return get_response(event)
 
 
-@app.route("/", methods=["GET"])
+@app.route("/", methods=READ)
 def page() -> Response:
     """Show the page."""
     return runtime.api.page(app.current_request)
@@ -59,22 +61,76 @@ def start_upload() -> Response:
     return runtime.api.start_upload(app.current_request)
 
 
-@app.route("/health", methods=["GET"], cors=CORS)
+@app.route("/health", methods=READ, cors=CORS)
 def health() -> Response:
     """Report whether the default model answers, and what the cold start cost."""
     return runtime.api.health(app.current_request)
 
 
-@app.route("/models", methods=["GET"], cors=CORS)
+@app.route("/models", methods=READ, cors=CORS)
 def models() -> Response:
     """List the installed models."""
     return runtime.api.models(app.current_request)
 
 
-@app.route("/openapi.json", methods=["GET"], cors=CORS)
+@app.route("/openapi.json", methods=READ, cors=CORS)
 def openapi() -> Response:
     """Publish the contract."""
     return runtime.api.openapi(app.current_request)
+
+
+@app.route("/v2", methods=READ, cors=CORS)
+def kserve_server() -> Response:
+    """Describe the server, as the Open Inference Protocol has it; so do the next five."""
+    return runtime.api.kserve(app.current_request, "server")
+
+
+@app.route("/v2/health/live", methods=READ, cors=CORS)
+def kserve_live() -> Response:
+    """Report that the function answers."""
+    return runtime.api.kserve(app.current_request, "live")
+
+
+@app.route("/v2/health/ready", methods=READ, cors=CORS)
+def kserve_ready() -> Response:
+    """Report whether the default model answers."""
+    return runtime.api.kserve(app.current_request, "ready")
+
+
+@app.route("/v2/models/{model}", methods=READ, cors=CORS)
+def kserve_model(model: str) -> Response:
+    """Describe a model's tensors."""
+    return runtime.api.kserve(app.current_request, "model", model)
+
+
+@app.route("/v2/models/{model}/ready", methods=READ, cors=CORS)
+def kserve_model_ready(model: str) -> Response:
+    """Report whether a model answers."""
+    return runtime.api.kserve(app.current_request, "model_ready", model)
+
+
+@app.route("/v2/models/{model}/infer", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def kserve_infer(model: str) -> Response:
+    """Classify the pictures of a tensor."""
+    return runtime.api.kserve_infer(app.current_request, model)
+
+
+@app.route("/v1/models/{model}", methods=READ, cors=CORS)
+def tfserving_status(model: str) -> Response:
+    """Report a model's state, as TensorFlow Serving has it."""
+    return runtime.api.tfserving(app.current_request, model)
+
+
+@app.route("/v1/models/{model}/metadata", methods=READ, cors=CORS)
+def tfserving_metadata(model: str) -> Response:
+    """Describe a model's signature, as TensorFlow Serving has it."""
+    return runtime.api.tfserving(app.current_request, model, metadata=True)
+
+
+@app.route("/v1/models/{model}", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def tfserving_predict(model: str) -> Response:
+    """Classify as TensorFlow Serving does; `model` is `<model>:predict`."""
+    return runtime.api.tfserving_predict(app.current_request, model)
 
 
 @app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS, authorizer=BATCH_CALLERS)
@@ -83,7 +139,7 @@ def start_batch() -> Response:
     return runtime.api.start_batch(app.current_request)
 
 
-@app.route("/batches/{batch_id}", methods=["GET"], cors=CORS, authorizer=BATCH_CALLERS)
+@app.route("/batches/{batch_id}", methods=READ, cors=CORS, authorizer=BATCH_CALLERS)
 def batch(batch_id: str) -> Response:
     """Report the progress of a batch."""
     return runtime.api.batch(app.current_request, batch_id)
@@ -126,6 +182,11 @@ if runtime.settings.canary_minutes:
         """Classify a known picture."""
         runtime.check_canary()
 
+
+if "chalice.local" in sys.modules:  # in Chalice's command line, and never deployed
+    from chalicelib.api import local_server
+
+    local_server.equip(sys.modules["chalice.local"].ChaliceRequestHandler, runtime.settings.max_body_bytes)
 
 telemetry.cold_start.imported()
 runtime.warm()

@@ -1,4 +1,4 @@
-"""A request's body as bytes: at most one Content-Type, a bounded size, and no encoding left. `forms` says what it is."""
+"""A request's body as bytes: at most one Content-Type, a bounded size, no encoding left. `forms` says what it is."""
 
 import re
 from typing import Any, NamedTuple, Protocol

@@ -23,7 +23,7 @@ def decoded(data: bytes, coding: str, max_bytes: int, advice: str = "") -> bytes
         raise InvalidRequest(f"the body is no gzip, or a damaged one ({len(data)} bytes received)") from error
     if len(plain) > max_bytes:
         raise PayloadTooLarge(
-            f"the body has more than {max_bytes} bytes when it is decompressed: at most {max_bytes} are accepted{advice}"
+            f"the body has more than {max_bytes} bytes when decompressed: at most {max_bytes} are accepted{advice}"
         )
     if not stream.eof or stream.unused_data:
         fault = "bytes follow its end" if stream.eof else "its end is missing"

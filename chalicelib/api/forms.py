@@ -24,7 +24,7 @@ def of_predict(body: Body, query: Mapping[str, str], fetch: Fetch) -> PredictReq
         wanted = _multipart(body, fetch)
     elif format_of(body.data[:HEAD_BYTES]):  # no JSON begins so
         wanted = PredictRequest((body.data,))
-    elif body.is_json or not body.media_type or (body.media_type in UNCHOSEN and _begins_an_object(body.data)):
+    elif may_be_json(body):
         wanted = parse_predict(body.data, fetch)
     else:
         raise UnsupportedMediaType(f"Content-Type is {body.media_type[:60]!r}: {PREDICT_TAKES}")
@@ -63,5 +63,7 @@ def _with_query(wanted: PredictRequest, query: Mapping[str, str]) -> PredictRequ
     )
 
 
-def _begins_an_object(data: bytes) -> bool:
-    return data[:100].lstrip()[:1] == b"{"
+def may_be_json(body: Body) -> bool:
+    """Whether a body is to be read as JSON: its type says so, or no type was chosen and it begins as an object does."""
+    begins = body.data[:100].lstrip()[:1] == b"{"
+    return body.is_json or not body.media_type or (body.media_type in UNCHOSEN and begins)

@@ -38,6 +38,8 @@ class PredictRequest(NamedTuple):
     model: str | None = None
     is_instances: bool = False
     """True for TensorFlow Serving's `instances`, whose answer holds one list for each instance."""
+    item: str = '"instances"[{}]'
+    """How an error names one of several pictures, by its number."""
 
 
 def no_bucket(url: str, field: str) -> bytes:
@@ -96,7 +98,7 @@ def parse_image_query(query: Mapping[str, str]) -> tuple[int | None, str | None]
 
 
 def whole_number(text: str) -> int | str:
-    """The number that a query or a form writes in decimal digits; any other text as it is, for `parse_top_k` to refuse."""
+    """The number that a query or a form writes in digits; other text as it is, for `parse_top_k` to refuse."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 

@@ -5,6 +5,8 @@ the answer too.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from chalice import CORSConfig, IAMAuthorizer, Response
 
@@ -19,6 +21,9 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.classifier import check_top_k
 from chalicelib.inference.store import ModelStore
+
+if TYPE_CHECKING:
+    from chalicelib.api.kserve import KServeCall
 
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
 """Headers that a page of another origin may read."""
@@ -126,6 +131,45 @@ class Api:
         with Exchange(request, self._settings) as exchange:
             test = {"experiment": self._ab_test.describe()} if self._ab_test else {}
             exchange.answer({"models": self._store.cards(), **test})
+        return _response(exchange)
+
+    def kserve(self, request: Request, call: "KServeCall", *model: str) -> Response:
+        """`GET /v2`, `/v2/health/...` and `/v2/models/...`: the Open Inference Protocol but for inference."""
+        from chalicelib.api.kserve import Protocol
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            exchange.answer(Protocol(self._store, self._predictor).describe(call, *map(unquote, model)))
+        return _response(exchange)
+
+    def kserve_infer(self, request: Request, model: str) -> Response:
+        """`POST /v2/models/{model}/infer`: the Open Inference Protocol's prediction."""
+        from chalicelib.api.kserve import JSON_LENGTH, Protocol
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            body, length = (
+                read_body(request, self._settings.max_body_bytes, SCALE_DOWN),
+                request.headers.get(JSON_LENGTH),
+            )
+            protocol = Protocol(self._store, self._predictor)
+            exchange.answer(protocol.infer(exchange, body, length, unquote(model), self._fetch()))
+        return _response(exchange)
+
+    def tfserving(self, request: Request, model: str, *, metadata: bool = False) -> Response:
+        """`GET /v1/models/{model}` and `/metadata`: what TensorFlow Serving says of a model."""
+        from chalicelib.api import tfserving
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            describe = tfserving.metadata if metadata else tfserving.status
+            exchange.answer(describe(self._store, unquote(model)))
+        return _response(exchange)
+
+    def tfserving_predict(self, request: Request, model: str) -> Response:
+        """`POST /v1/models/{model}:predict`: TensorFlow Serving's prediction; `model` has the call behind its colon."""
+        from chalicelib.api import tfserving
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            body = read_body(request, self._settings.max_body_bytes, SCALE_DOWN)
+            exchange.answer(tfserving.predict(exchange, self._predictor, body, unquote(model), self._fetch()))
         return _response(exchange)
 
     def start_batch(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Presigned POSTs of S3: whoever has one may put one object of a bounded size, for some minutes, without credentials."""
+"""Presigned POSTs of S3: whoever has one may put one object of a bounded size, without credentials, for a time."""
 
 from typing import Any, NamedTuple
 

@@ -78,7 +78,7 @@ class BatchServices:
 
     @property
     def bucket(self) -> str:
-        """The stage's own bucket: its name in .chalice/resources.json has the account and the region, as the ARN has."""
+        """The stage's own bucket: its name, in .chalice/resources.json, has the account and region of the ARN."""
         _, _, _, region, account, *_ = (self.function_arn or "").split(":") + [""] * 4
         return f"{self._settings.batch_prefix}-{account}-{region}"
 
