@@ -11,14 +11,13 @@ from chalice.app import CloudWatchEvent, Rate, Request
 
 from chalicelib import runtime
 from chalicelib.api import views
-from chalicelib.inference.formats import BINARY_TYPES
 
 app = Chalice(app_name="slimception")
-app.api.binary_types = BINARY_TYPES
+app.api.binary_types = views.EVERY_TYPE
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 READ = ["GET", "HEAD"]
-ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
+ANY_TYPE = ["*/*"]  # `api.forms` checks the content type itself, with a message that says what is accepted
 
 
 @app.middleware("http")
@@ -27,6 +26,13 @@ def forbid_sniffing(event: Request, get_response: Callable[[Request], Response])
     response = get_response(event)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@app.middleware("http")
+def answer_with_text(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Tell Chalice that no answer is binary; for a deployment, `binary_types` says what requests may be."""
+    app.api.binary_types = []
+    return get_response(event)
 
 
 @app.middleware("all")

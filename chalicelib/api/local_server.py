@@ -57,7 +57,7 @@ def read_chunks(stream: BinaryIO, max_bytes: int) -> tuple[bytes, bool]:
     while seen <= max_bytes * _DISCARDED:
         size_text = _line(stream).partition(b";")[0].strip()
         if not size_text or len(size_text) > 8 or size_text.strip(b"0123456789abcdefABCDEF"):
-            raise BadChunks(f"{size_text[:20]!r} is no length of a chunk")
+            raise BadChunks(f"{size_text[:20].decode('latin-1')!r} is no length of a chunk")
         size = int(size_text, 16)
         if not size:
             for _ in range(_TRAILERS):

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
 """Headers that a page of another origin may read."""
 PREFLIGHT_AGE_S = 600
+EVERY_TYPE = ["*/*"]
+"""The binary media types of the REST API: it hands on every body in base64. With any others it decodes what is not
+among them as UTF-8, JSON that is compressed and pictures without a Content-Type too, and bytes are lost."""
 UPLOADS_TAKES = "POST /uploads takes application/json"
 BATCHES_TAKES = "POST /batches takes application/json"
 
