@@ -6,17 +6,59 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from chalice import Chalice, Response
-from chalice.app import CloudWatchEvent, Rate, Request
+from chalice import Chalice, CORSConfig, Response
+from chalice.app import CloudWatchEvent, Rate, Request, RestAPIEventHandler, RouteEntry
 
 from chalicelib import runtime
 from chalicelib.api import views
+from chalicelib.api.fronts import door
+from chalicelib.errors import ClientError
 
-app = Chalice(app_name="slimception")
+
+class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
+    """Chalice's app behind `door`, which lets every front in. Chalice itself reads a REST API's events alone."""
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        """The one handler of the API's function."""
+        return door.answer(event, context, self)
+
+    def serve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The response of a route."""
+        response: dict[str, Any] = super().__call__(event, context)
+        return response
+
+    def refuse(self, error: ClientError, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The response to a request that reaches no route. Pages of other origins may read it."""
+        return self._respond(lambda: runtime.api.refuse(self.current_request, error), event, context, CORS)
+
+    def preflight(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The response to OPTIONS; a REST API's own is the same, and does not reach the function."""
+        methods = self.routes[event["requestContext"]["resourcePath"]]
+        cors = next(iter(methods.values())).cors
+        names = ",".join([*methods, "OPTIONS"])
+        headers = {"Allow": names, **({"Access-Control-Allow-Methods": names} if cors else {})}
+        return self._respond(lambda: Response("", headers), event, context, cors)
+
+    def _respond(
+        self, view: Callable[[], Response], event: dict[str, Any], context: Any, cors: CORSConfig | None
+    ) -> dict[str, Any]:
+        """What Chalice makes of a view that is no route, through the same middleware as those that are."""
+        about = event["requestContext"]
+        entry = RouteEntry(view, "none", "/", about["httpMethod"], cors=cors)
+        table = {about["resourcePath"]: {about["httpMethod"]: entry}}
+        middleware = [function for function, kind in self.middleware_handlers if kind in ("http", "all")]
+        handler = RestAPIEventHandler(table, self.api, self.log, self.debug, middleware)
+        self.lambda_context = context
+        self.current_request = handler.create_request_object(event, context)
+        response: dict[str, Any] = handler(event, context)
+        return response
+
+
+app = Fronted(app_name="slimception")
 app.api.binary_types = views.EVERY_TYPE
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
-READ = ["GET", "HEAD"]
+GET = ["GET", "HEAD"]
 ANY_TYPE = ["*/*"]  # `api.forms` checks the content type itself, with a message that says what is accepted
 
 
@@ -43,7 +85,7 @@ def note_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
     return get_response(event)
 
 
-@app.route("/", methods=READ)
+@app.route("/", methods=GET)
 def page() -> Response:
     """Show the page."""
     return runtime.api.page(app.current_request)
@@ -67,49 +109,49 @@ def start_upload() -> Response:
     return runtime.api.start_upload(app.current_request)
 
 
-@app.route("/health", methods=READ, cors=CORS)
+@app.route("/health", methods=GET, cors=CORS)
 def health() -> Response:
     """Report whether the default model answers, and what the cold start cost."""
     return runtime.api.health(app.current_request)
 
 
-@app.route("/models", methods=READ, cors=CORS)
+@app.route("/models", methods=GET, cors=CORS)
 def models() -> Response:
     """List the installed models."""
     return runtime.api.models(app.current_request)
 
 
-@app.route("/openapi.json", methods=READ, cors=CORS)
+@app.route("/openapi.json", methods=GET, cors=CORS)
 def openapi() -> Response:
     """Publish the contract."""
     return runtime.api.openapi(app.current_request)
 
 
-@app.route("/v2", methods=READ, cors=CORS)
+@app.route("/v2", methods=GET, cors=CORS)
 def kserve_server() -> Response:
     """Describe the server, as the Open Inference Protocol has it; so do the next five."""
     return runtime.api.kserve(app.current_request, "server")
 
 
-@app.route("/v2/health/live", methods=READ, cors=CORS)
+@app.route("/v2/health/live", methods=GET, cors=CORS)
 def kserve_live() -> Response:
     """Report that the function answers."""
     return runtime.api.kserve(app.current_request, "live")
 
 
-@app.route("/v2/health/ready", methods=READ, cors=CORS)
+@app.route("/v2/health/ready", methods=GET, cors=CORS)
 def kserve_ready() -> Response:
     """Report whether the default model answers."""
     return runtime.api.kserve(app.current_request, "ready")
 
 
-@app.route("/v2/models/{model}", methods=READ, cors=CORS)
+@app.route("/v2/models/{model}", methods=GET, cors=CORS)
 def kserve_model(model: str) -> Response:
     """Describe a model's tensors."""
     return runtime.api.kserve(app.current_request, "model", model)
 
 
-@app.route("/v2/models/{model}/ready", methods=READ, cors=CORS)
+@app.route("/v2/models/{model}/ready", methods=GET, cors=CORS)
 def kserve_model_ready(model: str) -> Response:
     """Report whether a model answers."""
     return runtime.api.kserve(app.current_request, "model_ready", model)
@@ -121,13 +163,13 @@ def kserve_infer(model: str) -> Response:
     return runtime.api.kserve_infer(app.current_request, model)
 
 
-@app.route("/v1/models/{model}", methods=READ, cors=CORS)
+@app.route("/v1/models/{model}", methods=GET, cors=CORS)
 def tfserving_status(model: str) -> Response:
     """Report a model's state, as TensorFlow Serving has it."""
     return runtime.api.tfserving(app.current_request, model)
 
 
-@app.route("/v1/models/{model}/metadata", methods=READ, cors=CORS)
+@app.route("/v1/models/{model}/metadata", methods=GET, cors=CORS)
 def tfserving_metadata(model: str) -> Response:
     """Describe a model's signature, as TensorFlow Serving has it."""
     return runtime.api.tfserving(app.current_request, model, metadata=True)
@@ -145,7 +187,7 @@ def start_batch() -> Response:
     return runtime.api.start_batch(app.current_request)
 
 
-@app.route("/batches/{batch_id}", methods=READ, cors=CORS, authorizer=BATCH_CALLERS)
+@app.route("/batches/{batch_id}", methods=GET, cors=CORS, authorizer=BATCH_CALLERS)
 def batch(batch_id: str) -> Response:
     """Report the progress of a batch."""
     return runtime.api.batch(app.current_request, batch_id)

@@ -1,4 +1,4 @@
-"""What the server of `chalice local` lacks: bodies in chunks, and requests with two Content-Types.
+"""What the server of `chalice local` lacks: bodies in chunks, requests with two Content-Types, HEAD's length.
 
 API Gateway does all this before a function is called. Deployed, nothing imports this module.
 """
@@ -21,7 +21,7 @@ def equip(handler: Any, max_bytes: int) -> None:
     """Give Chalice's request handler, a class, what it lacks. A body in chunks is read up to `max_bytes` + 1 bytes."""
     if hasattr(handler, _MARK):
         return
-    parse, answer = handler._parse_payload, handler._generic_handle
+    parse, answer, send_no_body = handler._parse_payload, handler._generic_handle, handler._send_http_response_no_body
 
     def parse_payload(self: Any) -> tuple[dict[str, str], bytes | None]:
         headers, body = parse(self) if "transfer-encoding" not in self.headers else (dict(self.headers), None)
@@ -42,7 +42,14 @@ def equip(handler: Any, max_bytes: int) -> None:
             refusal = {"Code": "BadRequestError", "Message": f"the body cannot be read: {error}"}
             self._send_http_response(400, {"Connection": "close"}, json.dumps(refusal))
 
-    handler._parse_payload = parse_payload
+    def send_head(self: Any, status: int, headers: dict[str, Any]) -> None:
+        if self.command != "HEAD" or "Content-Length" not in headers:
+            send_no_body(self, status, headers)
+            return
+        self.send_response(status)  # Chalice would say that GET's body is empty as well
+        self._send_headers(headers)
+
+    handler._parse_payload, handler._send_http_response_no_body = parse_payload, send_head
     for method in ("GET", "PUT", "POST", "HEAD", "DELETE", "PATCH", "OPTIONS"):
         setattr(handler, f"do_{method}", handle)
     setattr(handler, _MARK, True)

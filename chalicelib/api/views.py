@@ -194,6 +194,12 @@ class Api:
             exchange.answer(self._batch.service.describe(batch_id))
         return _response(exchange)
 
+    def refuse(self, request: Request, error: errors.ClientError) -> Response:
+        """A request that reaches no view, because its event or its path is at fault."""
+        with Exchange(request, self._settings) as exchange:
+            raise error
+        return _response(exchange)
+
     def _refuse_without_batches(self) -> None:
         if not self._settings.takes_batches:
             raise errors.UnknownBatch(
