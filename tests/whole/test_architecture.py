@@ -73,7 +73,7 @@ LOADED_BY_APP = {
     "chalicelib.workflow", "chalicelib.workflow.wiring",
     "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
     "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.forms", "chalicelib.api.fronts",
-    "chalicelib.api.fronts.door", "chalicelib.api.fronts.events", "chalicelib.api.fronts.shapes",
+    "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
     "chalicelib.api.metrics", "chalicelib.api.parsing", "chalicelib.api.predictor", "chalicelib.api.record",
     "chalicelib.api.views",
 }  # fmt: skip
