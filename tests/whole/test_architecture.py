@@ -72,7 +72,7 @@ LOADED_BY_APP = {
     "chalicelib.batch", "chalicelib.batch.wiring",
     "chalicelib.workflow", "chalicelib.workflow.wiring",
     "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
-    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
+    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.forms", "chalicelib.api.metrics", "chalicelib.api.parsing",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
     "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
     "chalicelib.api.fronts.alb", "chalicelib.api.fronts.format_1", "chalicelib.api.fronts.format_2",
