@@ -116,11 +116,11 @@ class Connection:
 class Bucket:
     """Reads objects of one bucket over one connection; `owner` is the account that it must belong to."""
 
-    def __init__(self, access: AwsAccess, bucket: str, owner: str) -> None:
+    def __init__(self, access: AwsAccess, bucket: str, owner: str, timeout_s: float = TIMEOUT_S) -> None:
         """A name with dots is part of the path, since no certificate of S3's covers it as a part of the host."""
         host = f"s3.{access.region}.{_domain(access.region)}"
         in_path = access.endpoint is not None or "." in bucket
-        self._connection = Connection(access, "s3", host if in_path else f"{bucket}.{host}")
+        self._connection = Connection(access, "s3", host if in_path else f"{bucket}.{host}", timeout_s)
         self._prefix = f"/{bucket}/" if in_path else "/"
         self._owned = {"x-amz-expected-bucket-owner": owner}
 

@@ -7,18 +7,24 @@ Source: Amazon S3 user guide, "Performance guidelines for Amazon S3", "Use byte-
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from chalicelib.aws.direct import Bucket
-
-PART_BYTES = 8 * 1024 * 1024
-THREADS = 4
-"""`python -m benchmarks.remote_model` shows the times of others."""
+from chalicelib.aws.direct import Bucket, Range
 
 
-def fetch_in_parts(bucket: Bucket, connect: Callable[[], Bucket], key: str, path: Path, expected_bytes: int) -> int:
+class Plan(NamedTuple):
+    """How large the ranges are, and how many are read at once. `python -m benchmarks.remote_model` compares others."""
+
+    part_bytes: int = 8 * 1024 * 1024
+    threads: int = 4
+
+
+def fetch_in_parts(
+    bucket: Bucket, connect: Callable[[], Bucket], key: str, path: Path, expected_bytes: int, plan: Plan
+) -> int:
     """Write the object to `path`; gives its size, and reads no more than the first part if that is another one.
 
     Raises what a connection raises (`aws.direct.Connection.get`), the first error of any thread, and OSError of the
@@ -35,10 +41,9 @@ def fetch_in_parts(bucket: Bucket, connect: Callable[[], Bucket], key: str, path
                 raise _NotWritten(error) from error
 
         try:
-            first = bucket.read_range(key, 0, PART_BYTES, None, write)
+            first = bucket.read_range(key, 0, plan.part_bytes, None, write)
             if first.size_bytes == expected_bytes:
-                rest = iter(range(PART_BYTES, first.size_bytes, PART_BYTES))
-                _Rest(key, first.etag, rest, write).read(bucket, connect, first.size_bytes)
+                _Rest(key, first, plan, write).read(bucket, connect)
         except _NotWritten as error:
             raise error.reason from error
     return first.size_bytes
@@ -55,17 +60,19 @@ class _NotWritten(Exception):
 class _Rest:
     """The ranges that are left, each of which one thread takes."""
 
-    def __init__(self, key: str, etag: str, offsets: Iterator[int], write: Callable[[memoryview, int], None]) -> None:
-        self._key, self._etag, self._offsets, self._write = key, etag, offsets, write
+    def __init__(self, key: str, first: Range, plan: Plan, write: Callable[[memoryview, int], None]) -> None:
+        offsets = range(plan.part_bytes, first.size_bytes, plan.part_bytes)
+        self._key, self._etag, self._plan, self._write = key, first.etag, plan, write
+        self._more = min(plan.threads, len(offsets)) - 1
+        self._offsets = iter(offsets)
         self._lock = threading.Lock()
         self._errors: list[Exception] = []
 
-    def read(self, bucket: Bucket, connect: Callable[[], Bucket], size_bytes: int) -> None:
-        count = min(THREADS, -(-size_bytes // PART_BYTES) - 1) - 1
+    def read(self, bucket: Bucket, connect: Callable[[], Bucket]) -> None:
         """Read them all; raises the first error of any thread."""
         started = []
         with suppress(RuntimeError):  # the system has no more threads: those that run read what is left
-            for _ in range(count):
+            for _ in range(self._more):
                 thread = threading.Thread(target=self._read_with, args=(connect,), daemon=True)
                 thread.start()
                 started.append(thread)
@@ -82,7 +89,7 @@ class _Rest:
     def _read(self, bucket: Bucket) -> None:
         try:
             while (offset := self._next()) is not None:
-                bucket.read_range(self._key, offset, PART_BYTES, self._etag, self._write)
+                bucket.read_range(self._key, offset, self._plan.part_bytes, self._etag, self._write)
         except Exception as error:  # another thread's, which the caller raises
             self._errors.append(error)
 

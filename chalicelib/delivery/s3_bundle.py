@@ -12,7 +12,7 @@ from typing import NoReturn
 from chalicelib import strict_json
 from chalicelib.aws.direct import Bucket, Changed, Found, Refused, account_of
 from chalicelib.config import AwsAccess, model_name_of
-from chalicelib.delivery.parts import fetch_in_parts
+from chalicelib.delivery.parts import Plan, fetch_in_parts
 from chalicelib.errors import ModelError, StorageError
 from chalicelib.inference.card import ModelCard
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, MAX_CARD_BYTES, MAX_LABELS_BYTES, MODEL_FILE
@@ -36,12 +36,20 @@ class S3Bundle:
     function_arn: str | None = None
     """Of the function that this process runs, which has the account's id; None in Lambda's INIT and outside Lambda."""
 
-    def __init__(self, uri: str, folder: Path, access: Callable[[], AwsAccess], memory_mb: int | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        folder: Path,
+        access: Callable[[], AwsAccess],
+        memory_mb: int | None = None,
+        plan: Plan = Plan(),  # noqa: B008 - it is immutable
+    ) -> None:
         """`folder` is where the model's folder will be; `memory_mb` the function's memory, None: unknown."""
         self.name = model_name_of(uri)
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         self.shown_uri = re.sub(r"\d{12}", "<account>", uri)
         self._folder, self._access, self._memory_mb = folder, access, memory_mb
+        self._plan = plan
 
     def fetch(self, known: tuple[str, str] | None) -> Fetched | None:
         """Write the bundle aside; None if its card is the `known` one.
@@ -84,7 +92,8 @@ class S3Bundle:
             (aside / CARD_FILE).write_bytes(card.data)
             (aside / LABELS_FILE).write_bytes(labels.data)
             with self._refusals(MODEL_FILE):
-                found = fetch_in_parts(bucket, connect, self._prefix + MODEL_FILE, aside / MODEL_FILE, size_bytes)
+                key, path = self._prefix + MODEL_FILE, aside / MODEL_FILE
+                found = fetch_in_parts(bucket, connect, key, path, size_bytes, self._plan)
         if found != size_bytes:
             raise ModelError(
                 f"{MODEL_FILE} of {self.shown_uri} has {found:,} bytes, its card says {size_bytes:,}: upload the "
