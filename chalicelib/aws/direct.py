@@ -5,9 +5,11 @@ A failure that a retry may mend (no connection, a time-out, a short body, 408, 4
 
 import random
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
@@ -66,9 +68,11 @@ class Connection:
         """`host` is AWS's own, such as `sts.us-east-1.amazonaws.com`; an endpoint of the access replaces it."""
         self._access, self._service = access, service
         url = urlsplit(access.endpoint or f"https://{host}")
-        kind = HTTPConnection if url.scheme == "http" else HTTPSConnection
         self._host = url.netloc
-        self._connection = kind(url.netloc, timeout=timeout_s)
+        if url.scheme == "http":
+            self._connection = HTTPConnection(url.netloc, timeout=timeout_s)
+        else:
+            self._connection = HTTPSConnection(url.netloc, timeout=timeout_s, context=_tls())
 
     def close(self) -> None:
         """Close it; another call opens it again."""
@@ -182,6 +186,12 @@ def account_of(access: AwsAccess) -> str:
         raise StorageError(f"STS does not say whose keys these are ({error}): check the credentials") from error
     finally:
         connection.close()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all connections: it reads the system's certificates, which takes 15 ms and more."""
+    return ssl.create_default_context()
 
 
 def _store(answer: HTTPResponse, first: int, end: int, write: Callable[[memoryview, int], object]) -> None:
