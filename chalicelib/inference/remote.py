@@ -97,7 +97,7 @@ class RemoteModel:
                 "try again"
             )
         if self._classifier is None:
-            error = self._error or ModelError(f"model {self.name!r} is not there")
+            error = self._error or ModelError(f"model {self.name!r} cannot be fetched and loaded (no reason stated)")
             raise type(error)(str(error)) from error
         return self._classifier
 
