@@ -85,6 +85,7 @@ def _add_settings(commands: Any) -> None:
     added = _add(commands, "settings", [_stage()], "give API and functions what Chalice has no key for")
     added.add_argument("--rate", type=at_least(1), metavar="N", help="requests a second that the API takes over time")
     added.add_argument("--burst", type=at_least(1), metavar="N", help="requests that the API takes at once")
+    added.add_argument("--tmp", type=at_least(512), metavar="MB", help="size of the functions' /tmp, at most 10240")
 
 
 def _add_budget(commands: Any) -> None:

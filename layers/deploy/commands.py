@@ -61,7 +61,7 @@ def complete_settings(options: argparse.Namespace) -> Lines:
     """Give API and functions the settings for which Chalice has no key; after `chalice deploy`."""
     apigateway, functions = client("apigateway"), client("lambda")
     throttle = settings.Throttle(options.rate, options.burst)
-    return settings.complete_settings(apigateway, functions, options.project, options.stage, throttle)
+    return settings.complete_settings(apigateway, functions, options.project, options.stage, throttle, options.tmp)
 
 
 def make_alarms(options: argparse.Namespace) -> Lines:

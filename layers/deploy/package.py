@@ -17,7 +17,8 @@ from layers.check.emulated import prove
 from layers.contents import open_contents
 from layers.deploy.gateway import ORIGIN_VARIABLE
 from layers.deploy.layer_set import Layer, layers_for
-from layers.deploy.policies import write_policies
+from layers.deploy.policies import MODEL_URI, model_readers, write_policies
+from layers.deploy.remote_model import with_remote_model
 from layers.deploy.resources import RESOURCES
 from layers.deploy.stages import read_config, variable
 from layers.deploy.template import call_through_alias, equip_api, equip_functions, merge_template
@@ -39,6 +40,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         _chalice_package(project, stage, merge, fresh)
         template = equip_functions(call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))))
         template = equip_api(template, variable(config, stage, ORIGIN_VARIABLE))
+        template = with_remote_model(template, model_readers(project), variable(config, stage, MODEL_URI))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
         yield _compile_function(fresh / FUNCTION_ZIP, target)
         for layer in chosen:
