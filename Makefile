@@ -14,6 +14,7 @@ STAGE ?= dev
 BUCKET ?=
 PARAMETERS ?=
 ALARM_TOPIC ?=
+TRIGGERS ?=
 YES ?=
 DATA ?=
 ARGS ?=
@@ -79,12 +80,13 @@ stack: package ## deploy the packaged stack of STAGE through BUCKET, with the AW
 audit: package .venv-audit/.ready ## checkov over the packaged template; .checkov.yaml has the findings that are accepted, with reasons
 	.venv-audit/bin/checkov --file build/package/sam.json
 
-deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB; ALARM_TOPIC)
+deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB; ALARM_TOPIC; TRIGGERS)
 	$(DEPLOY) layers build $(FOR_TARGET)
 	$(DEPLOY) layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(TOPIC)
 	$(DEPLOY) layers record --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	$(DEPLOY) layers mappings --stage $(STAGE)
+	$(DEPLOY) layers triggers --stage $(STAGE) $(TRIGGERS)
 	$(DEPLOY) layers recursion --stage $(STAGE)
 	$(DEPLOY) layers settings --stage $(STAGE)
 	$(DEPLOY) layers workflow --stage $(STAGE) $(TOPIC)
