@@ -5,6 +5,7 @@ reads them, and its EventBridge calls no function. Sources: AWS Lambda developer
 and "Using resource-based policies"; Amazon S3 user guide, "EventBridge event message structure".
 """
 
+import copy
 import json
 import logging
 import uuid
@@ -89,11 +90,15 @@ def _publisher(publish: Any) -> Any:
 
 def _sender(send_to_targets: Any) -> Any:
     def run(rule: Any, original_event: Any, transform_input: bool = True) -> None:
-        if rule.state == "ENABLED" and rule.event_pattern.get_pattern():
-            event = _as_sent(original_event)
-            if rule.event_pattern.matches_event(event):
-                send(rule, event)
-        send_to_targets(rule, original_event, transform_input)
+        """A rule without a pattern is a schedule, to which moto gives every event."""
+        if rule.state != "ENABLED" or not rule.event_pattern.get_pattern():
+            return
+        event = _as_sent(original_event)
+        if rule.event_pattern.matches_event(event):
+            send(rule, event)
+            others = copy.copy(rule)
+            others.targets = [target for target in rule.targets if ":lambda:" not in target["Arn"]]
+            send_to_targets(others, original_event, transform_input)
 
     return run
 
