@@ -13,7 +13,7 @@ import time
 from functools import partial
 
 from benchmarks.batch.deployment import TIMEOUTS_S, deploy
-from benchmarks.intake.proof import TRIGGERS, Proof, show, wire
+from benchmarks.intake.proof import TRIGGERS, Proof, wire
 from benchmarks.intake.sources import Sources
 from convert.arguments import count
 from localaws.cloud.local_aws import LocalAws
@@ -28,15 +28,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at once")
     options, say = parser.parse_args(), partial(print, flush=True)
-    began, problems = time.monotonic(), list[str]()
+    began = time.monotonic()
     with LocalAws(host=LambdaHost(options.instances)) as cloud:
         deploy(cloud, say, {**TIMEOUTS_S, "intake": 12})
         sources = Sources(cloud)
         for line in wire(cloud, sources):
             say(line)
         proof = Proof(cloud, sources, options.pictures, options.seed, say)
-        for trigger in options.trigger or TRIGGERS:
-            problems += show(trigger, proof.run(trigger), say)
+        problems = proof.run(options.trigger or TRIGGERS)
         proof.close()
         sources.close()
     print(f"{'failed' if problems else 'all held'}, {time.monotonic() - began:.0f} s in all")

@@ -1,13 +1,12 @@
-"""One trigger after the other: pictures named once and twice, poison among them, functions killed; one result each."""
+"""Pictures named to all triggers, poison among them, functions killed; one result each."""
 
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from benchmarks.batch.deployment import Say
 from benchmarks.batch.pictures import pictures
@@ -25,18 +24,11 @@ from localaws.deploy.deployer import PROJECT
 TRIGGERS = ("s3", "sns", "eventbridge", "kinesis", "dynamodb", "schedule")
 VISIBLE_AFTER_S = 16
 """Of a picture's message, so that what a killed worker had comes again soon: longer than the worker's time-out."""
-KILL_EVERY_S = (0.5, 1.5)
-MOST_KILLS = 8
-"""For each trigger: Lambda tries an asynchronous event three times, and a message five."""
+KILL_EVERY_S = (1.0, 3.0)
+LOOK_EVERY_S = 0.005
+MOST_KILLS = 12
+"""Lambda tries an asynchronous event three times, and a message five: more would make dead letters by chance."""
 LIMIT_S = 600.0
-
-
-class Outcome(NamedTuple):
-    """What one trigger came to."""
-
-    checks: dict[str, bool]
-    """In words, and whether it held."""
-    seconds: float
 
 
 def wire(cloud: LocalAws, sources: Sources) -> Iterator[str]:
@@ -60,7 +52,7 @@ class Proof:
         self._sqs, self._dynamodb = cloud.client("sqs"), cloud.client("dynamodb")
         self._table = Table(self._dynamodb, "slimception-dev-batches")
         self._store = ModelStore(Settings(model_dirs=(EMBEDDED_MODELS,), num_threads=1))
-        self._letters = 0
+        self.kills = Counter[str]()
         self._started = datetime.now(UTC)
         self._sqs.set_queue_attributes(
             QueueUrl=self._url("pictures"), Attributes={"VisibilityTimeout": str(VISIBLE_AFTER_S)}
@@ -71,23 +63,31 @@ class Proof:
         self._sqs.close()
         self._dynamodb.close()
 
-    def run(self, trigger: str) -> Outcome:
-        """Send the pictures of one trigger, and see what becomes of them."""
-        contents = self._contents(trigger)
-        expected = {key: answer(self._store, lambda data=data: data) for key, data in contents.items()}  # type: ignore[misc]
-        began, ended, kills = time.monotonic(), threading.Event(), Counter[str]()
-        killer = threading.Thread(target=self._kill, args=(ended, kills))
+    def run(self, triggers: Sequence[str]) -> list[str]:
+        """Send the pictures of all these triggers, and see what becomes of them; returns the checks that failed."""
+        contents = {trigger: self._contents(trigger) for trigger in triggers}
+        began, ended = time.monotonic(), threading.Event()
+        killer = threading.Thread(target=self._kill, args=(ended,))
         killer.start()
         try:
-            letters = self._send(trigger, contents)
-            self._wait(trigger, len(contents), letters)
+            letters = {trigger: self._send(trigger, contents[trigger]) for trigger in triggers}
+            self._say(f"sent after {time.monotonic() - began:.0f} s: {len(triggers)} times {self._count} pictures")
+            self._wait({trigger: len(sent) for trigger, sent in contents.items()}, sum(letters.values()))
         finally:
             ended.set()
             killer.join()
-        self._wait(trigger, len(contents), letters)
-        found = self._results(trigger)
-        self._letters += letters
-        return Outcome(self._judge(found, expected, letters, kills), time.monotonic() - began)
+        self._say(f"answered after {time.monotonic() - began:.0f} s, killed while they worked: {dict(self.kills)}")
+        checks = {trigger: self._of_trigger(trigger, contents[trigger]) for trigger in triggers}
+        dead, waiting, due = self._waiting("dead-letters"), self._waiting("pictures"), sum(letters.values())
+        checks["all"] = {
+            f"{due} of poison, {dead} dead letters": dead == due,
+            f"{waiting} messages left": not waiting,
+            f"killed {self.kills.total()}": min(self.kills["worker"], self.kills["intake"]) > 0,
+        }
+        for trigger, lines in checks.items():
+            for line, held in lines.items():
+                self._say(f"{'ok  ' if held else 'FAIL'} {trigger}: {line}")
+        return [f"{trigger}: {line}" for trigger, lines in checks.items() for line, held in lines.items() if not held]
 
     def _contents(self, trigger: str) -> dict[str, bytes]:
         """Key to content; for S3 and the schedule, whose events are always whole, a tenth is no picture."""
@@ -114,22 +114,24 @@ class Proof:
                 self._sources.name(trigger, "")
         return letters
 
-    def _kill(self, ended: threading.Event, kills: Counter[str]) -> None:
-        """Kill intake and worker in turns, the busiest instance of it."""
-        while not ended.wait(self._random.uniform(*KILL_EVERY_S)) and kills.total() < MOST_KILLS:
-            name = ("worker", "intake")[kills.total() % 2]
-            live = [one for one in self._cloud.host.instances() if one.function.name.endswith(name)]
-            if live:
-                live[0].kill()
-                kills[name] += 1
+    def _kill(self, ended: threading.Event) -> None:
+        """Kill intake and worker in turns, each while it works on an event."""
+        while self.kills.total() < MOST_KILLS:
+            name, pause_s = ("intake", "worker")[self.kills.total() % 2], self._random.uniform(*KILL_EVERY_S)
+            busy = [one for one in self._cloud.host.busy_instances() if one.function.name.endswith(name)]
+            if busy:
+                busy[0].kill()
+                self.kills[name] += 1
+            if ended.wait(pause_s if busy else LOOK_EVERY_S):
+                return
 
-    def _wait(self, trigger: str, results: int, letters: int) -> None:
+    def _wait(self, due: Mapping[str, int], letters: int) -> None:
         deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
-            done = len(self._results(trigger)) >= results and not self._waiting("pictures")
-            if done and self._waiting("dead-letters") >= self._letters + letters:
+            answered = all(len(self._results(trigger)) >= count for trigger, count in due.items())
+            if answered and not self._waiting("pictures") and self._waiting("dead-letters") >= letters:
                 return
-            time.sleep(0.5)
+            time.sleep(1)
 
     def _results(self, trigger: str) -> list[Result]:
         """Those of the days on which this ran, and of batches that the schedule started."""
@@ -145,19 +147,15 @@ class Proof:
         names = {item["id"]["S"] for page in pages for item in page["Items"] if item["sort"]["S"] == "batch"}
         return sorted(name.removeprefix("batch ") for name in names if "incoming-" not in name)
 
-    def _judge(
-        self, found: Sequence[Result], expected: dict[str, Any], letters: int, kills: Counter[str]
-    ) -> dict[str, bool]:
+    def _of_trigger(self, trigger: str, contents: Mapping[str, bytes]) -> dict[str, bool]:
+        expected = {key: answer(self._store, lambda data=data: data) for key, data in contents.items()}  # type: ignore[misc]
+        found = self._results(trigger)
         answers = {one.key.removeprefix(f"s3://{USER_BUCKET}/"): dict(one.answer) for one in found}
         different = [key for key in expected if answers.get(key) != expected[key]]
-        dead, waiting = self._waiting("dead-letters"), self._waiting("pictures")
         failed = sum("error" in one for one in answers.values())
         return {
             f"{len(found)} results of {len(expected)} pictures": len(found) == len(answers) == len(expected),
             f"{len(expected) - len(different)} equal to the serial answers, {failed} of them errors": not different,
-            f"{letters} refused, {dead - self._letters + letters} of them dead letters": dead == self._letters,
-            f"{waiting} messages left": not waiting,
-            f"killed: {dict(kills)}": kills["worker"] > 0,
         }
 
     def _waiting(self, name: str) -> int:
@@ -166,11 +164,3 @@ class Proof:
 
     def _url(self, name: str) -> str:
         return str(self._sqs.get_queue_url(QueueName=f"slimception-dev-{name}")["QueueUrl"])
-
-
-def show(trigger: str, outcome: Outcome, say: Callable[[str], None]) -> list[str]:
-    """Say what a trigger came to; gives the checks that failed."""
-    say(f"{trigger}: {outcome.seconds:.0f} s")
-    for line, held in outcome.checks.items():
-        say(f"  {'ok  ' if held else 'FAIL'} {line}")
-    return [f"{trigger}: {line}" for line, held in outcome.checks.items() if not held]
