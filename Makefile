@@ -104,6 +104,9 @@ prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, f
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
 	$(BIN)/python -W ignore -m benchmarks.batch.proof
 
+intake-proof: $(VENV)/.dev ## 500 pictures through each trigger on this machine's AWS, doubled, with poison, functions killed
+	$(BIN)/python -W ignore -m benchmarks.intake $(ARGS)
+
 tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: table, pictures, JSON; with ARGS
 	$(BIN)/python -W ignore -m benchmarks.tune $(ARGS)
 
@@ -183,4 +186,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune hostile bench lock release clean
