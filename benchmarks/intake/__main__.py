@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=count, default=500, metavar="N", help="for each trigger (default 500)")
     parser.add_argument("--trigger", choices=TRIGGERS, action="append", help="only this one; may be given again")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--instances", type=count, default=4, metavar="N", help="function processes at once")
+    parser.add_argument("--instances", type=count, default=8, metavar="N", help="function processes at once")
     options, say = parser.parse_args(), partial(print, flush=True)
     began = time.monotonic()
     with LocalAws(host=LambdaHost(options.instances)) as cloud:

@@ -126,10 +126,14 @@ class Proof:
                 return
 
     def _wait(self, due: Mapping[str, int], letters: int) -> None:
-        deadline = time.monotonic() + LIMIT_S
+        deadline, shown = time.monotonic() + LIMIT_S, 0.0
         while time.monotonic() < deadline:
-            answered = all(len(self._results(trigger)) >= count for trigger, count in due.items())
-            if answered and not self._waiting("pictures") and self._waiting("dead-letters") >= letters:
+            waiting, dead = self._waiting("pictures"), self._waiting("dead-letters")
+            if time.monotonic() > shown + 10:
+                shown = time.monotonic()
+                self._say(f"  {waiting} messages wait, {dead} dead letters")
+            quiet = not waiting and dead >= letters
+            if quiet and all(len(self._results(trigger)) >= count for trigger, count in due.items()):
                 return
             time.sleep(1)
 
