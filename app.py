@@ -186,6 +186,18 @@ def lister(event: dict[str, Any], context: Any) -> None:
 
 
 @app.lambda_function()
+def intake(event: Any, context: Any) -> dict[str, Any]:
+    """Queue the pictures that an event of a trigger names: S3, SNS, EventBridge, Kinesis, DynamoDB, a schedule."""
+    return runtime.batch.intake.take(event, context.aws_request_id)
+
+
+@app.lambda_function()
+def lex(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Tell a user of a Lex bot what is on a picture."""
+    return runtime.answer_lex(event)
+
+
+@app.lambda_function()
 def plan(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Find the pictures of a comparison of two models."""
     return runtime.workflow.planner.plan(event, context.get_remaining_time_in_millis)

@@ -1,6 +1,6 @@
 """The objects of one process: settings, models, API, batch, workflow. Importing it loads no model."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.api.views import Api
 from chalicelib.batch.wiring import BatchServices
@@ -43,6 +43,16 @@ def check_canary() -> None:
     from chalicelib import canary  # only the canary's own function needs it
 
     canary.check(store, settings.canary_url)
+
+
+def answer_lex(event: Any) -> dict[str, Any]:
+    """Answer an event of a Lex bot."""
+    from chalicelib.lex.hook import Hook  # only Lex's own function needs it
+    from chalicelib.lex.pictures import Pictures
+    from chalicelib.lex.web import fetch
+
+    pictures = Pictures(store, lambda: batch.objects, fetch, settings.max_body_bytes)
+    return Hook(pictures.describe).answer(event)
 
 
 def warm() -> None:

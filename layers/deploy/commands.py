@@ -16,6 +16,7 @@ from layers.deploy import (
     recursion,
     settings,
     state_machine,
+    triggers,
 )
 from layers.deploy.account import Account
 from layers.deploy.resources import RESOURCES
@@ -43,6 +44,12 @@ def make_mappings(options: argparse.Namespace) -> Lines:
     """Make the event source mappings of a stage; after `chalice deploy`."""
     cloudformation, functions = client("cloudformation"), client("lambda")
     return mappings.deploy_mappings(cloudformation, functions, *_deployed(options), concurrency=options.concurrency)
+
+
+def make_triggers(options: argparse.Namespace) -> Lines:
+    """Make what calls the functions intake and lex of a stage; after `chalice deploy`."""
+    given = {name: getattr(options, name) for name in triggers.OPTIONS}
+    return triggers.deploy_triggers(client("cloudformation"), *_deployed(options), given)
 
 
 def make_state_machine(options: argparse.Namespace) -> Lines:
@@ -88,6 +95,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "queues": make_queues,
     "record": write_record,
     "mappings": make_mappings,
+    "triggers": make_triggers,
     "recursion": allow_recursion,
     "settings": complete_settings,
     "workflow": make_state_machine,

@@ -72,7 +72,7 @@ class Deployer:
         self._layers("record", copied)
         self._chalice_deploy(copied, with_layers)
         if resources.is_file():
-            for command in ("mappings", "recursion", "settings", "workflow", "alarms"):
+            for command in ("mappings", "triggers", "recursion", "settings", "workflow", "alarms"):
                 self._layers(command, copied)
         return self._read(state)
 
