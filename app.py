@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, Response
-from chalice.app import CloudWatchEvent, Rate, Request
+from chalice.app import CloudWatchEvent, LambdaFunction, Rate, Request
 
 from chalicelib import runtime
 from chalicelib.api import views
@@ -14,6 +14,11 @@ from chalicelib.inference.formats import BINARY_TYPES
 
 app = Chalice(app_name="slimception")
 app.api.binary_types = BINARY_TYPES
+if runtime.settings.front != "rest" and not runtime.settings.in_lambda:
+    from chalicelib.api.hidden_routes import HiddenRoutes  # Chalice then deploys a function, and no REST API before it
+
+    app.routes = HiddenRoutes()
+    app.pure_lambda_functions.append(LambdaFunction(app, "front", "app.app"))
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted

@@ -24,9 +24,14 @@ PREDICT_TAKES = "POST /predict takes application/json, POST /predict/image an im
 BATCHES_TAKES = "POST /batches takes application/json"
 
 
-def cors(settings: Settings) -> CORSConfig:
-    """The origin whose pages may call the API. Chalice answers the browser's preflight with it."""
-    return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
+def cors(settings: Settings) -> CORSConfig | bool:
+    """The origin whose pages may call the API. Chalice answers the browser's preflight with it.
+
+    False where the front does both: a browser refuses a header that comes twice. The front's are in .chalice/fronts.
+    """
+    return not settings.has_own_front and CORSConfig(
+        settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S
+    )
 
 
 def batch_authorizer(settings: Settings) -> IAMAuthorizer | None:
