@@ -13,7 +13,7 @@ from moto.apigateway.models import APIGatewayBackend
 
 from localaws.access.guard import Guard
 from localaws.host.lambda_host import LambdaHost
-from localaws.shims import express, functions, mappings, queues, recursion, stacks, state_machines, tables
+from localaws.shims import express, fronts, functions, mappings, queues, recursion, stacks, state_machines, tables
 from localaws.shims.limits import Limits
 from localaws.shims.throughput import WriteLimit
 
@@ -39,6 +39,7 @@ def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, limi
             *mappings.patches(may, limits.transition_s),
             *recursion.patches(),
             *queues.patches(),
+            *fronts.patches(),
             *stacks.patches(),
             *tables.patches(WriteLimit(limits.write_units_per_s)),
             *state_machines.patches(endpoint_url, may),

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+from moto.cloudformation import parsing
 from moto.cloudformation.models import CloudFormationBackend, Stack
-from moto.cloudformation.parsing import get_model_map
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.logs.models import LogGroup, logs_backends
@@ -94,7 +94,7 @@ def known(template: str) -> str:
         resources = document["Resources"]
     except (ValueError, KeyError, TypeError):
         return template
-    kept = {name: dict(resource) for name, resource in resources.items() if resource.get("Type") in get_model_map()}
+    kept = {name: dict(resource) for name, resource in resources.items() if resource.get("Type") in parsing.get_model_map()}
     for resource in kept.values():
         before = resource.get("DependsOn", [])
         resource["DependsOn"] = [name for name in ([before] if isinstance(before, str) else before) if name in kept]
