@@ -24,14 +24,14 @@ PREDICT_TAKES = "POST /predict takes application/json, POST /predict/image an im
 BATCHES_TAKES = "POST /batches takes application/json"
 
 
-def cors(settings: Settings) -> CORSConfig | bool:
+def cors(settings: Settings) -> CORSConfig | None:
     """The origin whose pages may call the API. Chalice answers the browser's preflight with it.
 
-    False where the front does both: a browser refuses a header that comes twice. The front's are in .chalice/fronts.
+    None where the front does both: a browser refuses a header that comes twice. The front's are in .chalice/fronts.
     """
-    return not settings.has_own_front and CORSConfig(
-        settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S
-    )
+    if settings.has_own_front:
+        return None
+    return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
 
 
 def batch_authorizer(settings: Settings) -> IAMAuthorizer | None:
@@ -126,6 +126,12 @@ class Api:
         with Exchange(request, self._settings) as exchange:
             self._refuse_without_batches()
             exchange.answer(self._batch.service.describe(batch_id))
+        return _response(exchange)
+
+    def refuse(self, request: Request, error: errors.ClientError) -> Response:
+        """A request that reaches no view, because its event or its path is at fault."""
+        with Exchange(request, self._settings) as exchange:
+            raise error
         return _response(exchange)
 
     def _refuse_without_batches(self) -> None:
