@@ -54,7 +54,7 @@ class Resource:
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+        cls, _: str, cloudformation_json: Any, account_id: str, region_name: str, **__: Any
     ) -> "Resource":
         """What moto calls."""
         properties = cloudformation_json["Properties"]
@@ -64,7 +64,7 @@ class Resource:
 
     @classmethod
     def update_from_cloudformation_json(
-        cls, original_resource: "Resource", new_resource_name: str, cloudformation_json: Any, **_: Any
+        cls, original_resource: "Resource", cloudformation_json: Any, **_: Any
     ) -> "Resource":
         """What moto calls."""
         original_resource.fill(cloudformation_json["Properties"])
