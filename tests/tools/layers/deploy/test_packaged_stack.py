@@ -12,7 +12,7 @@ from layers.deploy.cloudformation import references
 from layers.deploy.resources import read_resources
 from tests.support.packages import packaged
 from tests.support.paths import ROOT
-from tests.support.templates import ACCOUNT, Template, defaults, errors_in, expanded, made_with
+from tests.support.templates import ACCOUNT, REGION, Template, defaults, errors_in, expanded, made_with
 
 OPTIONAL = {"ApiKey", "UsagePlan", "UsagePlanKey", "Domain", "DomainMapping", "WebAcl"}
 ORIGIN = "https://pictures.example"
