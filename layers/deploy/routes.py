@@ -5,7 +5,6 @@ invocation. A REST API has the same routes from Chalice's own document.
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,9 +18,9 @@ from layers.errors import PackageError
 API, INTEGRATION = "FrontApi", "FrontIntegration"
 _IAM, _NOTHING = "AWS_IAM", "NONE"
 _READ = """
-import json, sys
+import json, os, sys
 from chalice.cli.factory import CLIFactory
-app = CLIFactory(sys.argv[1]).create_config_obj(sys.argv[2]).chalice_app
+app = CLIFactory(sys.argv[1], environ=os.environ).create_config_obj(sys.argv[2]).chalice_app
 found = [[method, path, bool(entry.authorizer)] for path, entries in app.routes.items()
          for method, entry in entries.items()]
 print(json.dumps(found))
@@ -42,7 +41,7 @@ class Route(NamedTuple):
 def routes_of(project: Path, stage: str) -> list[Route]:
     """The routes of a project's app in a stage, and HEAD for each GET; raises PackageError if it cannot be imported."""
     command = [sys.executable, "-c", _READ, str(project), stage]
-    run = subprocess.run(command, cwd=project, capture_output=True, text=True, env={**os.environ})
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True)
     if run.returncode:
         lines = run.stderr.strip().splitlines() or ["no message"]
         raise PackageError(f"app.py cannot be imported ({lines[-1]}): mend that and run the same command again")
