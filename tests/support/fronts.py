@@ -260,7 +260,7 @@ def received(event: Event, answer: Event) -> Received:
     """The response as the front of an event sends it on; AssertionError if the answer is not in its form."""
     assert isinstance(answer["statusCode"], int)
     headers: dict[str, list[str]] = {}
-    if "multiValueHeaders" in event and "elb" in event["requestContext"]:
+    if event.get("multiValueHeaders") is not None and "elb" in event["requestContext"]:
         assert "headers" not in answer
     elif "elb" in event["requestContext"] or event.get("version") == "2.0":
         assert "multiValueHeaders" not in answer
