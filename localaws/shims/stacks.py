@@ -33,6 +33,7 @@ def patches() -> Iterator[Any]:
     yield mock.patch.object(ChangeSet, "apply", _with_outputs(ChangeSet.apply))
     yield mock.patch.object(StateMachine, "delete_from_cloudformation_json", staticmethod(_delete_state_machine))
     yield mock.patch.object(LogGroup, "create_from_cloudformation_json", _taking_over(LogGroup, _log_group))
+    yield mock.patch.object(LogGroup, "update_from_cloudformation_json", _replaced_log_group)
     yield mock.patch.object(FakeBucket, "create_from_cloudformation_json", _taking_over(FakeBucket, _bucket))
     yield mock.patch.object(Table, "create_from_cloudformation_json", _taking_over(Table, _table))
 
@@ -87,6 +88,17 @@ def _taking_over(model: Any, find: Any) -> Any:
 def _delete_state_machine(arn: str, resource: Any, account_id: str, region: str) -> None:  # noqa: ARG001
     """From where `state_machines` makes it."""
     stepfunctions_parser_backends[account_id][region].delete_state_machine(arn)
+
+
+def _replaced_log_group(
+    original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+) -> Any:
+    """The group of another name in place of the first, which stays. Moto changes none, and then has none."""
+    days = cloudformation_json["Properties"].get("RetentionInDays")
+    if original_resource.physical_resource_id == new_resource_name:
+        original_resource.retention_in_days = days
+        return original_resource
+    return LogGroup.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
 
 
 def _bucket(account_id: str, region: str, name: str) -> Any:
