@@ -27,8 +27,8 @@ def for_chalice(template: Template) -> Template:
 def equip_front(template: Template, routes: Sequence[Route]) -> Template:
     """Chalice's template with the function's usual name, called through its alias, and a route for each of the app."""
     named = _renamed(template, {_FUNCTION: FUNCTION, _FUNCTION_ROLE: _ROLE})
-    values = {f"{_FUNCTION_ROLE}.Arn": {GET_ATT: [_ROLE, "Arn"]}}
-    found = resolved(named, values)["Resources"]
+    found = named["Resources"]
+    found[FUNCTION]["Properties"]["Role"] = {GET_ATT: [_ROLE, "Arn"]}
     changed = {name: _through_alias(one) for name, one in found.items() if name.startswith(PREFIX)}
     return with_routes({**named, "Resources": {**found, **changed}}, routes)
 

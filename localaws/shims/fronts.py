@@ -1,6 +1,6 @@
 """HTTP APIs and function URLs in moto's CloudFormation, which makes neither.
 
-Moto has both as services of their own: what a stack makes is moto's, and `localaws.cloud.fronts` serves it.
+Moto's API Gateway and Lambda have both: what a stack makes is theirs, and `localaws.cloud.fronts` serves it.
 Source: AWS CloudFormation template reference, "Amazon API Gateway V2" and "AWS::Lambda::Url".
 """
 
@@ -199,7 +199,8 @@ class Url(Resource):
 
     def get_cfn_attribute(self, name: str) -> str:
         """The address, which ends with a slash."""
-        return {"FunctionUrl": f"{self.made.url_config.url}/", "FunctionArn": self.made.function_arn}[name]
+        found: dict[str, str] = {"FunctionUrl": f"{self.made.url_config.url}/", "FunctionArn": self.made.function_arn}
+        return found[name]
 
 
 _OWN: Mapping[str, Any] = {one.kind: one for one in (Api, Integration, Route, Stage, Url)}

@@ -36,6 +36,7 @@ Sources: AWS Lambda developer guide, "Using Lambda with Amazon SQS"; Amazon SQS 
 REST_API_USD_PER_MILLION = 3.50
 HOURS_A_MONTH, INIT_S = 730, 0.2
 COSTS = text_of(DOCS / "costs.md")
+BY_FRONT = section(DOCS / "costs.md", "By front")
 AT_WORST, MONTHLY = section(DOCS / "costs.md", "At worst"), section(DOCS / "costs.md", "By the month")
 PARAMETERS: dict[str, Any] = read_resources(ROOT / ".chalice" / "resources.json")["Parameters"]
 LOGS = section(DOCS / "deploy.md", "Logs")
@@ -83,6 +84,25 @@ def test_the_log_of_a_warm_request(
     assert stated(r"that is \$([\d.]+) for a million", LOGS) == [round(total * 1e6 / 1e9 * LOG_USD_PER_GB, 2)]
     (lambdas,) = stated(r"`REPORT` would add (\d+) bytes", LOGS)
     assert lambdas == sum(map(len, LAMBDAS_LINES)) + len(LAMBDAS_LINES) * EVENT_BYTES
+
+
+def test_the_access_log_of_an_http_api() -> None:
+    """A usual line; the HTTP API's own price is in `benchmarks.tune.prices`."""
+    stage = json.loads((ROOT / ".chalice/fronts/http.json").read_text())["Resources"]["FrontStage"]["Properties"]
+    line = stage["AccessLogSettings"]["Format"]
+    for name, value in {
+        "requestId": "JKJaXmPLvHcESHA=",
+        "routeKey": "POST /predict/image",
+        "status": "200",
+        "responseLatency": "147",
+        "integrationErrorMessage": "-",
+    }.items():
+        line = line.replace(f"$context.{name}", value)
+    assert "$" not in line and json.loads(line)
+    size, for_each = stated(r"log has (\d+) bytes, and CloudWatch counts (\d+) more", BY_FRONT)
+    assert (size, for_each) == (len(line), EVENT_BYTES)
+    a_million = (size + for_each) * 1e6 / 1e9 * LOG_USD_PER_GB
+    assert f"| HTTP API (`FRONT=http`) | $1.00 | ${a_million:.2f} |" in BY_FRONT
 
 
 def test_at_worst() -> None:
