@@ -105,6 +105,16 @@ def test_the_access_log_of_an_http_api() -> None:
     assert f"| HTTP API (`FRONT=http`) | $1.00 | ${a_million:.2f} |" in BY_FRONT
 
 
+def test_an_open_function_url_at_worst() -> None:
+    front = section(DOCS / "deploy.md", "The front")
+    rows = json.loads(text_of(DOCS / "tune.json"))["bundles"]["inception_v3"]["rows"]
+    (warm_ms,) = [row["warm_ms"] for row in rows if (row["memory_mb"], row["threads"]) == (1769, 1)]
+    (reserved,) = stated(r'"reserved_concurrency": (\d+)', front)
+    pictures, usd = stated(r"answer some (\d+) pictures a second on AVX2, and cost at worst \$([\d.]+) a day", front)
+    assert pictures == round(reserved * 1000 / warm_ms)
+    assert usd == round(reserved * compute_usd(86_400_000, 1769, "x86_64"), 2)
+
+
 def test_at_worst() -> None:
     """The throttle of the template for a day, at the sum of the table above."""
     (rate,) = stated(r"takes (\d+) requests a second", AT_WORST)
