@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, CORSConfig, Response
-from chalice.app import CloudWatchEvent, Rate, Request, RestAPIEventHandler, RouteEntry
+from chalice.app import CloudWatchEvent, LambdaFunction, Rate, Request, RestAPIEventHandler, RouteEntry
 
 from chalicelib import runtime
 from chalicelib.api import views
@@ -56,6 +56,11 @@ class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
 
 app = Fronted(app_name="slimception")
 app.api.binary_types = views.EVERY_TYPE
+if runtime.settings.front != "rest" and not runtime.settings.in_lambda:
+    from chalicelib.api.hidden_routes import HiddenRoutes  # Chalice then deploys a function, and no REST API before it
+
+    app.routes = HiddenRoutes()
+    app.pure_lambda_functions.append(LambdaFunction(app, "front", "app.app"))
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 GET = ["GET", "HEAD"]

@@ -14,6 +14,8 @@ from chalicelib.split import Split
 Choice = TypeVar("Choice", bound=str)
 EngineName = Literal["auto", "litert", "tflite-runtime"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+Front = Literal["rest", "http", "url"]
+FRONTS: tuple[Front, ...] = get_args(Front)
 BatchAccess = Literal["iam", "open", "off"]
 BATCH_ACCESS: tuple[BatchAccess, ...] = get_args(BatchAccess)
 MEMORY_MB_PER_VCPU = 1769
@@ -44,6 +46,9 @@ class Settings:
     """Lambda's limit for one invocation, so that `chalice local` refuses the same bodies as Lambda."""
     cors_allow_origin: str = "*"
     """The origin whose pages may call the API from a browser; "*" means any."""
+    front: Front = "rest"
+    """What stands before the function: "rest", Chalice's REST API; "http", an HTTP API; "url", a function URL. Read
+    when the app is deployed and when it runs."""
     customers: tuple[str, ...] = ()
     """Values of the header X-Customer-Id: the cost of each of these customers is a separate metric."""
     in_lambda: bool = False
@@ -68,6 +73,11 @@ class Settings:
     """Minutes from one check by the canary to the next; None: no canary. Read only when the app is deployed."""
     canary_url: str | None = None
     """URL of the API that the canary calls; None: the canary's own process classifies the picture."""
+
+    @property
+    def has_own_front(self) -> bool:
+        """Whether an HTTP API or a function URL stands before this process: `chalice local` has neither."""
+        return self.in_lambda and self.front != "rest"
 
     @property
     def takes_batches(self) -> bool:
@@ -95,6 +105,7 @@ class Settings:
             num_threads=_positive_int(env, "NUM_THREADS") or default_threads(memory_mb),
             max_body_bytes=_positive_int(env, "MAX_BODY_BYTES") or cls.max_body_bytes,
             cors_allow_origin=_origin(env, "CORS_ALLOW_ORIGIN"),
+            front=_choice(env, "FRONT", FRONTS),
             customers=_names(env, "CUSTOMERS"),
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,

@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _add_triggers(commands)
     _add(commands, "recursion", [_stage()], "let a stage's lister list in more than 16 invocations")
     _add_settings(commands)
+    _add_front(commands)
     _add(commands, "workflow", [_stage(), _topic()], "make a stage's state machine")
     _add(commands, "alarms", [_stage(), _topic()], "make a stage's alarms and dashboard")
     _add_budget(commands)
@@ -106,6 +107,16 @@ def _add_settings(commands: Any) -> None:
     added.add_argument("--rate", type=at_least(1), metavar="N", help="requests a second that the API takes over time")
     added.add_argument("--burst", type=at_least(1), metavar="N", help="requests that the API takes at once")
     added.add_argument("--tmp", type=at_least(512), metavar="MB", help="size of the functions' /tmp, at most 10240")
+
+
+def _add_front(commands: Any) -> None:
+    added = _add(commands, "front", [_stage(), _topic()], "make a stage's HTTP API or function URL, if FRONT says so")
+    added.add_argument(
+        "--rate", type=at_least(1), metavar="N", help="requests a second that an HTTP API takes over time"
+    )
+    added.add_argument("--burst", type=at_least(1), metavar="N", help="requests that an HTTP API takes at once")
+    who = "who may call a function URL: whom IAM allows it, or anybody (default: as the stack has it, at first iam)"
+    added.add_argument("--access", choices=("iam", "open"), help=who)
 
 
 def _add_budget(commands: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from layers.deploy.cloudformation import SUB, Template, Value, references, resolved, text_of, without
 from layers.deploy.names import MAPPINGS, function_names, stack_name
-from layers.deploy.resources import read_resources
+from layers.deploy.resources import front_at, read_resources
 from layers.deploy.stack import LOOK_EVERY_S, deploy_stack, find_stack
 from layers.errors import PackageError
 
@@ -27,7 +27,7 @@ def mappings_template(resources: Path, app_name: str, stage: str) -> Template:
     """The mappings of a stage, over functions named as Chalice does and the queues of another stack."""
     template = read_resources(resources, stage)
     found = template["Resources"]
-    values: dict[str, Value] = {**function_names(template, app_name, stage)}
+    values: dict[str, Value] = {**function_names(template, app_name, stage, front_at(resources, stage))}
     values |= {f"{name}.Arn": queue_arn(one) for name, one in found.items() if one.get("Type") == QUEUE}
     own = {
         name: resolved(one, values)

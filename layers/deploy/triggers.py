@@ -11,7 +11,7 @@ from typing import Any
 from layers.deploy.cloudformation import SUB, Template, Value, resolved, without
 from layers.deploy.mappings import QUEUE, queue_arn
 from layers.deploy.names import TRIGGERS, function_names, role_name, stack_name
-from layers.deploy.resources import read_resources
+from layers.deploy.resources import front_at, read_resources
 from layers.deploy.stack import deploy_stack
 
 PREFIX = "Trigger"
@@ -37,7 +37,7 @@ NONE = "none"
 def triggers_template(resources: Path, app_name: str, stage: str) -> Template:
     """The triggers of a stage, over functions and roles named as Chalice does and the queues of another stack."""
     template = read_resources(resources, stage)
-    found, names = template["Resources"], function_names(template, app_name, stage)
+    found, names = template["Resources"], function_names(template, app_name, stage, front_at(resources, stage))
     values: dict[str, Value] = {**names, ROLE: role_name(app_name, stage, FUNCTION)}
     values |= {f"{name}.Arn": _function_arn(function) for name, function in names.items()}
     values |= {f"{name}.Arn": queue_arn(one) for name, one in found.items() if one.get("Type") == QUEUE}

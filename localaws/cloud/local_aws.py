@@ -13,6 +13,7 @@ from localaws.access.guard import Guard, Record
 from localaws.cloud import account
 from localaws.cloud.endpoint import Endpoint
 from localaws.cloud.event_sources import EventSources
+from localaws.cloud.fronts import Fronts
 from localaws.cloud.rest_api import RestApis
 from localaws.cloud.schedules import Schedules
 from localaws.errors import PortInUse
@@ -108,3 +109,7 @@ class LocalAws:
     def api_url(self, api_id: str, stage: str) -> str:
         """Where a deployed REST API is served, with a slash at the end."""
         return RestApis.url(self.url, api_id, stage)
+
+    def front_url(self, address: str) -> str:
+        """Where the HTTP API or function URL that AWS would serve at `address` is served, with a slash at the end."""
+        return Fronts.url(self.url, address)

@@ -16,6 +16,7 @@ from localaws.host.lambda_host import LambdaHost
 from localaws.shims import (
     deliveries,
     express,
+    fronts,
     functions,
     mappings,
     queues,
@@ -51,6 +52,7 @@ def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, limi
             *mappings.patches(may, limits.transition_s),
             *recursion.patches(),
             *queues.patches(),
+            *fronts.patches(),
             *stacks.patches(),
             *resources.patches(),
             *deliveries.patches(),

@@ -2,19 +2,17 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
-from layers.__main__ import main
 from layers.deploy.cloudformation import references
 from layers.deploy.resources import read_resources
+from tests.support.packages import packaged
 from tests.support.paths import ROOT
 from tests.support.templates import ACCOUNT, REGION, Template, defaults, errors_in, expanded, made_with
-from tests.support.wheelhouse import write_zip
 
 OPTIONAL = {"ApiKey", "UsagePlan", "UsagePlanKey", "Domain", "DomainMapping", "WebAcl"}
 ORIGIN = "https://pictures.example"
@@ -22,26 +20,8 @@ ORIGIN = "https://pictures.example"
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Of a stage with a canary and an origin, without proving the layer, which is a toy."""
-    folder = tmp_path_factory.mktemp("stack")
-    write_zip(folder / "layers/runtime-py313-arm64.zip", {"lib/libcpulist.so": b"", "python/tiny.py": b""})
-    project = folder / "project"
-    ignored = shutil.ignore_patterns("deploy*", "__pycache__")
-    for name in (".chalice", "chalicelib"):
-        shutil.copytree(ROOT / name, project / name, ignore=ignored)
-    shutil.copy(ROOT / "app.py", project)
-    (project / "requirements.txt").touch()
-    config = json.loads((project / ".chalice/config.json").read_text())
-    config["stages"]["prod"]["environment_variables"] |= {"CANARY_MINUTES": "5", "CORS_ALLOW_ORIGIN": ORIGIN}
-    (project / ".chalice/config.json").write_text(json.dumps(config))
-    options = ["--stage", "prod", "--project", project, "--out", folder / "layers", "--package", folder / "out"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        for part in ("_lint", "_prove"):
-            patch.setattr(f"layers.deploy.package.{part}", lambda *_: ())
-        assert main(["package", *map(str, options)]) == 0
-    parsed: Template = json.loads((folder / "out/sam.json").read_text())
-    return parsed
+    """Of a stage with a canary and an origin."""
+    return packaged(tmp_path_factory.mktemp("stack"), CANARY_MINUTES="5", CORS_ALLOW_ORIGIN=ORIGIN)
 
 
 def of_type(resources: Template, kind: str) -> dict[str, Any]:
