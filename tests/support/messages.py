@@ -31,9 +31,9 @@ def messages() -> list[Message]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     for line in re.findall(r"\|\| \{ echo (.*?); exit \d", makefile):
         found.append(Message(_without_make(" ".join(re.findall(r'"([^"]*)"', line))), "Makefile"))
-    page = (ROOT / "chalicelib" / "api" / "index.html").read_text(encoding="utf-8")
-    for line in re.findall(r"new Problem\((\".*)$", page, re.M):
-        found.append(Message(VARYING.join(re.findall(r'"([^"]*)"', line)), "index.html"))
+    for script in sorted((ROOT / "chalicelib" / "api" / "web").glob("*.js")):
+        for line in re.findall(r"new Problem\((\".*)$", script.read_text(encoding="utf-8"), re.M):
+            found.append(Message(VARYING.join(re.findall(r'"([^"]*)"', line)), script.name))
     return [message for message in found if re.search(r"\w{3}", message.text)]
 
 

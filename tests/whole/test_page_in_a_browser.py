@@ -5,14 +5,14 @@ import io
 import json
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from chalicelib.api import page as page_module
+from chalicelib.api import page
+from chalicelib.config import EMBEDDED_MODELS
 from tests.support.browser import Visit
 from tests.support.bundles import DATA_DIR, rgb_input, write_bundle
 from tests.support.local_server import Server, serving
@@ -38,7 +38,7 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """Serves digits, the default, and an untrained colour model, whose card assumes two things and says "nearest"."""
     folder = tmp_path_factory.mktemp("page")
     write_bundle(folder / "models", trained=False, contract=ASSUMED, input=rgb_input() | {"resize": "nearest"})
-    (folder / "models" / "digits").symlink_to(page_module.PAGE_FILE.parent.parent / "models" / "digits")
+    (folder / "models" / "digits").symlink_to(EMBEDDED_MODELS / "digits")
     with serving(folder / "output.txt", MODEL_DIR=str(folder / "models")) as started:
         yield started
 
@@ -338,9 +338,9 @@ class TestStrictness:
         context.close()
 
 
-def test_over_plain_http_the_page_is_what_stands_in_the_file(server: Server) -> None:
+def test_over_plain_http_the_page_is_the_files_joined(server: Server) -> None:
     with urllib.request.urlopen(server.url, timeout=30) as response:
-        assert response.read() == Path(page_module.PAGE_FILE).read_bytes()
+        assert response.read() == page.document().text.encode()
         assert response.headers["X-Request-Id"]
 
 

@@ -1,4 +1,5 @@
 import base64
+import gzip
 import hashlib
 import re
 import subprocess
@@ -14,6 +15,17 @@ class TestDocument:
         html = page.document().text
         assert html.startswith("<!doctype html>") and html.rstrip().endswith("</html>")
         assert len(html.encode()) < 60_000
+
+    def test_a_browser_gets_16_kb(self):
+        assert len(gzip.compress(page.document().text.encode(), 6)) < 17_000
+
+    def test_every_file_of_it_is_in_it_and_short(self):
+        html = page.document().text
+        files = [path for path in page.WEB.iterdir() if path.name != "index.html"]
+        assert len(files) > 5
+        for path in files:
+            assert path.read_text(encoding="utf-8") in html, path.name
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 225
 
     def test_nothing_in_it_comes_from_elsewhere(self):
         html = page.document().text
