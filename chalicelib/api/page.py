@@ -1,4 +1,4 @@
-"""The page at `GET /`: one response made of the files in `web/`, and headers that allow only its own script and style."""
+"""The page at `GET /`: one response made of the files in `web/`; its headers allow only its own script and style."""
 
 import base64
 import functools
