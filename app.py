@@ -2,21 +2,64 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from chalice import Chalice, Response
-from chalice.app import CloudWatchEvent, Rate, Request
+from chalice import Chalice, CORSConfig, Response
+from chalice.app import CloudWatchEvent, Rate, Request, RestAPIEventHandler, RouteEntry
 
 from chalicelib import runtime
 from chalicelib.api import views
-from chalicelib.inference.formats import BINARY_TYPES
+from chalicelib.api.fronts import door
+from chalicelib.errors import ClientError
 
-app = Chalice(app_name="slimception")
-app.api.binary_types = BINARY_TYPES
+
+class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
+    """Chalice's app behind `door`, which lets every front in. Chalice itself reads a REST API's events alone."""
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        """The one handler of the API's function."""
+        return door.answer(event, context, self)
+
+    def serve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The response of a route."""
+        response: dict[str, Any] = super().__call__(event, context)
+        return response
+
+    def refuse(self, error: ClientError, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The response to a request that reaches no route. Pages of other origins may read it."""
+        return self._respond(lambda: runtime.api.refuse(self.current_request, error), event, context, CORS)
+
+    def preflight(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """The response to OPTIONS; a REST API's own is the same, and does not reach the function."""
+        methods = self.routes[event["requestContext"]["resourcePath"]]
+        cors = next(iter(methods.values())).cors
+        names = ",".join([*methods, "OPTIONS"])
+        headers = {"Allow": names, **({"Access-Control-Allow-Methods": names} if cors else {})}
+        return self._respond(lambda: Response("", headers), event, context, cors)
+
+    def _respond(
+        self, view: Callable[[], Response], event: dict[str, Any], context: Any, cors: CORSConfig | None
+    ) -> dict[str, Any]:
+        """What Chalice makes of a view that is no route, through the same middleware as those that are."""
+        about = event["requestContext"]
+        entry = RouteEntry(view, "none", "/", about["httpMethod"], cors=cors)
+        table = {about["resourcePath"]: {about["httpMethod"]: entry}}
+        middleware = [function for function, kind in self.middleware_handlers if kind in ("http", "all")]
+        handler = RestAPIEventHandler(table, self.api, self.log, self.debug, middleware)
+        self.lambda_context = context
+        self.current_request = handler.create_request_object(event, context)
+        response: dict[str, Any] = handler(event, context)
+        return response
+
+
+app = Fronted(app_name="slimception")
+app.api.binary_types = views.EVERY_TYPE
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
-ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
+GET = ["GET", "HEAD"]
+ANY_TYPE = ["*/*"]  # `api.forms` checks the content type itself, with a message that says what is accepted
 
 
 @app.middleware("http")
@@ -27,6 +70,13 @@ def forbid_sniffing(event: Request, get_response: Callable[[Request], Response])
     return response
 
 
+@app.middleware("http")
+def answer_with_text(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Tell Chalice that no answer is binary; for a deployment, `binary_types` says what requests may be."""
+    app.api.binary_types = []
+    return get_response(event)
+
+
 @app.middleware("all")
 def note_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """Note the function's ARN, which only Lambda's context has, before the handler runs."""
@@ -35,7 +85,7 @@ def note_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
     return get_response(event)
 
 
-@app.route("/", methods=["GET"])
+@app.route("/", methods=GET)
 def page() -> Response:
     """Show the page."""
     return runtime.api.page(app.current_request)
@@ -53,22 +103,82 @@ def predict_image() -> Response:
     return runtime.api.predict_image(app.current_request)
 
 
-@app.route("/health", methods=["GET"], cors=CORS)
+@app.route("/uploads", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def start_upload() -> Response:
+    """Sign a form with which a picture too large for a request goes to S3."""
+    return runtime.api.start_upload(app.current_request)
+
+
+@app.route("/health", methods=GET, cors=CORS)
 def health() -> Response:
     """Report whether the default model answers, and what the cold start cost."""
     return runtime.api.health(app.current_request)
 
 
-@app.route("/models", methods=["GET"], cors=CORS)
+@app.route("/models", methods=GET, cors=CORS)
 def models() -> Response:
     """List the installed models."""
     return runtime.api.models(app.current_request)
 
 
-@app.route("/openapi.json", methods=["GET"], cors=CORS)
+@app.route("/openapi.json", methods=GET, cors=CORS)
 def openapi() -> Response:
     """Publish the contract."""
     return runtime.api.openapi(app.current_request)
+
+
+@app.route("/v2", methods=GET, cors=CORS)
+def kserve_server() -> Response:
+    """Describe the server, as the Open Inference Protocol has it; so do the next five."""
+    return runtime.api.kserve(app.current_request, "server")
+
+
+@app.route("/v2/health/live", methods=GET, cors=CORS)
+def kserve_live() -> Response:
+    """Report that the function answers."""
+    return runtime.api.kserve(app.current_request, "live")
+
+
+@app.route("/v2/health/ready", methods=GET, cors=CORS)
+def kserve_ready() -> Response:
+    """Report whether the default model answers."""
+    return runtime.api.kserve(app.current_request, "ready")
+
+
+@app.route("/v2/models/{model}", methods=GET, cors=CORS)
+def kserve_model(model: str) -> Response:
+    """Describe a model's tensors."""
+    return runtime.api.kserve(app.current_request, "model", model)
+
+
+@app.route("/v2/models/{model}/ready", methods=GET, cors=CORS)
+def kserve_model_ready(model: str) -> Response:
+    """Report whether a model answers."""
+    return runtime.api.kserve(app.current_request, "model_ready", model)
+
+
+@app.route("/v2/models/{model}/infer", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def kserve_infer(model: str) -> Response:
+    """Classify the pictures of a tensor."""
+    return runtime.api.kserve_infer(app.current_request, model)
+
+
+@app.route("/v1/models/{model}", methods=GET, cors=CORS)
+def tfserving_status(model: str) -> Response:
+    """Report a model's state, as TensorFlow Serving has it."""
+    return runtime.api.tfserving(app.current_request, model)
+
+
+@app.route("/v1/models/{model}/metadata", methods=GET, cors=CORS)
+def tfserving_metadata(model: str) -> Response:
+    """Describe a model's signature, as TensorFlow Serving has it."""
+    return runtime.api.tfserving(app.current_request, model, metadata=True)
+
+
+@app.route("/v1/models/{model}", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def tfserving_predict(model: str) -> Response:
+    """Classify as TensorFlow Serving does; `model` is `<model>:predict`."""
+    return runtime.api.tfserving_predict(app.current_request, model)
 
 
 @app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS, authorizer=BATCH_CALLERS)
@@ -77,7 +187,7 @@ def start_batch() -> Response:
     return runtime.api.start_batch(app.current_request)
 
 
-@app.route("/batches/{batch_id}", methods=["GET"], cors=CORS, authorizer=BATCH_CALLERS)
+@app.route("/batches/{batch_id}", methods=GET, cors=CORS, authorizer=BATCH_CALLERS)
 def batch(batch_id: str) -> Response:
     """Report the progress of a batch."""
     return runtime.api.batch(app.current_request, batch_id)
@@ -120,6 +230,11 @@ if runtime.settings.canary_minutes:
         """Classify a known picture."""
         runtime.check_canary()
 
+
+if "chalice.local" in sys.modules:  # in Chalice's command line, and never deployed
+    from chalicelib.api import local_server
+
+    local_server.equip(sys.modules["chalice.local"].ChaliceRequestHandler, runtime.settings.max_body_bytes)
 
 telemetry.cold_start.imported()
 runtime.warm()

@@ -16,12 +16,24 @@ class InvalidRequest(ClientError):
     """The request is malformed: it is not JSON, or a field is missing, unknown or out of range."""
 
 
+class UnknownRoute(ClientError):
+    """No route of the API has this path."""
+
+
+class CallerForbidden(ClientError):
+    """The route is for signed requests, and no front has checked a signature of this one."""
+
+
 class UnknownModel(ClientError):
     """The request names a model that is not installed."""
 
 
 class UnknownBatch(ClientError):
     """No batch has this id."""
+
+
+class NotDeployed(ClientError):
+    """What the request asks for exists only in a deployed stage that has a bucket."""
 
 
 class ObjectGone(ClientError):

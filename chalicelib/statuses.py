@@ -6,9 +6,12 @@ from chalicelib import errors
 
 STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
     errors.InvalidRequest: (400, "BadRequestError"),
+    errors.CallerForbidden: (403, "ForbiddenError"),
     errors.ObjectForbidden: (403, "ForbiddenError"),
+    errors.UnknownRoute: (404, "NotFoundError"),
     errors.UnknownModel: (404, "NotFoundError"),
     errors.UnknownBatch: (404, "NotFoundError"),
+    errors.NotDeployed: (404, "NotFoundError"),
     errors.ObjectGone: (404, "NotFoundError"),
     errors.PayloadTooLarge: (413, "PayloadTooLargeError"),
     errors.ImageTooLarge: (413, "PayloadTooLargeError"),

@@ -44,7 +44,7 @@ def answer(event: dict[str, Any], allowed_5xx: tuple[int, ...] = ()) -> dict[str
     status, kind = response["statusCode"], response["headers"].get("Content-Type", "")
     if status >= 500 and status not in allowed_5xx:
         raise Fault(f"status {status}: {response['body'][:100]}")
-    if "json" in kind or status != 200:
+    if ("json" in kind or status != 200) and response["body"] is not None:  # HEAD has none
         json.loads(response["body"], parse_constant=_no_json)
     found: dict[str, Any] = response
     return found

@@ -60,8 +60,8 @@ def answered(given: dict[str, Any]) -> Reply:
     """The handler's answer. An exception that leaves the handler has the status 0."""
     try:
         response = FUNCTION.app(given, None)
-        text = response["body"]
-        body = json.loads(text) if text[:1] in "{[" else text
+        text = response["body"] or ""
+        body = json.loads(text) if text[:1] in ("{", "[") else text
         return summary(response["statusCode"], body)
     except BaseException as error:
         return {"status": 0, "message": f"{type(error).__name__}: {error}"[:300]}

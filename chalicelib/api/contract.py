@@ -88,6 +88,17 @@ OUTPUT = Field(
 )
 BATCH: Mapping[str, Field] = {"source": SOURCE, **QUERY, "output": OUTPUT}
 """The body of `POST /batches`."""
+UPLOAD: Mapping[str, Field] = {
+    "bytes": Field(
+        {"type": "integer", "minimum": 1, "description": "The picture's size; S3 then takes no larger one."},
+        "a whole number of at least 1",
+    ),
+    "content_type": Field(
+        {"type": "string", "pattern": r"^image/[!-~]{1,94}$", "description": "With which S3 takes it, and no other."},
+        "the media type of an image, such as image/jpeg",
+    ),
+}
+"""The body of `POST /uploads`; none is required."""
 EXAMPLE_IMAGE = (
     "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAPElEQVR42lXMsQ2AMBQD0RczCIzC/pNkACoU9CmIBBSWi/O5FfHGsIYtS4naAzXq"
     "4dfcnbOPnxtd0D6fN6J+DHKasRysAAAAAElFTkSuQmCC"

@@ -56,6 +56,15 @@ def describe(
     batches = _batches(cards) if takes_batches else {}
     for operation in (one for path in batches.values() for one in path.values() if signed):
         operation["security"] = [{"sigv4": []}]
+    paths = {
+        "/": {"get": _get("page", "The page for browsers", {"text/html": {}}, (500,))},
+        "/predict": {"post": _predict(cards)},
+        "/predict/image": {"post": _predict_image(cards)},
+        "/health": {"get": _get("health", "Whether the default model answers", _json("Health"), (500, 503))},
+        "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
+        PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
+        **batches,
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,15 +74,7 @@ def describe(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": server}],
-        "paths": {
-            "/": {"get": _get("page", "The page for browsers", {"text/html": {}}, (500,))},
-            "/predict": {"post": _predict(cards)},
-            "/predict/image": {"post": _predict_image(cards)},
-            "/health": {"get": _get("health", "Whether the default model answers", _json("Health"), (500, 503))},
-            "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
-            PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
-            **batches,
-        },
+        "paths": {path: _with_head(operations) for path, operations in paths.items()},
         "components": {
             "schemas": schemas.COMPONENTS,
             **({"securitySchemes": {"sigv4": _SIGNATURE}} if batches and signed else {}),
@@ -139,6 +140,22 @@ def _installed(cards: list[dict[str, Any]]) -> dict[str, Schema]:
 
 def _get(name: str, summary: str, content: Schema, refusals: tuple[int, ...]) -> Schema:
     return {"operationId": name, "summary": summary, "responses": _responses(content, refusals)}
+
+
+def _with_head(operations: Schema) -> Schema:
+    """The operations of a path, and HEAD where there is GET: the same without a body."""
+    if "get" not in operations:
+        return operations
+    get = operations["get"]
+    responses = {
+        status: {name: part for name, part in response.items() if name != "content"}
+        for status, response in get["responses"].items()
+    }
+    summary = f"{get['summary']}: the headers alone"
+    return {
+        **operations,
+        "head": {**get, "operationId": f"{get['operationId']}Head", "summary": summary, "responses": responses},
+    }
 
 
 def _responses(content: Schema, refusals: tuple[int, ...], good: str = "200") -> Schema:

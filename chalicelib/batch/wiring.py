@@ -31,7 +31,7 @@ class BatchServices:
     function_arn: str | None = None
     """Of the function that this process runs, which has the account's id; None outside Lambda."""
 
-    def __init__(self, settings: Settings, store: ModelStore, client: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, settings: Settings, store: ModelStore, client: Callable[..., Any] | None = None) -> None:
         self._settings, self._store, self._client = settings, store, client or _client
 
     @cached_property
@@ -72,6 +72,17 @@ class BatchServices:
         return Objects(self._client("s3"), self.buckets)
 
     @cached_property
+    def presigning(self) -> Any:
+        """A client of S3 that signs URLs for others."""
+        return self._client("s3", for_others=True)
+
+    @property
+    def bucket(self) -> str:
+        """The stage's own bucket: its name, in .chalice/resources.json, has the account and region of the ARN."""
+        _, _, _, region, account, *_ = (self.function_arn or "").split(":") + [""] * 4
+        return f"{self._settings.batch_prefix}-{account}-{region}"
+
+    @cached_property
     def buckets(self) -> "Buckets":
         """The buckets that this stage may use."""
         from chalicelib.aws.buckets import own_buckets
@@ -90,7 +101,7 @@ class BatchServices:
         return f"{self._settings.batch_prefix}-{what}"
 
 
-def _client(service: str) -> Any:
+def _client(service: str, **options: bool) -> Any:
     from chalicelib.aws.clients import client
 
-    return client(service)
+    return client(service, **options)

@@ -116,6 +116,11 @@ _LISTING = {
 }  # fmt: skip
 
 
+def upload_right(fields: Mapping[str, str]) -> Needed:
+    """What a browser-based upload needs, by the fields of its form."""
+    return _object("PutObject", fields["bucket"], fields.get("key", ""))
+
+
 def _object(action: str, bucket: str, key: str) -> Needed:
     return f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}", {}
 

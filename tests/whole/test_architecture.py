@@ -28,8 +28,9 @@ MAY_USE = {
     "batch.cli": {"ground", "inference", "aws", "batch"},
     "workflow": {"ground", "inference", "aws", "workflow.report"},
     "api": {"ground", "inference", "aws", "batch"},
+    "api.fronts": {"ground"},
     "runtime": {"ground", "inference", "batch", "workflow", "api"},
-    "app": {"ground", "inference", "batch", "api", "runtime"},
+    "app": {"ground", "inference", "batch", "api", "api.fronts", "runtime"},
     "convert.digits": {"convert", "convert.contract", "convert.opening"},
     "convert.contract": {"ground", "inference", "convert"},
     "convert.opening": {"ground", "inference", "convert", "convert.contract", "convert.digits"},
@@ -73,6 +74,7 @@ LOADED_BY_APP = {
     "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
     "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
+    "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.shapes",
 }  # fmt: skip
 """Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}

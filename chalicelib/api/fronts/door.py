@@ -1,0 +1,71 @@
+"""The one door: every event of the function that answers the API comes in here, and its answer goes out.
+
+Which front sent an event is seen by its shape, for a function may have several. Sources: API Gateway developer guide,
+"Input format of a Lambda function for proxy integration" (REST) and "Create AWS Lambda proxy integrations for HTTP
+APIs"; Lambda developer guide, "Request and response payloads" (function URLs); Application Load Balancer user guide,
+"Use Lambda functions as targets".
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.api.fronts.shapes import CONTEXT, EVENT, App, Event, Response, Routes, misfit
+from chalicelib.errors import ClientError
+
+_NEEDED = frozenset({"headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"})
+"""What Chalice reads without looking whether it is there."""
+OF_HTTP = frozenset({"requestContext", "httpMethod", "rawPath", "routeKey", "resource", "rawQueryString"})
+"""An event with one of these keys comes from a front, so that its answer has to be a response."""
+
+
+def answer(event: Any, context: Any, app: App) -> Any:
+    """What the function returns for an event: a response for a front, else an object."""
+    if _is_plain(event, app.routes):
+        return app.serve(event, context)
+    if not isinstance(event, dict) or not event.keys() & OF_HTTP:
+        from chalicelib.api.fronts import direct  # here and below: only what such a request needs is imported
+
+        return direct.answer(event, context, app)
+    from chalicelib.api.fronts import rest
+
+    read, write = _front_of(event)
+    asked = rest.nowhere(event)
+    try:
+        asked = read(event, app.routes)
+        response = rest.serve(rest.identified(asked, context), context, app)
+    except ClientError as error:
+        response = app.refuse(error, rest.identified(asked, context), context)
+    return write(event, rest.without_body(asked, response))
+
+
+def _is_plain(event: Any, routes: Routes) -> bool:
+    """Whether Chalice can take it as it is: of a REST API, whole, for one of the routes, and not HEAD."""
+    try:
+        context = event["requestContext"]
+        path, method = context["resourcePath"], context["httpMethod"]
+        if path not in routes or method not in routes[path] or method == "HEAD" or not event.keys() >= _NEEDED:
+            return False
+    except (KeyError, TypeError, AttributeError):
+        return False
+    if "version" in event or misfit(event, EVENT) or misfit(context, CONTEXT):
+        return False
+    if any(len(values) > 1 for values in (event.get("multiValueHeaders") or {}).values()):
+        return False  # perhaps two types of the body
+    names = routes[path][method].view_args
+    return not names or (event["pathParameters"] or {}).keys() >= set(names)
+
+
+def _front_of(event: Event) -> tuple[Callable[[Event, Routes], Event], Callable[[Event, Response], Response]]:
+    """The functions that read an event of this front, and that write the response for it."""
+    if "rawPath" in event or event.get("version") == "2.0":
+        from chalicelib.api.fronts import format_2
+
+        return format_2.read, format_2.write
+    context = event.get("requestContext")
+    if isinstance(context, dict) and "elb" in context:
+        from chalicelib.api.fronts import alb
+
+        return alb.read, alb.write
+    from chalicelib.api.fronts import format_1
+
+    return format_1.read, format_1.write
