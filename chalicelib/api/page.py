@@ -17,13 +17,16 @@ _SCRIPTS = re.compile(r'(?:<script src="[\w.]+"></script>\n)+')
 
 
 @functools.cache
-def document() -> Document:
-    """The page, joined and hashed at the first call: importing `app` costs nothing for it."""
+def document(uploads: str | None = None) -> Document:
+    """The page, joined and hashed at the first call: importing `app` costs nothing for it.
+
+    `uploads` is the origin to which its script may send pictures that are too large for a request.
+    """
     html = joined()
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": f"public, max-age={MAX_AGE_S}",
-        "Content-Security-Policy": content_security_policy(html),
+        "Content-Security-Policy": content_security_policy(html, uploads),
         "Referrer-Policy": "no-referrer",
     }
     return Document(html, headers)
@@ -44,8 +47,8 @@ def _read(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
 
-def content_security_policy(html: str) -> str:
-    """Only the inline script and style of `html` itself, named by their SHA-256, and requests to its own origin.
+def content_security_policy(html: str, uploads: str | None = None) -> str:
+    """Only the inline script and style of `html` itself, named by their SHA-256, requests to its origin and `uploads`.
 
     Source: Content Security Policy Level 3, "script-src" and "hash-source".
     """
@@ -54,7 +57,7 @@ def content_security_policy(html: str) -> str:
         "script-src": _hashes(html, "script"),
         "style-src": _hashes(html, "style"),
         "img-src": "blob: data:",  # the preview, and the icon
-        "connect-src": "'self'",
+        "connect-src": f"'self' {uploads or ''}".rstrip(),
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 from chalicelib.api import page
+from chalicelib.api.views import Api
+from chalicelib.batch.wiring import BatchServices
+from chalicelib.config import Settings
+from chalicelib.inference.store import ModelStore
 from tests.support.paths import ROOT
 from tests.support.requests import FakeRequest
 
@@ -51,6 +55,23 @@ class TestDocument:
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
         ]
+
+    def test_with_uploads_the_policy_allows_their_bucket_too(self):
+        (alone, with_bucket) = (page.document(origin) for origin in (None, "https://b.s3.eu-west-1.amazonaws.com"))
+        assert with_bucket.text == alone.text
+        before, after = (one.headers["Content-Security-Policy"].split("; ") for one in (alone, with_bucket))
+        assert set(after) - set(before) == {"connect-src 'self' https://b.s3.eu-west-1.amazonaws.com"}
+
+    def test_the_bucket_is_that_of_the_stage(self):
+        settings = Settings(in_lambda=True, batch_prefix="slimception-dev")
+        services = BatchServices(settings, ModelStore(settings))
+        api = Api(settings, ModelStore(settings), services)
+        policies = []
+        for arn in (None, "arn:aws:lambda:eu-west-1:123456789012:function:slimception-dev"):
+            services.function_arn = arn
+            policies.append(api.page(FakeRequest(path="/")).headers["Content-Security-Policy"])
+        origin = "https://slimception-dev-123456789012-eu-west-1.s3.eu-west-1.amazonaws.com"
+        assert "connect-src 'self';" in policies[0] and f"connect-src 'self' {origin};" in policies[1]
 
     def test_importing_app_does_not_read_it(self):
         script = "import app, sys; assert not {'chalicelib.api.page', 'chalicelib.api.openapi'} & set(sys.modules)"
