@@ -14,7 +14,7 @@ from tests.support.sources import TREES
 
 VARYING = "\0"
 PACKAGES = tuple(tree for tree in TREES if tree != "benchmarks")  # whose messages only its developers meet
-BASES = {"SlimceptionError", "ConvertError", "LayerError", "LocalAwsError", "ArgumentTypeError"}
+BASES = {"SlimceptionError", "RequestFailed", "ConvertError", "LayerError", "LocalAwsError", "ArgumentTypeError"}
 FOUND_IN_CHECK, CHECKED = "Problem", "_require"
 """`layers check` collects what it finds; a model card's fields are checked by a function that raises."""
 

@@ -26,6 +26,7 @@ MAY_USE = {
     "workflow.report": {"ground"},
     "batch": {"ground", "inference", "aws"},
     "batch.cli": {"ground", "inference", "aws", "batch"},
+    "client": {"ground", "inference", "batch.cli"},
     "workflow": {"ground", "inference", "aws", "workflow.report"},
     "api": {"ground", "inference", "aws", "batch"},
     "api.fronts": {"ground"},

@@ -36,9 +36,9 @@ async function prepared(given, edge) {
 }
 
 // Models that average all pixels give the same answer for a picture that was scaled down; for others every pixel counts.
-async function staysWhole(bitmap, given, fits) {
+async function staysWhole({ width, height }, given, fits) {
   const averaging = inputs().every((input) => (input.resize || "bilinear") === "bilinear");
-  if (averaging) return bitmap.width * bitmap.height <= KEEP_PX && given.size <= KEEP_BYTES;
+  if (averaging) return fits && (target(width, height)[0] === width || width * height <= KEEP_PX && given.size <= KEEP_BYTES);
   return fits || takesUploads();
 }
 
