@@ -128,33 +128,18 @@ def openapi() -> Response:
 
 
 @app.route("/v2", methods=GET, cors=CORS)
-def kserve_server() -> Response:
-    """Describe the server, as the Open Inference Protocol has it; so do the next five."""
-    return runtime.api.kserve(app.current_request, "server")
-
-
 @app.route("/v2/health/live", methods=GET, cors=CORS)
-def kserve_live() -> Response:
-    """Report that the function answers."""
-    return runtime.api.kserve(app.current_request, "live")
-
-
 @app.route("/v2/health/ready", methods=GET, cors=CORS)
-def kserve_ready() -> Response:
-    """Report whether the default model answers."""
-    return runtime.api.kserve(app.current_request, "ready")
+def kserve() -> Response:
+    """Describe the server, or report whether it answers, as the Open Inference Protocol has it."""
+    return runtime.api.kserve(app.current_request)
 
 
 @app.route("/v2/models/{model}", methods=GET, cors=CORS)
-def kserve_model(model: str) -> Response:
-    """Describe a model's tensors."""
-    return runtime.api.kserve(app.current_request, "model", model)
-
-
 @app.route("/v2/models/{model}/ready", methods=GET, cors=CORS)
-def kserve_model_ready(model: str) -> Response:
-    """Report whether a model answers."""
-    return runtime.api.kserve(app.current_request, "model_ready", model)
+def kserve_model(model: str) -> Response:
+    """Describe a model, or report whether it answers, as the Open Inference Protocol has it."""
+    return runtime.api.kserve(app.current_request, model)
 
 
 @app.route("/v2/models/{model}/infer", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
@@ -164,15 +149,10 @@ def kserve_infer(model: str) -> Response:
 
 
 @app.route("/v1/models/{model}", methods=GET, cors=CORS)
-def tfserving_status(model: str) -> Response:
-    """Report a model's state, as TensorFlow Serving has it."""
-    return runtime.api.tfserving(app.current_request, model)
-
-
 @app.route("/v1/models/{model}/metadata", methods=GET, cors=CORS)
-def tfserving_metadata(model: str) -> Response:
-    """Describe a model's signature, as TensorFlow Serving has it."""
-    return runtime.api.tfserving(app.current_request, model, metadata=True)
+def tfserving(model: str) -> Response:
+    """Report a model's state, or describe its signature, as TensorFlow Serving does."""
+    return runtime.api.tfserving(app.current_request, model)
 
 
 @app.route("/v1/models/{model}", methods=["POST"], content_types=ANY_TYPE, cors=CORS)

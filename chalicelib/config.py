@@ -73,6 +73,11 @@ class Settings:
         """True only in Lambda: `chalice local` has no functions that read the queues."""
         return self.in_lambda and self.batch_prefix is not None and self.batches != "off"
 
+    @property
+    def has_bucket(self) -> bool:
+        """Whether this is a deployed stage, which has a bucket for uploads."""
+        return self.in_lambda and self.batch_prefix is not None
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; raises ConfigError, which names the variable whose value cannot be used."""

@@ -62,6 +62,18 @@ INSTANCES = Field(
     {"type": "array", "minItems": 1, "maxItems": MAX_INSTANCES, "items": INSTANCE.schema},
     f"a list of 1 to {MAX_INSTANCES} objects",
 )
+STORED_IMAGE = Field(
+    {
+        "type": "string",
+        "anyOf": [{"pattern": BASE64_PATTERN}, {"pattern": S3_PATTERN}],
+        "description": f"A {listed('or')} image: base64, plain or URL-safe, a data: URL, or an upload's s3:// URL.",
+    },
+    IMAGE.expected,
+)
+"""IMAGE and INSTANCES of a stage that has a bucket."""
+STORED_INSTANCES = Field(
+    {**INSTANCES.schema, "items": {**INSTANCE.schema, "properties": {"b64": STORED_IMAGE.schema}}}, INSTANCES.expected
+)
 SIGNATURE_NAME = Field({"description": "TensorFlow Serving's clients send it; it is not used."}, "anything")
 
 QUERY: Mapping[str, Field] = {"top_k": TOP_K, "model": MODEL}

@@ -1,8 +1,8 @@
 """The customer of a request, and the name under which its cost is counted."""
 
 import re
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from chalicelib.api.bodies import Request
 
@@ -20,15 +20,42 @@ class Customer(NamedTuple):
 
 
 def customer_of(request: Request, known: Collection[str]) -> Customer:
-    """The API key's id, else the `X-Customer-Id` header.
+    """The API key's id, else the claim `sub` of a token, else who signed the request, else `X-Customer-Id`.
 
-    Each metric costs money and anybody can send a header, so that only `known` names get one; API Gateway
-    has checked a key, and the owner made it.
+    The first three were checked by the front; anybody can send a header. Each metric costs money, so that only `known`
+    names get one, and the ids of keys, which the owner made.
     """
-    key = ((request.context or {}).get("identity") or {}).get("apiKeyId")
-    if key and CUSTOMER_ID.fullmatch(key):
+    context = request.context or {}
+    identity = _fields(context, "identity")
+    key = _name(identity.get("apiKeyId"))
+    if key:
         return Customer(key, key)
-    name = request.headers.get(CUSTOMER_HEADER)
-    if not name or not CUSTOMER_ID.fullmatch(name):
-        return Customer(None, OTHERS)
-    return Customer(name, name if name in known else OTHERS)
+    name = _subject(context) or _signer(identity) or _name(request.headers.get(CUSTOMER_HEADER))
+    return Customer(name, name if name in known else OTHERS) if name else Customer(None, OTHERS)
+
+
+def _subject(context: Mapping[str, Any]) -> str | None:
+    """`sub` of a JWT: a user of Cognito or of another issuer, or a program. Other characters, as "|", become "_".
+
+    Source: RFC 7519, 4.1.2. `api.fronts` gives an HTTP API's claims the place that a REST API's have.
+    """
+    subject = _fields(_fields(context, "authorizer"), "claims").get("sub")
+    return _name(re.sub(r"[^A-Za-z0-9_.-]", "_", subject)) if isinstance(subject, str) else None
+
+
+def _signer(identity: Mapping[str, Any]) -> str | None:
+    """The unique id of the user or role that signed, without the session's name, which the caller chooses.
+
+    Source: IAM user guide, "IAM identifiers": AIDA... is a user, AROA... a role.
+    """
+    caller = identity.get("caller") if identity.get("userArn") else None
+    return _name(caller.partition(":")[0]) if isinstance(caller, str) else None
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and CUSTOMER_ID.fullmatch(value) else None
+
+
+def _fields(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = given.get(name)
+    return found if isinstance(found, dict) else {}

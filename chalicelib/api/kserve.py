@@ -5,14 +5,14 @@ request, Triton's "binary data extension". An answer is always JSON, which clien
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from chalicelib.api.bodies import Body
 from chalicelib.api.exchange import Exchange
 from chalicelib.api.forms import may_be_json
 from chalicelib.api.parsing import Fetch, PredictRequest, json_object, parse_top_k
 from chalicelib.api.predictor import Predictor
-from chalicelib.api.tensors import BYTES, pictures_of
+from chalicelib.api.tensors import BYTES, OUTPUTS, pictures_of
 from chalicelib.errors import InvalidRequest, UnsupportedMediaType, shown
 from chalicelib.inference.store import ModelStore
 
@@ -20,11 +20,8 @@ NAME, PLATFORM = "slimception", "tensorflow_lite"
 JSON_LENGTH = "inference-header-content-length"
 """How many of the body's bytes are JSON; the tensors' own bytes follow."""
 INPUT = "image"
-OUTPUTS: Mapping[str, str] = {"scores": "FP32", "labels": BYTES, "indices": "INT64"}
-"""Name to datatype. Each has a row for each picture, best label first."""
 _EXTENSIONS = ["binary_tensor_data"]
 
-KServeCall = Literal["server", "live", "ready", "model", "model_ready"]
 Answer = dict[str, Any]
 
 
@@ -34,16 +31,16 @@ class Protocol:
     def __init__(self, store: ModelStore, predictor: Predictor) -> None:
         self._store, self._predictor = store, predictor
 
-    def describe(self, call: KServeCall, *model: str) -> Answer:
-        """The answer to a call without a body; `model` for those that are about one."""
-        calls: Mapping[KServeCall, Callable[..., Answer]] = {
-            "server": self.server,
-            "live": self.live,
-            "ready": self.ready,
-            "model": self.model,
-            "model_ready": self.model_ready,
+    def describe(self, route: str, *model: str) -> Answer:
+        """The answer to a GET at a route; `model` for those that are about one."""
+        calls: Mapping[str, Callable[..., Answer]] = {
+            "/v2": self.server,
+            "/v2/health/live": self.live,
+            "/v2/health/ready": self.ready,
+            "/v2/models/{model}": self.model,
+            "/v2/models/{model}/ready": self.model_ready,
         }
-        return calls[call](*model)
+        return calls[route](*model)
 
     def server(self) -> Answer:
         """`GET /v2`."""

@@ -22,7 +22,7 @@ from chalicelib.api.contract import (
     fits,
 )
 from chalicelib.aws.urls import parse_s3_url
-from chalicelib.errors import InvalidRequest, NotDeployed, shown
+from chalicelib.errors import InvalidRequest, shown
 
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\f\v"
@@ -43,8 +43,8 @@ class PredictRequest(NamedTuple):
 
 
 def no_bucket(url: str, field: str) -> bytes:
-    """The `Fetch` of a process that has no bucket; raises NotDeployed."""
-    raise NotDeployed(
+    """The `Fetch` of a process that has no bucket; raises InvalidRequest."""
+    raise InvalidRequest(
         f"{field} is {shown(url)}: images in S3 are read only by a deployed stage with a bucket; send the image itself"
     )
 

@@ -6,7 +6,7 @@ of BYTES begins with its length, four bytes, little-endian).
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -16,6 +16,8 @@ from chalicelib.errors import InvalidRequest, shown
 from chalicelib.inference.formats import HEAD_BYTES, format_of
 
 BYTES, UINT8 = "BYTES", "UINT8"
+OUTPUTS: Mapping[str, str] = {"scores": "FP32", "labels": BYTES, "indices": "INT64"}
+"""An answer's tensors, name to datatype. Each has a row for each picture, best label first."""
 _EXPECTED = (
     "expected one input, of datatype BYTES with a base64 picture in each element, or UINT8 of shape [N, H, W, 3] "
     f"with RGB pixels, and at most {MAX_INSTANCES} pictures"

@@ -24,6 +24,11 @@ _EXPECTED = '{"b64": "<base64>"}, or an object with one field that is so'
 Answer = dict[str, Any]
 
 
+def describe(store: ModelStore, route: str, model: str) -> Answer:
+    """The answer to a GET at a route; raises UnknownModel, and what loading the model raises."""
+    return (metadata if route.endswith("/metadata") else status)(store, model)
+
+
 def status(store: ModelStore, model: str) -> Answer:
     """`GET /v1/models/{model}`; `name` and `ready` are what KServe's V1 protocol has there. Raises UnknownModel."""
     card = store.get(model).card

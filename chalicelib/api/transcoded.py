@@ -1,7 +1,7 @@
 """Bodies that a gateway decoded to text although they were bytes. It is imported where a body is text beyond ASCII.
 
 API Gateway decodes what is not among an API's binary media types as UTF-8 and puts U+FFFD in place of every byte that
-is none: those bytes are lost. Other fronts decode as Latin-1, which loses nothing. Source: API Gateway developer guide,
+is not: those bytes are lost. Other fronts decode as Latin-1, which loses nothing. Source: API Gateway developer guide,
 "Content type conversions in API Gateway".
 """
 

@@ -26,7 +26,7 @@ ANY_PICTURE = "image/*"
 
 
 class Uploads:
-    """The uploads of one stage. `services` knows its bucket; every method raises NotDeployed if there is none."""
+    """The uploads of one stage. `services` knows its bucket."""
 
     def __init__(self, settings: Settings, services: BatchServices) -> None:
         self._settings, self._services = settings, services
@@ -34,7 +34,7 @@ class Uploads:
     def start(self, body: bytes) -> dict[str, Any]:
         """The answer to `POST /uploads`: the picture's URL, and the form to send first.
 
-        Raises InvalidRequest, PayloadTooLarge or StorageError.
+        Raises InvalidRequest, PayloadTooLarge, StorageError, or NotDeployed if there is no bucket.
         """
         fields = json_object(body) if body.strip() else {}
         refuse_unknown(fields, UPLOAD)
@@ -90,7 +90,7 @@ class Uploads:
         return self._services.bucket
 
     def _is_deployed(self) -> bool:
-        return self._settings.in_lambda and bool(self._settings.batch_prefix) and bool(self._services.function_arn)
+        return self._settings.has_bucket and bool(self._services.function_arn)
 
 
 def _picture_type(text: str) -> str:

@@ -5,7 +5,6 @@ the answer too.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chalice import CORSConfig, IAMAuthorizer, Response
@@ -21,9 +20,6 @@ from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
 from chalicelib.inference.classifier import check_top_k
 from chalicelib.inference.store import ModelStore
-
-if TYPE_CHECKING:
-    from chalicelib.api.kserve import KServeCall
 
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
 """Headers that a page of another origin may read."""
@@ -70,8 +66,8 @@ class Api:
             path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
             cards = self._store.cards()
             signed = self._settings.batches == "iam"
-            contract = openapi.document(cards, path, takes_batches=self._settings.takes_batches, signed=signed)
-            exchange.answer(contract)
+            takes = {"takes_batches": self._settings.takes_batches, "takes_uploads": self._settings.has_bucket}
+            exchange.answer(openapi.document(cards, path, **takes, signed=signed))
         return _response(exchange)
 
     def predict(self, request: Request) -> Response:
@@ -136,12 +132,12 @@ class Api:
             exchange.answer({"models": self._store.cards(), **test})
         return _response(exchange)
 
-    def kserve(self, request: Request, call: "KServeCall", *model: str) -> Response:
+    def kserve(self, request: Request, *model: str) -> Response:
         """`GET /v2`, `/v2/health/...` and `/v2/models/...`: the Open Inference Protocol but for inference."""
         from chalicelib.api.kserve import Protocol
 
         with Exchange(request, self._settings, foreign=True) as exchange:
-            exchange.answer(Protocol(self._store, self._predictor).describe(call, *map(unquote, model)))
+            exchange.answer(Protocol(self._store, self._predictor).describe(request.path, *map(unquote, model)))
         return _response(exchange)
 
     def kserve_infer(self, request: Request, model: str) -> Response:
@@ -157,13 +153,12 @@ class Api:
             exchange.answer(protocol.infer(exchange, body, length, unquote(model), self._fetch()))
         return _response(exchange)
 
-    def tfserving(self, request: Request, model: str, *, metadata: bool = False) -> Response:
+    def tfserving(self, request: Request, model: str) -> Response:
         """`GET /v1/models/{model}` and `/metadata`: what TensorFlow Serving says of a model."""
         from chalicelib.api import tfserving
 
         with Exchange(request, self._settings, foreign=True) as exchange:
-            describe = tfserving.metadata if metadata else tfserving.status
-            exchange.answer(describe(self._store, unquote(model)))
+            exchange.answer(tfserving.describe(self._store, request.path, unquote(model)))
         return _response(exchange)
 
     def tfserving_predict(self, request: Request, model: str) -> Response:

@@ -55,10 +55,10 @@ def form_of(environ: MutableMapping[str, Any]) -> Form | None:
     if not is_form or not bucket or key or environ.get("HTTP_AUTHORIZATION"):
         return None
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    sent = Request({**environ, "wsgi.input": io.BytesIO(body)})
-    fields = {**{name.lower(): value for name, value in sent.form.items()}, "bucket": bucket}
-    file = sent.files.get("file")
-    length = len(file.read()) if file else len(fields.get("file", ""))
+    with Request({**environ, "wsgi.input": io.BytesIO(body)}) as sent:
+        fields = {**{name.lower(): value for name, value in sent.form.items()}, "bucket": bucket}
+        file = sent.files.get("file")
+        length = len(file.read()) if file else len(fields.get("file", ""))
     environ["wsgi.input"] = io.BytesIO(body)
     scope = _SCOPE.fullmatch(fields.get("x-amz-credential", ""))
     if scope is None or "policy" not in fields:

@@ -119,10 +119,9 @@ def _format_1(sent: Sent, route: str, parameters: Event, path: str, full_path: s
 
 
 def rest(sent: Sent) -> Event:
-    """A REST API: it has found the route, and gives bodies of `binary_types` in base64."""
+    """A REST API: it has found the route, and gives every body in base64, since every type is a binary one."""
     route, parameters = _route(sent.path)
-    binary = sent.type().partition(";")[0] in app.app.api.binary_types
-    return _format_1(sent, route, parameters, sent.path, f"/{STAGE}{sent.path}", binary)
+    return _format_1(sent, route, parameters, sent.path, f"/{STAGE}{sent.path}", binary=True)
 
 
 def _http_1(sent: Sent, route: str, parameters: Event, stage: str) -> Event:
@@ -260,7 +259,7 @@ def received(event: Event, answer: Event) -> Received:
     """The response as the front of an event sends it on; AssertionError if the answer is not in its form."""
     assert isinstance(answer["statusCode"], int)
     headers: dict[str, list[str]] = {}
-    if "multiValueHeaders" in event and "elb" in event["requestContext"]:
+    if event.get("multiValueHeaders") is not None and "elb" in event["requestContext"]:
         assert "headers" not in answer
     elif "elb" in event["requestContext"] or event.get("version") == "2.0":
         assert "multiValueHeaders" not in answer

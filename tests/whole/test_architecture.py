@@ -73,9 +73,10 @@ LOADED_BY_APP = {
     "chalicelib.batch", "chalicelib.batch.wiring",
     "chalicelib.workflow", "chalicelib.workflow.wiring",
     "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
-    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
-    "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
-    "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.shapes",
+    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.forms", "chalicelib.api.fronts",
+    "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
+    "chalicelib.api.metrics", "chalicelib.api.parsing", "chalicelib.api.predictor", "chalicelib.api.record",
+    "chalicelib.api.views",
 }  # fmt: skip
 """Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}

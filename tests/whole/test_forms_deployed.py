@@ -54,6 +54,8 @@ def send(deployed):
     def send(path: str, body: bytes | dict[str, Any] | None = None, method: str = "POST", **headers: str):
         data = json.dumps(body).encode() if isinstance(body, dict) else body
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if isinstance(body, dict):
+            sent["Content-Type"] = "application/json"
         return _answer(urllib.request.Request(deployed.url + path, data, sent, method=method))
 
     return send

@@ -6,8 +6,8 @@ the response must have the same.
 
 from urllib.parse import unquote_plus
 
-from chalicelib.api.fronts import rest
-from chalicelib.api.fronts.shapes import EVENT, Event, Response, Routes, check, fields, text
+from chalicelib.api.fronts import events
+from chalicelib.api.fronts.events import EVENT, Event, Response, Routes, check, fields, text
 
 PHRASES = {
     200: "OK",
@@ -35,10 +35,10 @@ def read(event: Event, routes: Routes) -> Event:
     query = several or {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
     headers = {name.lower(): value for name, value in _headers(event).items()}
     caller = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()  # what the balancer itself has added
-    return rest.made(
+    return events.made(
         event["httpMethod"],
         event["path"],
-        rest.find(routes, [event["path"] or "/"]),
+        events.find(routes, [event["path"] or "/"]),
         {
             "version": "1.0",
             "headers": headers,
@@ -53,7 +53,7 @@ def read(event: Event, routes: Routes) -> Event:
 
 def _headers(event: Event) -> dict[str, str]:
     several = event.get("multiValueHeaders")
-    return rest.last_values(several) if several else event.get("headers") or {}
+    return events.last_values(several) if several else event.get("headers") or {}
 
 
 def _decoded(query: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -62,7 +62,7 @@ def _decoded(query: dict[str, list[str]]) -> dict[str, list[str]]:
 
 def write(event: Event, response: Response) -> Response:
     """The response in the form of the request's headers. Where each name may stand once, the last cookie is sent."""
-    headers, status = rest.every_header(response), response["statusCode"]
+    headers, status = events.every_header(response), response["statusCode"]
     one = {name: values[-1] if name.lower() == "set-cookie" else ", ".join(values) for name, values in headers.items()}
     return {
         "statusCode": status,

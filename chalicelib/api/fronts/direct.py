@@ -2,11 +2,14 @@
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.api.fronts import rest
-from chalicelib.api.fronts.shapes import App, Event, Response
+from chalicelib.api.fronts import events
+from chalicelib.api.fronts.events import Event, Response
 from chalicelib.errors import InvalidRequest, shown
+
+if TYPE_CHECKING:
+    from chalicelib.api.fronts.served import App
 
 PING_KEYS = frozenset({"ping", "warmer", "warmup", "warm", "keep_warm", "keepWarm"})
 """Keys of which a warm-up plugin sets one to true."""
@@ -18,7 +21,7 @@ TAKES = (
 )
 
 
-def answer(event: Any, context: Any, app: App) -> Event:
+def answer(event: Any, context: Any, app: "App") -> Event:
     """The body of the response that the same request would get; an error has its `statusCode`, too."""
     if is_ping(event):
         response = app.serve(_request("GET", "/health", None, context), context)
@@ -28,7 +31,7 @@ def answer(event: Any, context: Any, app: App) -> Event:
     if isinstance(event, dict) and event.keys() & {"image", "instances"}:
         with suppress(RecursionError):  # it came as JSON, but was read with more of the stack left
             return _object(app.serve(_request("POST", "/predict", json.dumps(event), context), context))
-    return _object(app.refuse(error, rest.identified(rest.nowhere({}), context), context))
+    return _object(app.refuse(error, events.identified(events.nowhere({}), context), context))
 
 
 def is_ping(event: Any) -> bool:
@@ -44,7 +47,7 @@ def is_ping(event: Any) -> bool:
 
 def _request(method: str, route: str, body: str | None, context: Any) -> Event:
     given = {"headers": {"content-type": "application/json"}, "body": body, "requestContext": {}}
-    return rest.identified(rest.made(method, route, (route, {}), given), context)
+    return events.identified(events.made(method, route, (route, {}), given), context)
 
 
 def _object(response: Response) -> Event:

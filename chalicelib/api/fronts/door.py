@@ -6,11 +6,15 @@ APIs"; Lambda developer guide, "Request and response payloads" (function URLs); 
 "Use Lambda functions as targets".
 """
 
+import base64
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.api.fronts.shapes import CONTEXT, EVENT, App, Event, Response, Routes, misfit
-from chalicelib.errors import ClientError
+from chalicelib.api.fronts.events import CONTEXT, EVENT, Event, Response, Routes, identified, misfit, nowhere
+from chalicelib.errors import CallerForbidden, ClientError
+
+if TYPE_CHECKING:
+    from chalicelib.api.fronts.served import App
 
 _NEEDED = frozenset({"headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"})
 """What Chalice reads without looking whether it is there."""
@@ -18,7 +22,7 @@ OF_HTTP = frozenset({"requestContext", "httpMethod", "rawPath", "routeKey", "res
 """An event with one of these keys comes from a front, so that its answer has to be a response."""
 
 
-def answer(event: Any, context: Any, app: App) -> Any:
+def answer(event: Any, context: Any, app: "App") -> Any:
     """What the function returns for an event: a response for a front, else an object."""
     if _is_plain(event, app.routes):
         return app.serve(event, context)
@@ -26,16 +30,14 @@ def answer(event: Any, context: Any, app: App) -> Any:
         from chalicelib.api.fronts import direct  # here and below: only what such a request needs is imported
 
         return direct.answer(event, context, app)
-    from chalicelib.api.fronts import rest
-
     read, write = _front_of(event)
-    asked = rest.nowhere(event)
+    asked = nowhere(event)
     try:
         asked = read(event, app.routes)
-        response = rest.serve(rest.identified(asked, context), context, app)
+        response = _served(identified(asked, context), context, app)
     except ClientError as error:
-        response = app.refuse(error, rest.identified(asked, context), context)
-    return write(event, rest.without_body(asked, response))
+        response = app.refuse(error, identified(asked, context), context)
+    return write(event, _without_body(asked, response))
 
 
 def _is_plain(event: Any, routes: Routes) -> bool:
@@ -69,3 +71,25 @@ def _front_of(event: Event) -> tuple[Callable[[Event, Routes], Event], Callable[
     from chalicelib.api.fronts import format_1
 
     return format_1.read, format_1.write
+
+
+def _served(asked: Event, context: Any, app: "App") -> Response:
+    """The response of the route; raises CallerForbidden if it is for signed requests and no front checked this one."""
+    about = asked["requestContext"]
+    route, method = about["resourcePath"], about["httpMethod"]
+    entry = app.routes[route].get(method)
+    if entry is None and method == "OPTIONS":
+        return app.preflight(asked, context)
+    if entry and entry.authorizer and "version" in asked and not (about.get("identity") or {}).get("userArn"):
+        raise CallerForbidden(f"{method} {route} is for signed requests: the front has to check them (AWS_IAM)")
+    return app.serve(asked, context)
+
+
+def _without_body(asked: Event, response: Response) -> Response:
+    """The response to HEAD: that to GET, whose length a header tells, without the body. Source: RFC 9110, 9.3.2."""
+    if asked["requestContext"]["httpMethod"] != "HEAD":
+        return response
+    body = response["body"] or ""
+    length = len(base64.b64decode(body) if response.get("isBase64Encoded") else body.encode())
+    headers = {**response["headers"], "Content-Length": str(length)}
+    return {**response, "headers": headers, "body": None, "isBase64Encoded": False}

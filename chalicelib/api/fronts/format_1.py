@@ -3,8 +3,8 @@
 A REST API hands paths over as they were sent. An HTTP API decodes them before the function sees them.
 """
 
-from chalicelib.api.fronts import rest
-from chalicelib.api.fronts.shapes import CONTEXT, EVENT, Event, Response, Routes, check, maybe_text, text
+from chalicelib.api.fronts import events
+from chalicelib.api.fronts.events import CONTEXT, EVENT, Event, Response, Routes, check, maybe_text, text
 
 
 def read(event: Event, routes: Routes) -> Event:
@@ -17,17 +17,17 @@ def read(event: Event, routes: Routes) -> Event:
     check(about, CONTEXT, "requestContext.")
     method, own = about.get("httpMethod", event.get("httpMethod")), about.get("resourcePath", event.get("resource"))
     check({"httpMethod": method}, {"httpMethod": text})
-    as_sent = rest.encoded if event.get("version") else str
+    as_sent = events.encoded if event.get("version") else str
     path = as_sent(event.get("path") or about.get("path") or "/")
     parameters = {name: as_sent(value) for name, value in (event.get("pathParameters") or {}).items()}
-    found = rest.given(routes, own, parameters) or rest.find(routes, rest.within(about.get("stage"), path))
-    return rest.made(method, as_sent(about.get("path") or path), found, {**event, **_of_single_values(event)})
+    found = events.given(routes, own, parameters) or events.find(routes, events.within(about.get("stage"), path))
+    return events.made(method, as_sent(about.get("path") or path), found, {**event, **_of_single_values(event)})
 
 
 def _of_single_values(event: Event) -> Event:
     """Headers and query as Chalice reads them, where the event has them in the other form, or a header twice."""
     headers, query = event.get("multiValueHeaders"), event.get("queryStringParameters")
-    made: Event = {"headers": rest.last_values(headers)} if headers else {}
+    made: Event = {"headers": events.last_values(headers)} if headers else {}
     if query and not event.get("multiValueQueryStringParameters"):
         made["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()}
     return made

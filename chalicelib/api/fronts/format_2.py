@@ -6,8 +6,8 @@ An HTTP API decodes the path before the function sees it, a function URL does no
 from typing import Any
 from urllib.parse import parse_qs
 
-from chalicelib.api.fronts import rest
-from chalicelib.api.fronts.shapes import (
+from chalicelib.api.fronts import events
+from chalicelib.api.fronts.events import (
     Event,
     Kinds,
     Response,
@@ -56,13 +56,13 @@ def read(event: Event, routes: Routes) -> Event:
     http, authorizer = about["http"], about.get("authorizer") or {}
     check(http, HTTP, "requestContext.http.")
     check(authorizer, AUTHORIZER, "requestContext.authorizer.")
-    as_sent = str if ".lambda-url." in (about.get("domainName") or "") else rest.encoded
+    as_sent = str if ".lambda-url." in (about.get("domainName") or "") else events.encoded
     path = as_sent(event["rawPath"])
     parameters = {name: as_sent(value) for name, value in (event.get("pathParameters") or {}).items()}
     own = (event.get("routeKey") or "").partition(" ")[2]  # "POST /predict", "ANY /{proxy+}", "$default"
-    found = rest.given(routes, own, parameters) or rest.find(routes, rest.within(about.get("stage"), path))
+    found = events.given(routes, own, parameters) or events.find(routes, events.within(about.get("stage"), path))
     cookies = event.get("cookies")
-    return rest.made(
+    return events.made(
         http["method"],
         path,
         found,
@@ -107,7 +107,7 @@ def _authorizer(authorizer: dict[str, Any]) -> dict[str, Any] | None:
 
 def write(_: Event, response: Response) -> Response:
     """The response in format 2.0: each header once, and cookies apart, which cannot be joined (RFC 6265, 3)."""
-    headers = rest.every_header(response)
+    headers = events.every_header(response)
     cookies = [value for name, values in headers.items() if name.lower() == "set-cookie" for value in values]
     return {
         "statusCode": response["statusCode"],

@@ -1,18 +1,126 @@
-"""The event of a REST API, which is what Chalice reads: made of another front's, matched with a route, and served."""
+"""The event of a REST API, format 1.0, which is what Chalice reads: its fields, its route, how it is made of another's.
 
-import base64
-from collections.abc import Iterable, Mapping
+AWS sets the types of fields, but people and proxies write events, too. So each is checked before it is used.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote
 
-from chalicelib.api.fronts.shapes import App, Event, Response, Routes, check, text
-from chalicelib.errors import CallerForbidden, UnknownRoute, shown
+from chalicelib.errors import InvalidRequest, UnknownRoute, shown
 
+Event = dict[str, Any]
+Response = dict[str, Any]
+"""Chalice's, and that of format 1.0: statusCode, headers, multiValueHeaders, body, perhaps isBase64Encoded."""
+Routes = Mapping[str, Mapping[str, Any]]
+"""Path, then method, to Chalice's entry."""
+Fits = Callable[[Any], bool]
+Kinds = Mapping[str, Fits]
 NOWHERE = "/{proxy+}"
 """The resource of a request that reaches no route. All of them share one metric."""
 _AS_SENT = "/!$&'()*+,;=:@~"
 """What a path may have unencoded. Source: RFC 3986, 3.3."""
+
+
+def text(value: Any) -> bool:
+    """Whether it is a string."""
+    return isinstance(value, str)
+
+
+def maybe_text(value: Any) -> bool:
+    """The same, or null."""
+    return value is None or isinstance(value, str)
+
+
+def maybe_body(value: Any) -> bool:
+    """The same, or bytes, which `chalice local` and Chalice's test client give."""
+    return value is None or isinstance(value, str | bytes)
+
+
+def maybe_flag(value: Any) -> bool:
+    """Whether it is true, false or null."""
+    return value is None or isinstance(value, bool)
+
+
+def maybe_texts(value: Any) -> bool:
+    """Whether it is an object whose values are strings, or null."""
+    return value is None or (isinstance(value, dict) and all(isinstance(one, str) for one in value.values()))
+
+
+def maybe_list(value: Any) -> bool:
+    """Whether it is a list of strings, or null."""
+    return value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def maybe_lists(value: Any) -> bool:
+    """Whether it is an object whose values are lists of strings and not empty, or null."""
+    return value is None or (isinstance(value, dict) and all(one and maybe_list(one) for one in value.values()))
+
+
+def fields(value: Any) -> bool:
+    """Whether it is an object."""
+    return isinstance(value, dict)
+
+
+def maybe_fields(value: Any) -> bool:
+    """The same, or null."""
+    return value is None or isinstance(value, dict)
+
+
+EXPECTED: Mapping[Fits, str] = {
+    text: "a string",
+    maybe_text: "a string or null",
+    maybe_body: "a string or null",
+    maybe_flag: "true or false",
+    maybe_texts: "an object of strings",
+    maybe_list: "a list of strings",
+    maybe_lists: "an object of lists of strings",
+    fields: "an object",
+    maybe_fields: "an object or null",
+}
+
+
+EVENT: Kinds = {
+    "httpMethod": maybe_text,
+    "path": maybe_text,
+    "headers": maybe_texts,
+    "multiValueHeaders": maybe_lists,
+    "queryStringParameters": maybe_texts,
+    "multiValueQueryStringParameters": maybe_lists,
+    "pathParameters": maybe_texts,
+    "stageVariables": maybe_texts,
+    "body": maybe_body,
+    "isBase64Encoded": maybe_flag,
+    "requestContext": fields,
+}
+"""The fields of an event in format 1.0. An ALB's has a part of them."""
+CONTEXT: Kinds = {
+    "httpMethod": maybe_text,
+    "resourcePath": maybe_text,
+    "path": maybe_text,
+    "stage": maybe_text,
+    "requestId": maybe_text,
+    "identity": maybe_fields,
+    "authorizer": maybe_fields,
+}
+"""Those of its `requestContext`."""
+
+
+def misfit(given: Mapping[str, Any], kinds: Kinds) -> str | None:
+    """The name of the first field of another type; an absent field counts as null."""
+    for name, fits in kinds.items():
+        if not fits(given.get(name)):
+            return name
+    return None
+
+
+def check(given: Mapping[str, Any], kinds: Kinds, where: str = "") -> None:
+    """Raise InvalidRequest for the first field of another type, with what was received and what is expected."""
+    name = misfit(given, kinds)
+    if name is not None:
+        expected = EXPECTED[kinds[name]]
+        raise InvalidRequest(f"the event's {where}{name} is {shown(given.get(name))}: expected {expected}")
 
 
 def made(method: str, path: str, found: tuple[str, Mapping[str, str]], given: Mapping[str, Any]) -> Event:
@@ -96,28 +204,6 @@ def within(stage: str | None, path: str) -> list[str]:
     if not stage or not f"{path}/".startswith(f"{prefix}/"):
         return [path]
     return [path[len(prefix) :] or "/", path]
-
-
-def serve(asked: Event, context: Any, app: App) -> Response:
-    """The response of the route; raises CallerForbidden if it is for signed requests and no front checked this one."""
-    about = asked["requestContext"]
-    route, method = about["resourcePath"], about["httpMethod"]
-    entry = app.routes[route].get(method)
-    if entry is None and method == "OPTIONS":
-        return app.preflight(asked, context)
-    if entry and entry.authorizer and "version" in asked and not (about.get("identity") or {}).get("userArn"):
-        raise CallerForbidden(f"{method} {route} is for signed requests: the front has to check them (AWS_IAM)")
-    return app.serve(asked, context)
-
-
-def without_body(asked: Event, response: Response) -> Response:
-    """The response to HEAD: that to GET, whose length a header tells, without the body. Source: RFC 9110, 9.3.2."""
-    if asked["requestContext"]["httpMethod"] != "HEAD":
-        return response
-    body = response["body"] or ""
-    length = len(base64.b64decode(body) if response.get("isBase64Encoded") else body.encode())
-    headers = {**response["headers"], "Content-Length": str(length)}
-    return {**response, "headers": headers, "body": None, "isBase64Encoded": False}
 
 
 def every_header(response: Response) -> dict[str, list[str]]:
