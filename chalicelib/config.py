@@ -52,6 +52,8 @@ class Settings:
     customers: tuple[str, ...] = ()
     """Values of the header X-Customer-Id: the cost of each of these customers is a separate metric."""
     in_lambda: bool = False
+    s3_endpoint: str | None = None
+    """S3's address, where it is not AWS's own; boto3 reads the same variable."""
     function_name: str | None = None
     """Lambda's name of this function; None outside Lambda, where nothing reads metrics."""
     warm_in_init: bool = False
@@ -109,6 +111,7 @@ class Settings:
             customers=_names(env, "CUSTOMERS"),
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,
+            s3_endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or None,
             warm_in_init=_choice(env, "WARM_IN_INIT", ("false", "true")) == "true",
             is_restored=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             memory_mb=memory_mb,

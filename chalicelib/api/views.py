@@ -60,7 +60,7 @@ class Api:
         from chalicelib.api import page  # here and below: every cold start would pay for what few processes show
 
         with Exchange(request, self._settings) as exchange:
-            exchange.answer(page.document())
+            exchange.answer(page.document(self._batch.upload_origin))
         return _response(exchange)
 
     def openapi(self, request: Request) -> Response:

@@ -91,6 +91,15 @@ class BatchServices:
         _, _, _, region, account, *_ = (self.function_arn or "").split(":") + [""] * 4
         return f"{self._settings.batch_prefix}-{account}-{region}"
 
+    @property
+    def upload_origin(self) -> str | None:
+        """Where a browser sends the form of POST /uploads; None: there is no bucket for it."""
+        if not (self._settings.in_lambda and self._settings.batch_prefix and self.function_arn):
+            return None
+        from chalicelib.aws.origins import bucket_origin
+
+        return bucket_origin(self.bucket, self.function_arn, self._settings.s3_endpoint)
+
     @cached_property
     def buckets(self) -> "Buckets":
         """The buckets that this stage may use."""
