@@ -213,9 +213,4 @@ def every_header(response: Response) -> dict[str, list[str]]:
 
 def last_values(headers: Mapping[str, list[str]]) -> dict[str, str]:
     """Headers with their last values, as a REST API gives them."""
-    return {name: types(values) if name.lower() == "content-type" else values[-1] for name, values in headers.items()}
-
-
-def types(values: Iterable[str]) -> str:
-    """The types of one body: one that came twice counts once, and different ones are all kept, to be refused."""
-    return ",".join(dict.fromkeys(values))
+    return {name: values[-1] for name, values in headers.items()}

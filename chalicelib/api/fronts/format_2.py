@@ -64,8 +64,6 @@ def read(event: Event, routes: Routes) -> Event:
     headers, cookies = dict(event.get("headers") or {}), event.get("cookies")
     if cookies:
         headers["cookie"] = "; ".join(cookies)
-    if "," in headers.get("content-type", ""):
-        headers["content-type"] = events.types(headers["content-type"].split(","))
     return events.made(
         http["method"],
         path,
