@@ -1,4 +1,4 @@
-"""The views behind `app`'s routes: a request in, a response out. With `app` the only place that knows Chalice.
+"""The views behind `app`'s routes: a request in, a response out. `app`, `fronted` and this module alone know Chalice.
 
 Each view is a `with` block of an `Exchange`: it parses, asks a model or the batch, and answers. What it raises becomes
 the answer too.

@@ -15,7 +15,7 @@ import app
 
 Event = dict[str, Any]
 TEXT_TYPES = ("text/", "application/json", "application/javascript", "application/xml")
-"""Bodies of these types are text with an HTTP API, a function URL and a load balancer; all others, and encoded ones, come in base64."""
+"""Bodies of these types are text with all but a REST API; all others, and those with a coding, come in base64."""
 STAGE = "api"
 
 
