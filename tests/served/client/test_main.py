@@ -36,7 +36,7 @@ def api(predict=lambda asked: Reply(200, ANSWER), paths=(), **others):
         if route == "models":
             return Reply(200, MODELS)
         if route == "openapi.json":
-            return Reply(200, {"paths": dict.fromkeys(paths, {})})
+            return Reply(200, {"paths": {path: {} for path in paths}})
         return predict(asked)
 
     return answer

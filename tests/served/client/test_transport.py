@@ -57,8 +57,9 @@ class TestNoResponse:
 
     def test_a_redirect_would_lose_the_picture(self):
         with scripted(replies(Reply(301, {}, {"Location": "https://elsewhere.example/"}))) as server:
+            transport = Transport(4)
             with pytest.raises(RequestFailed, match=r"redirects to https://elsewhere.example/: give that address"):
-                Transport(4).send("POST", server.url, {}, b"picture")
+                transport.send("POST", server.url, {}, b"picture")
         assert len(server.asked) == 1
 
 
