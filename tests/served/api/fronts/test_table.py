@@ -49,7 +49,7 @@ REQUESTS: dict[str, tuple[Sent, int]] = {
     "an unknown model": (Sent("POST", "/predict", headers=JSON, body=b'{"image": "QUJD", "model": "x"}'), 404),
     "no picture": (Sent("POST", "/predict", headers=JSON, body=b'{"image": "QUJD"}'), 415),
     "a type that is not taken": (Sent("POST", "/predict", headers=(("Content-Type", "text/csv"),), body=b"a,b"), 415),
-    "two types": (Sent("POST", "/predict", headers=(*JSON, *PNG), body=PREDICT), 415),
+    "two types": (Sent("POST", "/predict", headers=(*JSON, *PNG), body=PREDICT), 400),
     "a cut picture": (Sent("POST", "/predict/image", headers=PNG, body=RED[:40]), 422),
     "a method that is none": (Sent("DELETE", "/predict"), 405),
     "a lower-case method": (Sent("get", "/health"), 405),
