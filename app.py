@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalice import Chalice, CORSConfig, Response
-from chalice.app import CloudWatchEvent, Rate, Request, RestAPIEventHandler, RouteEntry
+from chalice.app import CloudWatchEvent, LambdaFunction, Rate, Request, RestAPIEventHandler, RouteEntry
 
 from chalicelib import runtime
 from chalicelib.api import views
@@ -56,6 +56,11 @@ class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
 
 app = Fronted(app_name="slimception")
 app.api.binary_types = views.EVERY_TYPE
+if runtime.settings.front != "rest" and not runtime.settings.in_lambda:
+    from chalicelib.api.hidden_routes import HiddenRoutes  # Chalice then deploys a function, and no REST API before it
+
+    app.routes = HiddenRoutes()
+    app.pure_lambda_functions.append(LambdaFunction(app, "front", "app.app"))
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 GET = ["GET", "HEAD"]
@@ -183,6 +188,18 @@ def worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def lister(event: dict[str, Any], context: Any) -> None:
     """List the keys of a batch, or write its files, as a message of SQS says."""
     runtime.batch.lister.work(event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function()
+def intake(event: Any, context: Any) -> dict[str, Any]:
+    """Queue the pictures that an event of a trigger names: S3, SNS, EventBridge, Kinesis, DynamoDB, a schedule."""
+    return runtime.batch.intake.take(event, context.aws_request_id)
+
+
+@app.lambda_function()
+def lex(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Tell a user of a Lex bot what is on a picture."""
+    return runtime.answer_lex(event)
 
 
 @app.lambda_function()

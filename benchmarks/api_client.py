@@ -1,4 +1,4 @@
-"""Calls a deployed API, signed as IAM requires it for the routes of batches."""
+"""Calls a deployed API, signed as IAM requires it for the routes of batches, and a function URL for all routes."""
 
 import json
 import urllib.error
@@ -20,6 +20,7 @@ class ApiClient:
     def __init__(self, url: str, credentials: Any, region: str, timeout_s: float = 60.0) -> None:
         self.url = url
         self._credentials, self._region, self._timeout_s = credentials, region, timeout_s
+        self._is_url = ".lambda-url." in url
 
     def ask(self, path: str, body: dict[str, Any] | None = None, *, signed: bool = True) -> ApiAnswer:
         """POST if there is a body, otherwise GET; raises OSError if nothing answers."""
@@ -31,9 +32,11 @@ class ApiClient:
         return self._send(urllib.request.Request(url, data, headers))
 
     def send_picture(self, data: bytes, media_type: str) -> ApiAnswer:
-        """`POST /predict/image`, which needs no signature."""
-        url = f"{self.url}predict/image?top_k=1"
-        return self._send(urllib.request.Request(url, data, {"Content-Type": media_type}))
+        """`POST /predict/image`, which needs no signature but at a function URL."""
+        url, headers = f"{self.url}predict/image?top_k=1", {"Content-Type": media_type}
+        if self._is_url:
+            headers = self._signed("POST", url, data, headers)
+        return self._send(urllib.request.Request(url, data, headers))
 
     def _send(self, request: urllib.request.Request) -> ApiAnswer:
         if urlsplit(request.full_url).scheme not in ("http", "https"):
@@ -49,7 +52,7 @@ class ApiClient:
         from botocore.awsrequest import AWSRequest
 
         request = AWSRequest(method, url, headers=headers, data=data)
-        SigV4Auth(self._credentials, "execute-api", self._region).add_auth(request)
+        SigV4Auth(self._credentials, "lambda" if self._is_url else "execute-api", self._region).add_auth(request)
         return dict(request.headers.items())
 
 

@@ -20,6 +20,7 @@ from localaws.processor import mask, mask_option
 from localaws.run import serve
 
 PORT = 4566
+FRONTS = ("rest", "http", "url")
 INTERRUPTED = 130
 """What a shell gives for a program that Ctrl-C ended."""
 
@@ -49,7 +50,8 @@ def up(options: argparse.Namespace) -> int:
         print(f"Sandbox    {_sandbox(cloud.host.why_no_sandbox(runs))}; memory limited by {cloud.host.memory.name}")
         print(f"Processor  {heading}")
         print(f"Logs       {cloud.host.folder}/*.log", flush=True)
-        deployed = Deployer(cloud, python, stage=options.stage, say=_say, arch=options.arch).deploy()
+        chosen = {"front": options.front, "opened": options.open}
+        deployed = Deployer(cloud, python, stage=options.stage, say=_say, arch=options.arch, **chosen).deploy()
         print(f"\nAPI        {deployed.url}")
         print(f"Function   {', '.join(deployed.functions)}\n")
         sample = "-H 'Content-Type: image/png' --data-binary @tests/data/seven.png"
@@ -173,6 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     up_parser.add_argument(
         "--no-sandbox", dest="sandbox", action="store_false", help="let functions see and write all that you may"
     )
+    up_parser.add_argument("--front", choices=FRONTS, help="what stands before the app (default: what the stage says)")
+    up_parser.add_argument("--open", action="store_true", help="let anybody call the function URL of --front url")
     mask_option.add_option(up_parser)
     up_parser.set_defaults(command=up)
 

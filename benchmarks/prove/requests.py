@@ -16,7 +16,7 @@ PICTURE = base64.b64decode(EXAMPLE_IMAGE)
 
 def processor(stage: Stage) -> dict[str, Any]:
     """What `/health` says of processor, engine and delegate, and of this process's cold start."""
-    status, body = stage.api.ask("health", signed=False)
+    status, body = stage.api.ask("health")
     delegate = body.get("delegate") or {}
     return {
         "status": status,

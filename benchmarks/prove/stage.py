@@ -62,7 +62,10 @@ def find(name: str, session: Any, client: Client, url: str | None = None) -> Sta
 
 
 def _functions(prefix: str, functions: Any) -> dict[str, str]:
-    """Chalice names `<prefix>` and `<prefix>-worker`, CloudFormation `<prefix>-Worker-...`."""
+    """Chalice names `<prefix>` and `<prefix>-worker`, CloudFormation `<prefix>-Worker-...`.
+
+    Behind an HTTP API or a function URL, Chalice's name of the API's function is `<prefix>-front`.
+    """
     pages = functions.get_paginator("list_functions").paginate()
     names = [found["FunctionName"] for page in pages for found in page["Functions"]]
     kinds = {
@@ -71,27 +74,28 @@ def _functions(prefix: str, functions: Any) -> dict[str, str]:
     }
     found = {}
     for kind, logical_id in kinds.items():
-        plain = prefix if kind == "api" else f"{prefix}-{kind}"
-        fitting = [name for name in names if name == plain or name.startswith(f"{prefix}-{logical_id}-")]
+        plain = (prefix, f"{prefix}-front") if kind == "api" else (f"{prefix}-{kind}",)
+        fitting = [name for name in names if name in plain or name.startswith(f"{prefix}-{logical_id}-")]
         if not fitting:
-            raise NotDeployed(f"no function {plain} is in this account and region: `make deploy` first")
+            raise NotDeployed(f"no function {plain[0]} is in this account and region: `make deploy` first")
         found[kind] = fitting[0]
     return found
 
 
 def _address(name: str, client: Client) -> str:
-    """What Chalice noted, or the output of the stage's stack."""
+    """What Chalice noted, or the output of the front's stack, or of the stage's one stack."""
     noted = PROJECT / ".chalice" / "deployed" / f"{name}.json"
     if noted.is_file():
         for resource in json.loads(noted.read_text(encoding="utf-8"))["resources"]:
             if resource["resource_type"] == "rest_api":
                 return str(resource["rest_api_url"])
     cloudformation = client("cloudformation")
-    try:
-        stacks = cloudformation.describe_stacks(StackName=f"slimception-{name}")["Stacks"]
-    except cloudformation.exceptions.ClientError:
-        stacks = []
-    for output in (output for stack in stacks for output in stack.get("Outputs", [])):
-        if output["OutputKey"] == "EndpointURL":
-            return str(output["OutputValue"])
+    for stack in (f"slimception-{name}-front", f"slimception-{name}"):
+        try:
+            stacks = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        except cloudformation.exceptions.ClientError:
+            continue
+        for output in (output for one in stacks for output in one.get("Outputs", [])):
+            if output["OutputKey"] == "EndpointURL":
+                return str(output["OutputValue"])
     raise NotDeployed("the API's address is not known here: give it with --url")

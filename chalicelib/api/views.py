@@ -31,8 +31,13 @@ UPLOADS_TAKES = "POST /uploads takes application/json"
 BATCHES_TAKES = "POST /batches takes application/json"
 
 
-def cors(settings: Settings) -> CORSConfig:
-    """The origin whose pages may call the API. Chalice answers the browser's preflight with it."""
+def cors(settings: Settings) -> CORSConfig | None:
+    """The origin whose pages may call the API. Chalice answers the browser's preflight with it.
+
+    None where the front does both: a browser refuses a header that comes twice. The front's are in .chalice/fronts.
+    """
+    if settings.has_own_front:
+        return None
     return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
 
 
@@ -55,7 +60,7 @@ class Api:
         from chalicelib.api import page  # here and below: every cold start would pay for what few processes show
 
         with Exchange(request, self._settings) as exchange:
-            exchange.answer(page.document())
+            exchange.answer(page.document(self._batch.upload_origin))
         return _response(exchange)
 
     def openapi(self, request: Request) -> Response:

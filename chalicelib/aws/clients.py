@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from chalicelib.config import AwsAccess, aws_endpoint
 from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, StorageError
 
 READ_TIMEOUT_S = 5
@@ -53,6 +54,22 @@ def client(service: str, read_timeout_s: float = READ_TIMEOUT_S, *, for_others: 
         made = boto3.client(service, config=options)
     made.meta.events.register("before-parse", _check_length)
     return made
+
+
+def access_of_boto3() -> AwsAccess:
+    """Keys and region from wherever boto3 finds them, such as a profile; raises StorageError if it finds none."""
+    import boto3
+    from botocore.exceptions import NoCredentialsError, NoRegionError
+
+    with translated("the credentials"):
+        session = boto3.Session()
+        found = session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        if session.region_name is None:
+            raise NoRegionError
+        keys = found.get_frozen_credentials()
+    return AwsAccess(keys.access_key, keys.secret_key, keys.token, session.region_name, aws_endpoint())
 
 
 @contextmanager

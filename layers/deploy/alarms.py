@@ -10,7 +10,7 @@ from typing import Any
 from layers.deploy.cloudformation import Template, resolved, without
 from layers.deploy.names import ALARMS, function_names, stack_name
 from layers.deploy.queues import queues_template
-from layers.deploy.resources import read_resources
+from layers.deploy.resources import front_at, read_resources
 from layers.deploy.stack import deploy_stack
 from layers.deploy.state_machine import PREFIX
 from layers.deploy.template import API_NAME
@@ -21,10 +21,11 @@ WATCHING = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")
 def alarms_template(resources: Path, app_name: str, stage: str) -> Template:
     """The alarms and the dashboard of a stage that other stacks do not have, over what Chalice has named.
 
-    Chalice gives the API the app's name in all stages. So its alarm counts those of all stages in account and region.
+    Chalice gives a REST API the app's name in all stages. So its alarm counts those of all stages in account and
+    region. The alarm on an HTTP API is in the API's own stack.
     """
     template = read_resources(resources, stage)
-    names = function_names(template, app_name, stage)
+    names = function_names(template, app_name, stage, front_at(resources, stage))
     found, made_before = template["Resources"], queues_template(resources, stage)["Resources"]
     watching = {name for name, resource in found.items() if resource.get("Type") in WATCHING}
     own = {name for name in watching - set(made_before) if not name.startswith(PREFIX)}

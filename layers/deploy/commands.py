@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from layers.deploy import (
     alarms,
     budget,
     destroy,
+    front,
     mappings,
     policies,
     queues,
@@ -16,9 +18,11 @@ from layers.deploy import (
     recursion,
     settings,
     state_machine,
+    triggers,
 )
 from layers.deploy.account import Account
 from layers.deploy.resources import RESOURCES
+from layers.deploy.routes import routes_of
 from layers.deploy.stages import read_config
 
 Lines = Iterable[str]
@@ -45,6 +49,24 @@ def make_mappings(options: argparse.Namespace) -> Lines:
     return mappings.deploy_mappings(cloudformation, functions, *_deployed(options), concurrency=options.concurrency)
 
 
+def make_triggers(options: argparse.Namespace) -> Lines:
+    """Make what calls the functions intake and lex of a stage; after `chalice deploy`."""
+    given = {name: getattr(options, name) for name in triggers.OPTIONS}
+    return triggers.deploy_triggers(client("cloudformation"), *_deployed(options), given)
+
+
+def make_front(options: argparse.Namespace) -> Lines:
+    """Make the HTTP API or the function URL of a stage, or delete the one that it had; after `chalice deploy`."""
+    asked = {
+        "RequestsPerSecond": options.rate,
+        "RequestBurst": options.burst,
+        front.ACCESS: front.ACCESSES.get(options.access),
+    }
+    given = {name: str(value) for name, value in asked.items() if value is not None}
+    project, routes = options.project, partial(routes_of, options.project, options.stage)
+    return front.deploy_front(client, project, *_deployed(options), routes, {**given, **_topic(options)})
+
+
 def make_state_machine(options: argparse.Namespace) -> Lines:
     """Make the state machine of a stage; after `chalice deploy`."""
     cloudformation, functions = client("cloudformation"), client("lambda")
@@ -61,7 +83,7 @@ def complete_settings(options: argparse.Namespace) -> Lines:
     """Give API and functions the settings for which Chalice has no key; after `chalice deploy`."""
     apigateway, functions = client("apigateway"), client("lambda")
     throttle = settings.Throttle(options.rate, options.burst)
-    return settings.complete_settings(apigateway, functions, options.project, options.stage, throttle)
+    return settings.complete_settings(apigateway, functions, options.project, options.stage, throttle, options.tmp)
 
 
 def make_alarms(options: argparse.Namespace) -> Lines:
@@ -88,6 +110,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "queues": make_queues,
     "record": write_record,
     "mappings": make_mappings,
+    "triggers": make_triggers,
+    "front": make_front,
     "recursion": allow_recursion,
     "settings": complete_settings,
     "workflow": make_state_machine,

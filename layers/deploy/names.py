@@ -1,8 +1,10 @@
 """Names of what a stage has in an account, as Chalice and this project choose them."""
 
 from layers.deploy.cloudformation import Template
-from layers.deploy.stages import API_HANDLER
-from layers.deploy.template import FUNCTION
+from layers.deploy.stages import API_HANDLER, api_function
+
+FUNCTION = "APIHandler"
+"""The logical id of the function behind the API, as Chalice gives it to that of a REST API."""
 
 
 def functions_of(template: Template) -> set[str]:
@@ -10,16 +12,16 @@ def functions_of(template: Template) -> set[str]:
     return {name for name, resource in template["Resources"].items() if "Type" not in resource}
 
 
-def function_names(template: Template, app_name: str, stage: str) -> dict[str, str]:
-    """Logical id to name in the account, of each function."""
+def function_names(template: Template, app_name: str, stage: str, front: str) -> dict[str, str]:
+    """Logical id to name in the account, of each function; that of the API has another name behind another front."""
     return {
-        name: function_name(app_name, stage, API_HANDLER if name == FUNCTION else name.lower())
+        name: function_name(app_name, stage, api_function(front) if name == FUNCTION else name.lower())
         for name in functions_of(template)
     }
 
 
 def function_name(app_name: str, stage: str, function: str) -> str:
-    """The name in the account of what Chalice calls `function`; the API's has no ending."""
+    """The name in the account of what Chalice calls `function`; a REST API's has no ending."""
     return f"{app_name}-{stage}" if function == API_HANDLER else f"{app_name}-{stage}-{function}"
 
 
@@ -33,6 +35,7 @@ def stack_name(app_name: str, stage: str, part: str) -> str:
     return f"{app_name}-{stage}-{part}"
 
 
-QUEUES, MAPPINGS, WORKFLOW, ALARMS, BUDGET = "batch", "mappings", "workflow", "watching", "budget"
+QUEUES, MAPPINGS, TRIGGERS, FRONT_STACK, WORKFLOW = "batch", "mappings", "triggers", "front", "workflow"
+ALARMS, BUDGET = "watching", "budget"
 """The stacks of a stage, in the order in which they are made. `batch` and `watching` are names of the first release:
 other ones would make everything twice."""

@@ -17,9 +17,12 @@ from layers.check.emulated import prove
 from layers.contents import open_contents
 from layers.deploy.gateway import ORIGIN_VARIABLE
 from layers.deploy.layer_set import Layer, layers_for
-from layers.deploy.policies import write_policies
-from layers.deploy.resources import RESOURCES
-from layers.deploy.stages import read_config, variable
+from layers.deploy.packaged_front import equip_front, for_chalice
+from layers.deploy.policies import MODEL_URI, model_readers, write_policies
+from layers.deploy.remote_model import with_remote_model
+from layers.deploy.resources import RESOURCES, front_at
+from layers.deploy.routes import routes_of
+from layers.deploy.stages import REST, read_config, variable
 from layers.deploy.template import call_through_alias, equip_api, equip_functions, merge_template
 from layers.errors import PackageError
 from layers.targets import Target
@@ -30,15 +33,21 @@ TEMPLATE, FUNCTION_ZIP = "sam.json", "deployment.zip"
 def package(target: Target, layers: Path, project: Path, stage: str, out: Path, picture: Path | None) -> Iterator[str]:
     """Fill the folder `out`, yielding a line on each step; raises LayerError and then leaves `out` alone."""
     config = read_config(project, stage)
-    chosen = layers_for(target, layers, config["app_name"])
+    chosen, front = layers_for(target, layers, config["app_name"]), front_at(project / RESOURCES, stage)
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         fresh = Path(scratch, "package")
         merge = Path(scratch, "merge.json")
-        merge.write_text(json.dumps(merge_template(project / RESOURCES, target, chosen, stage)), encoding="utf-8")
+        merged = merge_template(project / RESOURCES, target, chosen, stage)
+        merge.write_text(json.dumps(merged if front == REST else for_chalice(merged)), encoding="utf-8")
         yield write_policies(project, stage)
         _chalice_package(project, stage, merge, fresh)
-        template = equip_functions(call_through_alias(json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))))
-        template = equip_api(template, variable(config, stage, ORIGIN_VARIABLE))
+        template = json.loads((fresh / TEMPLATE).read_text(encoding="utf-8"))
+        if front == REST:
+            template = equip_api(call_through_alias(template), variable(config, stage, ORIGIN_VARIABLE))
+        else:
+            template = equip_front(template, routes_of(project, stage))
+        template = equip_functions(template)
+        template = with_remote_model(template, model_readers(project), variable(config, stage, MODEL_URI))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
         yield _compile_function(fresh / FUNCTION_ZIP, target)
         for layer in chosen:
@@ -47,7 +56,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         yield from _prove(target, fresh, chosen, picture)
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(fresh, out)
-    yield f"{out / TEMPLATE}: stage {stage}, Python {target.python} on {target.arch}, {len(chosen)} layer(s)"
+    yield f"{out / TEMPLATE}: stage {stage} ({front}), Python {target.python} on {target.arch}, {len(chosen)} layer(s)"
 
 
 def _chalice_package(project: Path, stage: str, merge: Path, out: Path) -> None:

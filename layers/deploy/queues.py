@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from layers.deploy.cloudformation import Template, without
+from layers.deploy.front import PREFIX as FRONT_PREFIX
 from layers.deploy.names import QUEUES, functions_of, stack_name
 from layers.deploy.resources import read_resources
 from layers.deploy.stack import deploy_stack
@@ -25,7 +26,8 @@ def queues_template(resources: Path, stage: str) -> Template:
     """
     template = read_resources(resources, stage)
     functions = functions_of(template)
-    made = without(template, functions | {name for name in template["Resources"] if name.startswith(PREFIX)})
+    others = (PREFIX, FRONT_PREFIX)
+    made = without(template, functions | {name for name in template["Resources"] if name.startswith(others)})
     for resource in made["Resources"].values():
         if resource["Type"] == LOG_GROUP:
             resource |= {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}

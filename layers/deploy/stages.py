@@ -11,8 +11,12 @@ from layers.errors import StageError
 CONFIG = Path(".chalice") / "config.json"
 _VARIABLES, _FUNCTIONS = "environment_variables", "lambda_functions"
 _LAYERS, _ARCHITECTURE, _NEEDS_NOTHING = "layers", "lambda_architecture", "x86_64"
-API_HANDLER, CANARY = "api_handler", "canary"
-"""Two functions that a configuration need not name: Chalice's name of the one behind the API; the scheduled check."""
+API_HANDLER, FRONT, CANARY = "api_handler", "front", "canary"
+"""Functions that a configuration need not name: Chalice's name of the one behind a REST API; the one behind another
+front, as app.py names it; the scheduled check."""
+FRONT_VARIABLE = "FRONT"
+REST, HTTP, URL = FRONTS = ("rest", "http", "url")
+"""What stands before the API's function, the first one if the stage does not say it."""
 
 
 def read_config(project: Path, stage: str) -> dict[str, Any]:
@@ -31,6 +35,31 @@ def read_config(project: Path, stage: str) -> dict[str, Any]:
 def variable(config: dict[str, Any], stage: str, name: str) -> str:
     """An environment variable of all functions of a stage; "" if it is not set."""
     return str(config["stages"][stage].get(_VARIABLES, {}).get(name, config.get(_VARIABLES, {}).get(name, "")))
+
+
+def of_function(config: dict[str, Any], stage: str, function: str, name: str) -> Any:
+    """A setting of a function in a stage; None if nothing says it.
+
+    Source: chalice.config, `Config._chain_lookup`.
+    """
+    for part in (config["stages"][stage], config):
+        for chosen in (part.get(_FUNCTIONS, {}).get(function, {}), part):
+            if chosen.get(name) is not None:
+                return chosen[name]
+    return None
+
+
+def front_of(config: dict[str, Any], stage: str) -> str:
+    """What stands before the API's function in a stage; raises StageError for an unknown front."""
+    front = variable(config, stage, FRONT_VARIABLE) or REST
+    if front not in FRONTS:
+        raise StageError(f"stage {stage} has {FRONT_VARIABLE}={front!r}: expected one of {', '.join(FRONTS)}")
+    return front
+
+
+def api_function(front: str) -> str:
+    """Chalice's name of the function behind a front."""
+    return API_HANDLER if front == REST else FRONT
 
 
 def write_layers(project: Path, stage: str, arns: list[str], arch: str) -> bool:
@@ -60,7 +89,7 @@ def known_functions(project: Path, stage: str) -> set[str]:
     """Chalice's names of the functions that a stage has or may have had; raises StageError."""
     config = read_config(project, stage)
     parts = (config, config["stages"][stage])
-    return {API_HANDLER, CANARY}.union(*(part.get(_FUNCTIONS, {}) for part in parts))
+    return {API_HANDLER, FRONT, CANARY}.union(*(part.get(_FUNCTIONS, {}) for part in parts))
 
 
 def _write(project: Path, config: dict[str, Any], stage: str, wanted: dict[str, Any]) -> bool:

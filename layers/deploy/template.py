@@ -8,12 +8,14 @@ from layers.deploy.authentication import with_authentication
 from layers.deploy.cloudformation import REF, Template, references, resolved
 from layers.deploy.gateway import sam_responses
 from layers.deploy.layer_set import Layer
+from layers.deploy.names import FUNCTION
 from layers.deploy.resources import LOG, read_resources
 from layers.errors import PackageError
 from layers.targets import Target
 
-FUNCTION, ALIAS = "APIHandler", "APIHandlerAliaslive"
-"""Logical ids of the function behind the API, given by Chalice, and of its alias "live", which SAM makes.
+ALIAS_NAME = "live"
+ALIAS = f"{FUNCTION}Alias{ALIAS_NAME}"
+"""Logical id of the function's alias, which SAM makes.
 Source: AWS SAM developer guide, "Generated CloudFormation resources"."""
 _ONE_STAGE = {"OpenApiVersion": "2.0", "AlwaysDeploy": True}
 """Without the version, SAM makes a second stage named `Stage`, open beside the throttled one. Without the other, a

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from localaws.access.guard import Guard
 from localaws.cloud import shapes
+from localaws.cloud.fronts import Fronts
 from localaws.cloud.rest_api import RestApis
 from localaws.errors import PortInUse
 
@@ -35,6 +36,7 @@ class Endpoint:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest_apis = RestApis(DEFAULT_ACCOUNT_ID, region)
+        self.fronts = Fronts(DEFAULT_ACCOUNT_ID, region)
         self.refuse: Callable[[Mapping[str, Any]], Response | None] = lambda environ: None  # noqa: ARG005
         """Called before every call of a service. Its response, if it gives one, stands for a failure of the service."""
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -73,6 +75,8 @@ class Endpoint:
             return refusal(environ, start_response)
         if self.rest_apis.serves(environ.get("PATH_INFO", "")):
             return self.rest_apis.respond(Request(environ))(environ, start_response)
+        if self.fronts.serves(environ.get("PATH_INFO", "")):
+            return self.fronts.respond(Request(environ))(environ, start_response)
         refusal = self._guard.refusal(environ)
         if refusal is not None:
             return refusal(environ, start_response)

@@ -68,7 +68,7 @@ class RestApis:
         method = found and (found[0].resource_methods.get(request.method) or found[0].resource_methods.get("ANY"))
         if not found or not method or not method.method_integration:
             return error(403, "Missing Authentication Token")
-        if method.authorization_type == "AWS_IAM" and not _is_signed(request):
+        if method.authorization_type == "AWS_IAM" and not is_signed(request):
             return error(403, "Missing Authentication Token")
         if method.method_integration.integration_type.upper() == "MOCK":
             return _mock_response(method.method_integration)
@@ -101,7 +101,7 @@ class RestApis:
         return to_response(payload, request.headers.get("Accept", ""), route.binary_types)
 
 
-def _is_signed(request: Request) -> bool:
+def is_signed(request: Request) -> bool:
     """Whether the request has a signature of version 4; whose it is and whether it is right is not examined.
 
     Source: IAM user guide, "Elements of an AWS API request signature".

@@ -31,6 +31,7 @@ class Deployment:
     url: str
     """Of the API, with a slash at the end."""
     api_id: str
+    """Of the REST API, the HTTP API or the function URL."""
     functions: tuple[str, ...]
     """Their names, the API's first."""
 
@@ -46,6 +47,10 @@ class Deployer:
     say: Say = print
     arch: str = emulation.ARCHITECTURES[0]
     """Under Lambda's name; functions for another processor than this machine's run emulated."""
+    front: str | None = None
+    """What stands before the API's function: `rest`, `http` or `url`; None: what the stage says."""
+    opened: bool = False
+    """Whether anybody may call a function URL, and not only signed requests."""
 
     def deploy(self, with_layers: bool = True) -> Deployment:
         """Publish the layers (built now unless they are there), deploy the app; raises DeployFailed.
@@ -56,6 +61,8 @@ class Deployer:
         state = copied / ".chalice" / "deployed" / f"{self.stage}.json"
         before = state.read_text() if state.is_file() else None
         project.copy(self.source, copied)
+        if self.front:
+            project.choose_front(copied, self.stage, self.front, self.cloud.host.max_instances if self.opened else None)
         if before is not None:
             state.parent.mkdir()
             state.write_text(before)
@@ -72,12 +79,14 @@ class Deployer:
         self._layers("record", copied)
         self._chalice_deploy(copied, with_layers)
         if resources.is_file():
-            for command in ("mappings", "recursion", "settings", "workflow", "alarms"):
+            for command in ("mappings", "triggers", "recursion", "settings", "front", "workflow", "alarms"):
                 self._layers(command, copied)
         return self._read(state)
 
     def _layers(self, command: str, copied: Path) -> None:
         options = ["--stage", self.stage, "--project", str(copied)]
+        if command == "front" and self.opened:
+            options += ["--access", "open"]
         self._run(f"layers {command}", [*_LAYERS, command, *options], PROJECT)
 
     def _publish_layers(self, copied: Path) -> None:
@@ -143,13 +152,28 @@ class Deployer:
         functions = [
             entry["lambda_arn"].rpartition(":")[2] for entry in resources if entry["resource_type"] == "lambda_function"
         ]
+        app_name = json.loads(_config(state))["app_name"]
+        prefix = f"{app_name}-{self.stage}"
+        functions.sort(key=lambda name: name not in (prefix, f"{prefix}-front"))
         apis = [entry for entry in resources if entry["resource_type"] == "rest_api"]
         if not apis:
-            raise DeployFailed(f"stage {self.stage} has no REST API: give app.py a route")
+            return self._read_front(f"{prefix}-front", tuple(functions))
         gateway_stage = apis[0]["rest_api_url"].rstrip("/").rpartition("/")[2]
         api_id = apis[0]["rest_api_id"]
-        functions.sort(key=lambda name: name != f"{json.loads(_config(state))['app_name']}-{self.stage}")
         return Deployment(self.cloud.api_url(api_id, gateway_stage), api_id, tuple(functions))
+
+    def _read_front(self, stack: str, functions: tuple[str, ...]) -> Deployment:
+        """The deployment of a stage whose HTTP API or function URL is in this stack; raises DeployFailed."""
+        client = self.cloud.client("cloudformation")
+        try:
+            found = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+        except client.exceptions.ClientError as error:
+            raise DeployFailed(f"stage {self.stage} has no REST API: give app.py a route") from error
+        finally:
+            client.close()
+        address = next(one["OutputValue"] for one in found if one["OutputKey"] == "EndpointURL")
+        url = self.cloud.front_url(address)
+        return Deployment(url, url.rstrip("/").rpartition("/")[2], functions)
 
 
 def is_stale(folder: Path, runtime_layer: str, models: Path) -> bool:

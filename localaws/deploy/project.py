@@ -1,5 +1,6 @@
 """A copy of the project to deploy from, since deploying writes into `.chalice`."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -22,3 +23,14 @@ def copy(project: Path, into: Path) -> Path:
         elif (project / name).exists():
             shutil.copy2(project / name, into / name)
     return into
+
+
+def choose_front(copied: Path, stage: str, front: str, reserved: int | None) -> None:
+    """Write into a copy's configuration what stands before the API's function, and how many instances it may have."""
+    path = copied / ".chalice" / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    chosen = config["stages"][stage]
+    chosen.setdefault("environment_variables", {})["FRONT"] = front
+    if reserved is not None:
+        chosen.setdefault("lambda_functions", {}).setdefault("front", {})["reserved_concurrency"] = reserved
+    path.write_text(json.dumps(config, indent=2), encoding="utf-8")

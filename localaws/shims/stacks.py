@@ -2,7 +2,7 @@
 
 Moto keeps empty entries for resources that it does not support, and its later calls fail on them; so they are removed
 first. It knows no RetainExceptOnCreate, which is Retain for whoever never rolls back, and a change set of it does not
-take over what exists (`ImportExistingResources`).
+take over what exists (`ImportExistingResources`), and makes no outputs.
 """
 
 import json
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from moto.cloudformation.models import CloudFormationBackend, Stack
-from moto.cloudformation.parsing import get_model_map
+from moto.cloudformation import parsing
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.logs.models import LogGroup, logs_backends
@@ -19,6 +19,8 @@ from moto.s3.models import FakeBucket, s3_backends
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.utilities.utils import get_partition
+
+from localaws.shims.conditions import without_unwanted
 
 RETAIN, EXCEPT_ON_CREATE = "Retain", "RetainExceptOnCreate"
 
@@ -30,8 +32,10 @@ def patches() -> Iterator[Any]:
     create = CloudFormationBackend.create_change_set
     yield mock.patch.object(CloudFormationBackend, "create_change_set", _with_defaults(create))
     yield mock.patch.object(Stack, "has_parameters", _has_parameters)
+    yield mock.patch.object(ChangeSet, "apply", _with_outputs(ChangeSet.apply))
     yield mock.patch.object(StateMachine, "delete_from_cloudformation_json", staticmethod(_delete_state_machine))
     yield mock.patch.object(LogGroup, "create_from_cloudformation_json", _taking_over(LogGroup, _log_group))
+    yield mock.patch.object(LogGroup, "update_from_cloudformation_json", _replaced_log_group)
     yield mock.patch.object(FakeBucket, "create_from_cloudformation_json", _taking_over(FakeBucket, _bucket))
     yield mock.patch.object(Table, "create_from_cloudformation_json", _taking_over(Table, _table))
 
@@ -49,9 +53,23 @@ def _with_defaults(create_change_set: Any) -> Any:
     def create(backend: Any, template: str, parameters: dict[str, Any], **options: Any) -> Any:
         declared = json.loads(template).get("Parameters", {})
         given = {name: one["Default"] for name, one in declared.items() if "Default" in one} | parameters
-        return create_change_set(backend, template=known(template), parameters=given, **options)
+        wanted = json.dumps(without_unwanted(json.loads(known(template)), given))
+        return create_change_set(backend, template=wanted, parameters=given, **options)
 
     return create
+
+
+def _with_outputs(apply: Any) -> Any:
+    """Moto's change sets leave a stack's outputs as they were: none, after the first."""
+
+    def applied(change_set: Any) -> None:
+        apply(change_set)
+        stack = change_set.stack
+        stack.template = change_set.template
+        stack._parse_template()
+        stack.output_map = stack._create_output_map()
+
+    return applied
 
 
 def _has_parameters(stack: Any, others: dict[str, Any]) -> bool:
@@ -75,6 +93,17 @@ def _delete_state_machine(arn: str, resource: Any, account_id: str, region: str)
     stepfunctions_parser_backends[account_id][region].delete_state_machine(arn)
 
 
+def _replaced_log_group(
+    original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+) -> Any:
+    """The group of another name in place of the first, which stays. Moto changes none, and then has none."""
+    days = cloudformation_json["Properties"].get("RetentionInDays")
+    if original_resource.physical_resource_id == new_resource_name:
+        original_resource.retention_in_days = days
+        return original_resource
+    return LogGroup.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+
 def _bucket(account_id: str, region: str, name: str) -> Any:
     return s3_backends[account_id][get_partition(region)].buckets.get(name)
 
@@ -94,7 +123,9 @@ def known(template: str) -> str:
         resources = document["Resources"]
     except (ValueError, KeyError, TypeError):
         return template
-    kept = {name: dict(resource) for name, resource in resources.items() if resource.get("Type") in get_model_map()}
+    kept = {
+        name: dict(resource) for name, resource in resources.items() if resource.get("Type") in parsing.get_model_map()
+    }
     for resource in kept.values():
         before = resource.get("DependsOn", [])
         resource["DependsOn"] = [name for name in ([before] if isinstance(before, str) else before) if name in kept]

@@ -36,6 +36,7 @@ Sources: AWS Lambda developer guide, "Using Lambda with Amazon SQS"; Amazon SQS 
 REST_API_USD_PER_MILLION = 3.50
 HOURS_A_MONTH, INIT_S = 730, 0.2
 COSTS = text_of(DOCS / "costs.md")
+BY_FRONT = section(DOCS / "costs.md", "By front")
 AT_WORST, MONTHLY = section(DOCS / "costs.md", "At worst"), section(DOCS / "costs.md", "By the month")
 PARAMETERS: dict[str, Any] = read_resources(ROOT / ".chalice" / "resources.json")["Parameters"]
 LOGS = section(DOCS / "deploy.md", "Logs")
@@ -83,6 +84,35 @@ def test_the_log_of_a_warm_request(
     assert stated(r"that is \$([\d.]+) for a million", LOGS) == [round(total * 1e6 / 1e9 * LOG_USD_PER_GB, 2)]
     (lambdas,) = stated(r"`REPORT` would add (\d+) bytes", LOGS)
     assert lambdas == sum(map(len, LAMBDAS_LINES)) + len(LAMBDAS_LINES) * EVENT_BYTES
+
+
+def test_the_access_log_of_an_http_api() -> None:
+    """A usual line; the HTTP API's own price is in `benchmarks.tune.prices`."""
+    stage = json.loads((ROOT / ".chalice/fronts/http.json").read_text())["Resources"]["FrontStage"]["Properties"]
+    line = stage["AccessLogSettings"]["Format"]
+    for name, value in {
+        "requestId": "JKJaXmPLvHcESHA=",
+        "routeKey": "POST /predict/image",
+        "status": "200",
+        "responseLatency": "147",
+        "integrationErrorMessage": "-",
+    }.items():
+        line = line.replace(f"$context.{name}", value)
+    assert "$" not in line and json.loads(line)
+    size, for_each = stated(r"log has (\d+) bytes, and CloudWatch counts (\d+) more", BY_FRONT)
+    assert (size, for_each) == (len(line), EVENT_BYTES)
+    a_million = (size + for_each) * 1e6 / 1e9 * LOG_USD_PER_GB
+    assert f"| HTTP API (`FRONT=http`) | $1.00 | ${a_million:.2f} |" in BY_FRONT
+
+
+def test_an_open_function_url_at_worst() -> None:
+    front = section(DOCS / "deploy.md", "The front")
+    rows = json.loads(text_of(DOCS / "tune.json"))["bundles"]["inception_v3"]["rows"]
+    (warm_ms,) = [row["warm_ms"] for row in rows if (row["memory_mb"], row["threads"]) == (1769, 1)]
+    (reserved,) = stated(r'"reserved_concurrency": (\d+)', front)
+    pictures, usd = stated(r"answer some (\d+) pictures a second on AVX2, and cost at worst \$([\d.]+) a day", front)
+    assert pictures == round(reserved * 1000 / warm_ms)
+    assert usd == round(reserved * compute_usd(86_400_000, 1769, "x86_64"), 2)
 
 
 def test_at_worst() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.tune.prices import USD_PER_CALL
 from chalicelib.config import MEMORY_MB_PER_VCPU
 from chalicelib.pricing import cost_usd
 from convert.modes import MODES
@@ -14,7 +15,9 @@ from tests.support.pages import DOCS, ROOT, text_of
 README, COSTS = text_of(ROOT / "README.md"), text_of(DOCS / "costs.md")
 LOGS_USD = 0.39
 """For a million requests; test_stated_costs.py computes it from a log line."""
-FRONTS_USD = {"function URL": 0.0, "HTTP API": 1.0, "REST API": 3.5}
+ACCESS_LOG_USD = {"HTTP API": 0.06}
+"""The same of a front's access log."""
+FRONTS_USD = {front: 1e6 * usd + ACCESS_LOG_USD.get(front, 0.0) for front, usd in USD_PER_CALL.items()}
 REACHED = 0.7
 """The share of the SIMD pipelines' limit that bounds the estimate for arm64 from above."""
 
@@ -71,6 +74,19 @@ def test_the_upper_end_of_the_estimate() -> None:
 def test_counted_instructions() -> None:
     for mode, counts in measured("arm64")["instructions"].items():
         assert f"| {mode} | {counts['all'] / 1e9:.3f} | {counts['simd'] / 1e9:.3f} | " in COSTS
+
+
+@pytest.mark.parametrize("front", USD_PER_CALL)
+def test_a_million_predictions_by_front(front: str) -> None:
+    row = next(line for line in COSTS.splitlines() if line.startswith(f"| {front} ("))
+    low, high, avx2 = (
+        million(ms, kind) + LOGS_USD + FRONTS_USD[front]
+        for ms, kind in zip(
+            (*estimated_whole_ms(), whole_answer()["warm_ms"]), ("arm64", "arm64", "x86_64"), strict=True
+        )
+    )
+    own = f"${1e6 * USD_PER_CALL[front]:.2f} | ${ACCESS_LOG_USD.get(front, 0.0):.2f}"
+    assert row.endswith(f"| {own} | ${low:.2f} to ${high:.2f} | ${avx2:.2f} |")
 
 
 def test_a_million_predictions() -> None:

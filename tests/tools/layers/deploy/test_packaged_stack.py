@@ -2,19 +2,17 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
-from layers.__main__ import main
 from layers.deploy.cloudformation import references
 from layers.deploy.resources import read_resources
+from tests.support.packages import packaged
 from tests.support.paths import ROOT
 from tests.support.templates import ACCOUNT, REGION, Template, defaults, errors_in, expanded, made_with
-from tests.support.wheelhouse import write_zip
 
 OPTIONAL = {"ApiKey", "UsagePlan", "UsagePlanKey", "Domain", "DomainMapping", "WebAcl"}
 ORIGIN = "https://pictures.example"
@@ -22,26 +20,8 @@ ORIGIN = "https://pictures.example"
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Of a stage with a canary and an origin, without proving the layer, which is a toy."""
-    folder = tmp_path_factory.mktemp("stack")
-    write_zip(folder / "layers/runtime-py313-arm64.zip", {"lib/libcpulist.so": b"", "python/tiny.py": b""})
-    project = folder / "project"
-    ignored = shutil.ignore_patterns("deploy*", "__pycache__")
-    for name in (".chalice", "chalicelib"):
-        shutil.copytree(ROOT / name, project / name, ignore=ignored)
-    shutil.copy(ROOT / "app.py", project)
-    (project / "requirements.txt").touch()
-    config = json.loads((project / ".chalice/config.json").read_text())
-    config["stages"]["prod"]["environment_variables"] |= {"CANARY_MINUTES": "5", "CORS_ALLOW_ORIGIN": ORIGIN}
-    (project / ".chalice/config.json").write_text(json.dumps(config))
-    options = ["--stage", "prod", "--project", project, "--out", folder / "layers", "--package", folder / "out"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        for part in ("_lint", "_prove"):
-            patch.setattr(f"layers.deploy.package.{part}", lambda *_: ())
-        assert main(["package", *map(str, options)]) == 0
-    parsed: Template = json.loads((folder / "out/sam.json").read_text())
-    return parsed
+    """Of a stage with a canary and an origin."""
+    return packaged(tmp_path_factory.mktemp("stack"), CANARY_MINUTES="5", CORS_ALLOW_ORIGIN=ORIGIN)
 
 
 def of_type(resources: Template, kind: str) -> dict[str, Any]:
@@ -129,8 +109,56 @@ class TestApi:
 
     def test_a_choice_without_what_it_needs_is_refused(self, template: Template) -> None:
         checked = {name: json.dumps(rule) for name, rule in template["Rules"].items()}
-        assert set(checked) == {"DomainHasCertificate", "CognitoHasUserPool"}
+        assert set(checked) == {"DomainHasCertificate", "CognitoHasUserPool", "SnapStartHasSmallTmp"}
+        assert "TmpMegabytes" in checked["SnapStartHasSmallTmp"]
         assert "CertificateArn" in checked["DomainHasCertificate"] and "UserPoolArn" in checked["CognitoHasUserPool"]
+
+
+class TestModelInS3:
+    URI = "s3://bucket/models/big/"
+    READERS = ("ApiHandlerRole", "WorkerRole", "PlanRole", "ClassifyRole", "CanaryRole")
+
+    @staticmethod
+    def rights(resources: Template) -> dict[str, list[Any]]:
+        """The statements on the bundle by role."""
+        policies = of_type(resources, "AWS::IAM::Role").items()
+        found = {
+            name: [
+                one for p in role["Policies"] for one in p["PolicyDocument"]["Statement"] if one["Sid"] == "ReadModel"
+            ]
+            for name, role in policies
+        }
+        return {name: statements for name, statements in found.items() if statements}
+
+    def test_by_default_there_is_none(self, template: Template) -> None:
+        resources = made_with(template)
+        assert defaults(template)["ModelUri"] == "" and self.rights(resources) == {}
+        for function in of_type(resources, "AWS::Serverless::Function").values():
+            assert "MODEL_URI" not in function["Environment"]["Variables"]
+
+    def test_a_parameter_gives_functions_the_variable_and_those_that_classify_the_right(
+        self, template: Template
+    ) -> None:
+        resources = made_with(template, ModelUri=self.URI)
+        for function in of_type(resources, "AWS::Serverless::Function").values():
+            assert function["Environment"]["Variables"]["MODEL_URI"] == {"Ref": "ModelUri"}
+            assert function["EphemeralStorage"] == {"Size": {"Ref": "TmpMegabytes"}}
+        rights = self.rights(resources)
+        assert sorted(rights) == sorted(self.READERS)
+        for (statement,) in rights.values():
+            assert statement["Action"] == ["s3:GetObject"]
+            text, values = statement["Resource"]["Fn::Sub"]
+            bundle = self.URI.split("s3://")[values["Bundle"]["Fn::Select"][0]]
+            assert text.replace("${Bundle}", bundle) == "arn:${AWS::Partition}:s3:::bucket/models/big/*"
+            assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+
+    @pytest.mark.parametrize("uri", ["", URI, "s3://my.bucket/v=1@x/Big_1.0/"])
+    def test_the_pattern_takes_what_the_app_takes(self, template: Template, uri: str) -> None:
+        assert re.fullmatch(template["Parameters"]["ModelUri"]["AllowedPattern"], uri)
+
+    @pytest.mark.parametrize("uri", ["s3://bucket/", "s3://bucket/big", "s3://bucket/*/", "big/", "s3://bucket/../x/"])
+    def test_and_nothing_else(self, template: Template, uri: str) -> None:
+        assert not re.fullmatch(template["Parameters"]["ModelUri"]["AllowedPattern"], uri)
 
 
 class TestFunctions:

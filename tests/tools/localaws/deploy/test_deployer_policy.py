@@ -45,8 +45,11 @@ OPTIONAL = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", 
 OF_OPTIONS_NOT_USED = {
     **dict.fromkeys(("amplify:*", "apprunner:*", "appsync:*", "bedrock-agentcore:*", "cognito-idp:*"), "other fronts"),
     **dict.fromkeys(("elasticloadbalancing:*", "ec2:*"), "other fronts"),
+    **dict.fromkeys(("iam:*GroupPolicy", "iam:*UserPolicy"), "policies of users and groups"),
+    "kms:*": "keys of the customer",
     "wafv2:*PermissionPolicy": "a web ACL of another account",
     "codedeploy:RegisterOnPremisesInstance": "servers",
+    "s3:getObject": "a document of an HTTP API in a bucket",
     "billing:GetBillingViewData": "a budget of a part of the bill",
 }
 OF_PROPERTIES_NOT_USED = {
@@ -185,9 +188,15 @@ def handler_rights(kind: str) -> set[str]:
 
 def kinds(optional: bool = False) -> set[str]:
     """Types of the stacks' resources: those that are always made, or those that a parameter asks for."""
-    resources = json.loads((PROJECT / ".chalice" / "resources.json").read_text(encoding="utf-8"))["Resources"]
-    found = {r["Type"] for r in resources.values() if "Type" in r and ("Condition" in r) is optional}
-    return found | (OPTIONAL if optional else MADE_BY_SAM)
+    resources, rest = resources_of("resources.json"), resources_of("fronts/rest.json")
+    found = {r["Type"] for r in (*resources, *rest) if "Type" in r and ("Condition" in r) is optional}
+    others = {r["Type"] for front in ("http", "url") for r in resources_of(f"fronts/{front}.json")}
+    return found | (OPTIONAL | others | {"AWS::ApiGatewayV2::Route"} if optional else MADE_BY_SAM)
+
+
+def resources_of(name: str) -> list[dict[str, Any]]:
+    content = json.loads((PROJECT / ".chalice" / name).read_text(encoding="utf-8"))
+    return list(content["Resources"].values())
 
 
 def test_what_cloudformation_calls_for_the_stacks_is_granted():
@@ -204,7 +213,7 @@ def test_what_it_calls_for_options_is_granted_by_a_policy_in_addition():
     both = [*policy(), *policy("deployer-options-policy.json")]
     patterns = [*OF_OPTIONS_NOT_USED, *(name for statement in both for name in as_list(statement["Action"]))]
     needed = {name for kind in kinds(optional=True) for name in handler_rights(kind)}
-    assert "codedeploy:CreateDeploymentGroup" in needed and "apigateway:POST" in needed
+    assert {"codedeploy:CreateDeploymentGroup", "apigateway:POST", "lambda:CreateFunctionUrlConfig"} <= needed
     assert [name for name in sorted(needed) if not any(fnmatchcase(name, pattern) for pattern in patterns)] == []
 
 
