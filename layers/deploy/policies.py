@@ -10,12 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from layers.build.archive import written_aside
-from layers.deploy.stages import CONFIG, read_config
+from layers.deploy.names import function_name
+from layers.deploy.stages import CONFIG, api_function, front_of, read_config
 from layers.errors import StageError
 
 FOLDER = "policies"
-_STAGE = "${Stage}"
-"""Not IAM's own policy variables, such as `${aws:username}`, which stay."""
+_STAGE, _API_FUNCTION = "${Stage}", "${ApiFunction}"
+"""The stage's name, and the name of its API's function, which is another one behind another front. IAM's own policy
+variables, such as `${aws:username}`, stay."""
 
 
 def write_policies(project: Path, stage: str) -> str:
@@ -24,9 +26,12 @@ def write_policies(project: Path, stage: str) -> str:
     A policy that the stage takes from elsewhere is the user's own, and stays as it is.
     """
     folder = project / CONFIG.parent
-    names = [name for name in policy_files(read_config(project, stage)["stages"][stage]) if _is_ours(name, stage)]
+    config = read_config(project, stage)
+    api = function_name(config["app_name"], stage, api_function(front_of(config, stage)))
+    names = [name for name in policy_files(config["stages"][stage]) if _is_ours(name, stage)]
     for name in names:
-        policy = _in_stage(_read(folder / FOLDER / PurePosixPath(name).name, name), stage)
+        template = _read(folder / FOLDER / PurePosixPath(name).name, name)
+        policy = _filled_in(template, {_STAGE: stage, _API_FUNCTION: api})
         with written_aside(folder / name) as aside:
             aside.write_text(json.dumps(policy, indent=2) + "\n", encoding="utf-8")
     return f"{CONFIG.parent / FOLDER / stage}: {len(names)} policies"
@@ -39,13 +44,16 @@ def policy_files(chosen: Mapping[str, Any]) -> Iterator[str]:
             yield part["iam_policy_file"]
 
 
-def _in_stage(node: Any, stage: str) -> Any:
-    """A policy, or a part of it, with the stage's name for `${Stage}`."""
+def _filled_in(node: Any, values: Mapping[str, str]) -> Any:
+    """A policy, or a part of it, with these values in its texts."""
     if isinstance(node, list):
-        return [_in_stage(item, stage) for item in node]
+        return [_filled_in(item, values) for item in node]
     if isinstance(node, dict):
-        return {name: _in_stage(item, stage) for name, item in node.items()}
-    return node.replace(_STAGE, stage) if isinstance(node, str) else node  # one string of the policy's tree
+        return {name: _filled_in(item, values) for name, item in node.items()}
+    if isinstance(node, str):
+        for name, value in values.items():
+            node = node.replace(name, value)
+    return node
 
 
 def _is_ours(name: str, stage: str) -> bool:

@@ -67,7 +67,7 @@ class TestPackaged:
         name = resources["APIHandlerLog"]["Properties"]["LogGroupName"]
         (policy,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
         (logs,) = [one for one in policy["PolicyDocument"]["Statement"] if one["Sid"] == "OwnLogGroup"]
-        assert f"arn:*:logs:*:*:log-group:{name}:*" in logs["Resource"]
+        assert logs["Resource"] == f"arn:*:logs:*:*:log-group:{name}:*"
 
     def test_the_address_is_an_output(self, templates: dict[str, Template], front: str) -> None:
         assert "EndpointURL" in templates[front]["Outputs"]
