@@ -14,6 +14,7 @@ STAGE ?= dev
 BUCKET ?=
 PARAMETERS ?=
 ALARM_TOPIC ?=
+TRIGGERS ?=
 YES ?=
 DATA ?=
 ARGS ?=
@@ -79,12 +80,13 @@ stack: package ## deploy the packaged stack of STAGE through BUCKET, with the AW
 audit: package .venv-audit/.ready ## checkov over the packaged template; .checkov.yaml has the findings that are accepted, with reasons
 	.venv-audit/bin/checkov --file build/package/sam.json
 
-deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB; ALARM_TOPIC)
+deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, under Python TARGET (BUCKET for layers over 50 MB; ALARM_TOPIC; TRIGGERS)
 	$(DEPLOY) layers build $(FOR_TARGET)
 	$(DEPLOY) layers publish $(FOR_TARGET) --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(TOPIC)
 	$(DEPLOY) layers record --stage $(STAGE)
 	.venv-deploy-$(TARGET)/bin/chalice deploy --stage $(STAGE)
 	$(DEPLOY) layers mappings --stage $(STAGE)
+	$(DEPLOY) layers triggers --stage $(STAGE) $(TRIGGERS)
 	$(DEPLOY) layers recursion --stage $(STAGE)
 	$(DEPLOY) layers settings --stage $(STAGE)
 	$(DEPLOY) layers workflow --stage $(STAGE) $(TOPIC)
@@ -101,6 +103,9 @@ prove: $(VENV)/.serve ## ask the deployed STAGE what only an account can show, f
 
 batch-proof: $(VENV)/.dev ## 10,000 pictures on this machine's AWS, functions killed and messages doubled: each one result
 	$(BIN)/python -W ignore -m benchmarks.batch.proof
+
+intake-proof: $(VENV)/.dev ## 500 pictures through each trigger on this machine's AWS, doubled, with poison, functions killed
+	$(BIN)/python -W ignore -m benchmarks.intake $(ARGS)
 
 tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: table, pictures, JSON; with ARGS
 	$(BIN)/python -W ignore -m benchmarks.tune $(ARGS)
@@ -181,4 +186,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune hostile bench lock release clean

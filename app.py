@@ -2,6 +2,7 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,6 @@ from chalicelib import runtime
 from chalicelib.api import views
 from chalicelib.api.fronts import door
 from chalicelib.errors import ClientError
-from chalicelib.inference.formats import BINARY_TYPES
 
 
 class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
@@ -55,7 +55,7 @@ class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
 
 
 app = Fronted(app_name="slimception")
-app.api.binary_types = BINARY_TYPES
+app.api.binary_types = views.EVERY_TYPE
 if runtime.settings.front != "rest" and not runtime.settings.in_lambda:
     from chalicelib.api.hidden_routes import HiddenRoutes  # Chalice then deploys a function, and no REST API before it
 
@@ -64,7 +64,7 @@ if runtime.settings.front != "rest" and not runtime.settings.in_lambda:
 CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 GET = ["GET", "HEAD"]
-ANY_TYPE = ["*/*"]  # `api.bodies` checks the content type itself, with a message that says what is accepted
+ANY_TYPE = ["*/*"]  # `api.forms` checks the content type itself, with a message that says what is accepted
 
 
 @app.middleware("http")
@@ -73,6 +73,13 @@ def forbid_sniffing(event: Request, get_response: Callable[[Request], Response])
     response = get_response(event)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@app.middleware("http")
+def answer_with_text(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Tell Chalice that no answer is binary; for a deployment, `binary_types` says what requests may be."""
+    app.api.binary_types = []
+    return get_response(event)
 
 
 @app.middleware("all")
@@ -101,6 +108,12 @@ def predict_image() -> Response:
     return runtime.api.predict_image(app.current_request)
 
 
+@app.route("/uploads", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def start_upload() -> Response:
+    """Sign a form with which a picture too large for a request goes to S3."""
+    return runtime.api.start_upload(app.current_request)
+
+
 @app.route("/health", methods=GET, cors=CORS)
 def health() -> Response:
     """Report whether the default model answers, and what the cold start cost."""
@@ -117,6 +130,40 @@ def models() -> Response:
 def openapi() -> Response:
     """Publish the contract."""
     return runtime.api.openapi(app.current_request)
+
+
+@app.route("/v2", methods=GET, cors=CORS)
+@app.route("/v2/health/live", methods=GET, cors=CORS)
+@app.route("/v2/health/ready", methods=GET, cors=CORS)
+def kserve() -> Response:
+    """Describe the server, or report whether it answers, as the Open Inference Protocol has it."""
+    return runtime.api.kserve(app.current_request)
+
+
+@app.route("/v2/models/{model}", methods=GET, cors=CORS)
+@app.route("/v2/models/{model}/ready", methods=GET, cors=CORS)
+def kserve_model(model: str) -> Response:
+    """Describe a model, or report whether it answers, as the Open Inference Protocol has it."""
+    return runtime.api.kserve(app.current_request, model)
+
+
+@app.route("/v2/models/{model}/infer", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def kserve_infer(model: str) -> Response:
+    """Classify the pictures of a tensor."""
+    return runtime.api.kserve_infer(app.current_request, model)
+
+
+@app.route("/v1/models/{model}", methods=GET, cors=CORS)
+@app.route("/v1/models/{model}/metadata", methods=GET, cors=CORS)
+def tfserving(model: str) -> Response:
+    """Report a model's state, or describe its signature, as TensorFlow Serving does."""
+    return runtime.api.tfserving(app.current_request, model)
+
+
+@app.route("/v1/models/{model}", methods=["POST"], content_types=ANY_TYPE, cors=CORS)
+def tfserving_predict(model: str) -> Response:
+    """Classify as TensorFlow Serving does; `model` is `<model>:predict`."""
+    return runtime.api.tfserving_predict(app.current_request, model)
 
 
 @app.route("/batches", methods=["POST"], content_types=ANY_TYPE, cors=CORS, authorizer=BATCH_CALLERS)
@@ -144,6 +191,18 @@ def lister(event: dict[str, Any], context: Any) -> None:
 
 
 @app.lambda_function()
+def intake(event: Any, context: Any) -> dict[str, Any]:
+    """Queue the pictures that an event of a trigger names: S3, SNS, EventBridge, Kinesis, DynamoDB, a schedule."""
+    return runtime.batch.intake.take(event, context.aws_request_id)
+
+
+@app.lambda_function()
+def lex(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Tell a user of a Lex bot what is on a picture."""
+    return runtime.answer_lex(event)
+
+
+@app.lambda_function()
 def plan(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Find the pictures of a comparison of two models."""
     return runtime.workflow.planner.plan(event, context.get_remaining_time_in_millis)
@@ -168,6 +227,11 @@ if runtime.settings.canary_minutes:
         """Classify a known picture."""
         runtime.check_canary()
 
+
+if "chalice.local" in sys.modules:  # in Chalice's command line, and never deployed
+    from chalicelib.api import local_server
+
+    local_server.equip(sys.modules["chalice.local"].ChaliceRequestHandler, runtime.settings.max_body_bytes)
 
 telemetry.cold_start.imported()
 runtime.warm()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from chalicelib.errors import ConfigError
 from chalicelib.split import Split
@@ -33,6 +33,9 @@ class Settings:
     """The directories that are searched for bundles, in this order."""
     model_name: str | None = None
     """The default model; None means the first bundle found. In an A/B test it is the first of the two."""
+    model_uri: str | None = None
+    """A bundle in S3, `s3://bucket/prefix/name/`, that is fetched at its first use; None: no model comes from there.
+    It is the default model unless MODEL_NAME or AB_TEST names another one."""
     ab_test: Split | None = None
     """Two models that share the requests which do not name a model; None: there is no test."""
     engine: EngineName = "auto"
@@ -49,6 +52,8 @@ class Settings:
     customers: tuple[str, ...] = ()
     """Values of the header X-Customer-Id: the cost of each of these customers is a separate metric."""
     in_lambda: bool = False
+    s3_endpoint: str | None = None
+    """S3's address, where it is not AWS's own; boto3 reads the same variable."""
     function_name: str | None = None
     """Lambda's name of this function; None outside Lambda, where nothing reads metrics."""
     warm_in_init: bool = False
@@ -81,15 +86,22 @@ class Settings:
         """True only in Lambda: `chalice local` has no functions that read the queues."""
         return self.in_lambda and self.batch_prefix is not None and self.batches != "off"
 
+    @property
+    def has_bucket(self) -> bool:
+        """Whether this is a deployed stage, which has a bucket for uploads."""
+        return self.in_lambda and self.batch_prefix is not None
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; raises ConfigError, which names the variable whose value cannot be used."""
         memory_mb = _positive_int(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         first = env.get("MODEL_DIR")
         ab_test = _ab_test(env, "AB_TEST")
+        model_uri = _model_uri(env, "MODEL_URI")
         return cls(
             model_dirs=((Path(first),) if first else ()) + cls.model_dirs,
-            model_name=_default_model(env, "MODEL_NAME", ab_test),
+            model_name=_default_model(env, "MODEL_NAME", ab_test) or (model_name_of(model_uri) if model_uri else None),
+            model_uri=model_uri,
             ab_test=ab_test,
             engine=_choice(env, "ENGINE", ENGINES),
             num_threads=_positive_int(env, "NUM_THREADS") or default_threads(memory_mb),
@@ -99,6 +111,7 @@ class Settings:
             customers=_names(env, "CUSTOMERS"),
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in env,
+            s3_endpoint=env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or None,
             warm_in_init=_choice(env, "WARM_IN_INIT", ("false", "true")) == "true",
             is_restored=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             memory_mb=memory_mb,
@@ -109,6 +122,39 @@ class Settings:
             canary_minutes=_positive_int(env, "CANARY_MINUTES"),
             canary_url=env.get("CANARY_URL") or None,
         )
+
+
+class AwsAccess(NamedTuple):
+    """With what a call of AWS is signed, and where it goes."""
+
+    key_id: str
+    secret_key: str
+    session_token: str | None
+    region: str
+    endpoint: str | None = None
+    """In place of AWS's own, for all services, such as `http://127.0.0.1:4566`."""
+
+
+def aws_access(env: Mapping[str, str] = os.environ) -> AwsAccess | None:
+    """Keys and region, if the variables that Lambda sets have them; None: only boto3 knows where they are.
+
+    With SnapStart, for example, Lambda hands out keys at an address (AWS_CONTAINER_CREDENTIALS_FULL_URI).
+    """
+    key_id, secret_key = env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+    if not key_id or not secret_key or not region:
+        return None
+    return AwsAccess(key_id, secret_key, env.get("AWS_SESSION_TOKEN"), region, aws_endpoint(env))
+
+
+def aws_endpoint(env: Mapping[str, str] = os.environ) -> str | None:
+    """AWS_ENDPOINT_URL, which names what stands in for AWS; None: AWS itself."""
+    return env.get("AWS_ENDPOINT_URL") or None
+
+
+def model_name_of(model_uri: str) -> str:
+    """The last part of MODEL_URI. The folder's name is the model's name, in S3 as on a disk."""
+    return model_uri.rstrip("/").rpartition("/")[2]
 
 
 def default_threads(memory_mb: int | None) -> int:
@@ -146,6 +192,18 @@ def _ab_test(env: Mapping[str, str], name: str) -> Split | None:
             "such as digits,digits-f16,0.2, and perhaps a name of the test after a third"
         )
     return Split(label or f"{first}-vs-{second}", first, second, float(share))
+
+
+def _model_uri(env: Mapping[str, str], name: str) -> str | None:
+    """The URI with a slash at its end. What IAM reads as a pattern in a policy (`*`, `?`, `$`) is not accepted."""
+    text = env.get(name, "")
+    if not text:
+        return None
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9_.=@+-]{0,99}){1,9}/?", text):
+        raise ConfigError(
+            f"{name}={text!r}: expected s3://bucket/prefix/name/ of a bundle, in letters, digits and _ . = @ + -"
+        )
+    return text.rstrip("/") + "/"
 
 
 def _default_model(env: Mapping[str, str], name: str, ab_test: Split | None) -> str | None:

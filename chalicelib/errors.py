@@ -32,6 +32,10 @@ class UnknownBatch(ClientError):
     """No batch has this id."""
 
 
+class NotDeployed(ClientError):
+    """What the request asks for exists only in a deployed stage that has a bucket."""
+
+
 class ObjectGone(ClientError):
     """The bucket or the object does not exist."""
 

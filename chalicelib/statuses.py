@@ -11,6 +11,7 @@ STATUS: dict[type[errors.SlimceptionError], tuple[int, str]] = {
     errors.UnknownRoute: (404, "NotFoundError"),
     errors.UnknownModel: (404, "NotFoundError"),
     errors.UnknownBatch: (404, "NotFoundError"),
+    errors.NotDeployed: (404, "NotFoundError"),
     errors.ObjectGone: (404, "NotFoundError"),
     errors.PayloadTooLarge: (413, "PayloadTooLargeError"),
     errors.ImageTooLarge: (413, "PayloadTooLargeError"),

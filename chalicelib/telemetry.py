@@ -27,8 +27,8 @@ class ColdStart:
     """The time that a process spends until its first response; each part is measured once.
 
     The breakdown holds `python_ms` (process start to the first import of the app), `import_ms` (the app's imports),
-    `model_load_ms`, `first_inference_ms` and their sum, `total_ms`. The time in which the process waits for its first
-    request is in no part.
+    `fetch_ms` (a bundle's way from S3, if MODEL_URI is set), `model_load_ms`, `first_inference_ms` and their sum,
+    `total_ms`. The time in which the process waits for its first request is in no part.
     """
 
     def __init__(self) -> None:

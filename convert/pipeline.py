@@ -25,6 +25,7 @@ from convert.quantize import detect
 from convert.quantized_form import Judge, Made, make, refuse_wishes
 from convert.screen import ShownList, console, working
 from convert.sources import Source
+from convert.timing import medians_ms
 from convert.verify import Verification, float_difference, served, verify
 
 CALIBRATION_LIMIT = 300
@@ -72,7 +73,16 @@ def convert(source: Source, options: Options) -> Converted:
     with bundle.staged(options.out, source.name) as folder:
         bundle.write(folder, made.data, labels.names, card)
         shown = track(validation, "Comparing with the source", console=console, disable=not validation)
-        found = verify(served(folder), contract.expected, shown, options.validation, difference)
+        with working(None if made.latency_ms else "Timing it"):
+            latency_ms = made.latency_ms or medians_ms({made.mode: made.data})[made.mode]
+        found = verify(
+            served(folder),
+            contract.expected,
+            shown,
+            options.validation,
+            difference=difference,
+            latency_ms=latency_ms,
+        )
         _judge(found.measured, options, made.mode)
         card = bundle.record(folder, card, found.measured)
         return Converted(card, source.notes + notes + contract.notes + made.notes + found.notes, made.layers)

@@ -31,6 +31,8 @@ class Made(NamedTuple):
     notes: tuple[str, ...] = ()
     layers: tuple[LayerError, ...] = ()
     """What `--explain` shows: every operator that the mode quantises, worst first."""
+    latency_ms: float | None = None
+    """Median of one inference on one thread, if it was timed against float32."""
 
 
 class Judge(NamedTuple):
@@ -59,8 +61,13 @@ def make(graph: Graph, options: Options, calibration: Iterable[NDArray[Any]], ju
             raise
         return Made("float32", quantization.float32, (f"{str(error).partition(';')[0]}: it stays float32",))
     errors, kept = _wished(quantization, whole, options, judge)
-    notes = _costs(quantization, whole, kept, options, len(errors))
-    return Made(options.mode, kept.data, notes, tuple(errors) if options.explain else ())
+    shown = tuple(errors) if options.explain else ()
+    if options.mode not in EIGHT_BITS and not kept.names:
+        return Made(options.mode, kept.data, layers=shown)
+    forms = {"float32": quantization.float32, "bundle": kept.data, **({"whole": whole} if kept.names else {})}
+    with working("Timing it against float32"):
+        ms = medians_ms(forms)
+    return Made(options.mode, kept.data, _costs(ms, whole, kept, options, len(errors)), shown, ms["bundle"])
 
 
 def refuse_wishes(options: Options, why: str) -> None:
@@ -82,13 +89,8 @@ def _wished(quantization: Quantization, whole: bytes, options: Options, judge: J
         return errors, keep(quantization, options.keep_float, errors, closeness)
 
 
-def _costs(quantization: Quantization, whole: bytes, kept: Kept, options: Options, layers: int) -> tuple[str, ...]:
-    """Notes on time, for 8 bits, and on what layers in float cost."""
-    if options.mode not in EIGHT_BITS and not kept.names:
-        return ()
-    forms = {"float32": quantization.float32, "bundle": kept.data, **({"whole": whole} if kept.names else {})}
-    with working("Timing it against float32"):
-        ms = medians_ms(forms)
+def _costs(ms: dict[str, float], whole: bytes, kept: Kept, options: Options, layers: int) -> tuple[str, ...]:
+    """Notes on time, for 8 bits, and on what layers in float cost; `ms` is one inference of each form."""
     notes = []
     if options.keep_float is not None and not kept.names:
         notes.append("no layer has to stay in float (--keep-float auto): it is close to its source without")

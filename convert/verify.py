@@ -1,7 +1,7 @@
 """Compares a bundle with its source on pictures. The bundle is run by the served code."""
 
+import os
 import statistics
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from convert.contract.decide import Expected
 from convert.errors import ConvertError
 from convert.pictures import class_of, read_pixels
 
-LATENCY_REPEATS = 15
 FLOAT_DIFFERENCE = 0.01
 """Of one score, between the source and its float32 form: what a change of kernels explains is a thousandth."""
 MANY_PICTURES = 10
@@ -57,8 +56,8 @@ class Verified(NamedTuple):
 
 
 def served(bundle: Path) -> Classifier:
-    """The bundle in the served code, on one thread; raises ModelError."""
-    return Classifier(load_bundle(bundle), find_engine("litert"), num_threads=1)
+    """The bundle in the served code, on all processors; raises ModelError."""
+    return Classifier(load_bundle(bundle), find_engine("litert"), num_threads=os.cpu_count() or 1)
 
 
 def float_difference(classifier: Classifier, expected: Expected, pictures: Iterable[NDArray[np.uint8]]) -> float:
@@ -76,12 +75,18 @@ def float_difference(classifier: Classifier, expected: Expected, pictures: Itera
 
 
 def verify(
-    classifier: Classifier, expected: Expected, pictures: Iterable[Path], folder: Path | None, difference: float
+    classifier: Classifier,
+    expected: Expected,
+    pictures: Iterable[Path],
+    folder: Path | None,
+    *,
+    difference: float,
+    latency_ms: float,
 ) -> Verified:
     """Compare the bundle's scores with the source's on each picture.
 
-    A picture's class is the name of its folder below `folder`; `difference` is that of the float32 form. Raises
-    ConvertError or ModelError.
+    A picture's class is the name of its folder below `folder`. `difference` is that of the float32 form, and
+    `latency_ms` was measured. Raises ConvertError or ModelError.
     """
     spec = classifier.card.input
     scores, wanted, truth = [], [], []
@@ -92,7 +97,7 @@ def verify(
         truth.append(class_of(path, folder, classifier.labels) if folder else None)
     engine = f"{classifier.engine.name} {classifier.engine.version}"
     if not scores:
-        none = Verification(0, None, None, None, None, None, difference, _latency_ms(classifier), engine)
+        none = Verification(0, None, None, None, None, None, difference, latency_ms, engine)
         return Verified(none, ())
     measured = Verification(
         pictures=len(scores),
@@ -102,7 +107,7 @@ def verify(
         accuracy=_accuracy(scores, truth),
         source_accuracy=_accuracy(wanted, truth),
         float_difference=difference,
-        latency_ms=_latency_ms(classifier),
+        latency_ms=latency_ms,
         engine=engine,
     )
     return Verified(measured, tuple(_one_class(wanted, classifier.labels)))
@@ -134,12 +139,3 @@ def _accuracy(scores: list[NDArray[Any]], truth: list[int | None]) -> float | No
 
 def _share(values: Iterable[Any]) -> float:
     return round(statistics.fmean(float(value) for value in values), 4)
-
-
-def _latency_ms(classifier: Classifier) -> float:
-    durations = []
-    for _ in range(LATENCY_REPEATS):
-        began = time.perf_counter()
-        classifier.warm()
-        durations.append((time.perf_counter() - began) * 1000)
-    return round(statistics.median(durations), 2)

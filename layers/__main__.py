@@ -1,5 +1,5 @@
-"""Command line: `python -m layers build|check|publish|package|policies|queues|record|mappings|recursion|settings|
-front|workflow|alarms|budget|destroy`.
+"""Command line: `python -m layers build|check|publish|package|policies|queues|record|mappings|triggers|recursion|
+settings|front|workflow|alarms|budget|destroy`.
 
 Exit code 0 good, 1 check failed, 2 error, 130 stopped with Ctrl-C.
 """

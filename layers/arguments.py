@@ -13,6 +13,18 @@ LAYERS, PACKAGE, MODELS = PROJECT / "build" / "layers", PROJECT / "build" / "pac
 PICTURE = PROJECT / "tests" / "data" / "seven.png"
 OLD_NAMES = {"queues": ["backing"], "alarms": ["watching"]}
 """What two commands were called before."""
+TRIGGERS = {
+    "bucket": "S3 bucket's ARN",
+    "topic": "SNS topic's ARN",
+    "event_bus": "EventBridge bus's ARN",
+    "stream": "Kinesis stream's ARN",
+    "table_stream": "DynamoDB stream's ARN",
+    "schedule": "when a batch starts, such as `rate(1 day)`",
+    "schedule_source": "what it classifies, s3://bucket/prefix",
+    "schedule_model": "with which model",
+    "lex_bot_alias": "Lex V2 bot alias's ARN",
+}
+"""Options of `triggers`; one that is not given stays as the stack has it."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "queues", [_stage(), _topic()], "make a stage's queues, table and bucket")
     _add(commands, "record", [_stage()], "tell Chalice what of a stage the account has")
     _add_mappings(commands)
+    _add_triggers(commands)
     _add(commands, "recursion", [_stage()], "let a stage's lister list in more than 16 invocations")
     _add_settings(commands)
     _add_front(commands)
@@ -82,10 +95,18 @@ def _add_mappings(commands: Any) -> None:
     added.add_argument("--concurrency", type=at_least(2), metavar="N", help="workers at once, at least 2")
 
 
+def _add_triggers(commands: Any) -> None:
+    added = _add(commands, "triggers", [_stage()], "let your bucket, topic, stream and so on name pictures to a stage")
+    for name, meaning in TRIGGERS.items():
+        shown = "ARN" if meaning.endswith("ARN") else name.rpartition("_")[2].upper()
+        added.add_argument(f"--{name.replace('_', '-')}", metavar=shown, help=f"{meaning}, `none` to take it away")
+
+
 def _add_settings(commands: Any) -> None:
     added = _add(commands, "settings", [_stage()], "give API and functions what Chalice has no key for")
     added.add_argument("--rate", type=at_least(1), metavar="N", help="requests a second that the API takes over time")
     added.add_argument("--burst", type=at_least(1), metavar="N", help="requests that the API takes at once")
+    added.add_argument("--tmp", type=at_least(512), metavar="MB", help="size of the functions' /tmp, at most 10240")
 
 
 def _add_front(commands: Any) -> None:

@@ -1,13 +1,14 @@
 """What the adapter of each front costs: medians over new processes, beside those of a REST API's events.
 
-"cold" is what the first event of a process costs over and above Chalice: what `app` imports of the adapter, what that
-event imports, and reading and answering it. "warm" is what each later one does.
+"cold" is the first event of a process: what it imports, reading it, and writing the response. "warm" is each later one.
+What `app` imports of the adapter is part of Lambda's INIT phase, and the same with every front.
 
     python -m benchmarks.fronts [--rounds 21]
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -23,30 +24,36 @@ PROJECT = Path(__file__).parents[2]
 
 
 def run(front: str) -> dict[str, float]:
-    """What one process measured."""
-    command = [sys.executable, "-m", "benchmarks.fronts.process", front]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=120)
+    """What one process measured. It reads bytecode, as in Lambda."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.fronts.process", front]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True, timeout=120)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def medians(rounds: int) -> dict[str, dict[str, float]]:
-    """Of each front. The fronts take turns; a first round fills the disk cache and does not count."""
+    """Of each front. The fronts take turns; a first round writes the bytecode and does not count."""
     runs: dict[str, list[dict[str, float]]] = {front: [] for front in EVENTS}
     for number in range(rounds + 1):
         for front in EVENTS:
             found = run(front)
             if number:
-                runs[front].append({**found, "cold_ms": found["import_ms"] + found["first_ms"]})
+                runs[front].append(found)
     return {front: {name: statistics.median(run[name] for run in of) for name in of[0]} for front, of in runs.items()}
 
 
 def table(found: dict[str, dict[str, float]]) -> Table:
     """Milliseconds, each front in its row."""
-    shown = Table("front", "imported with app", "first event", "cold: both", "warm", title="The adapter, ms (median)")
+    shown = Table("front", "in INIT", "cold", "warm", title="The adapter: processor time in ms, medians")
     for front, ms in found.items():
-        shown.add_row(front, *(f"{ms[name]:.3f}" for name in ("import_ms", "first_ms", "cold_ms", "later_ms")))
+        shown.add_row(front, *(f"{ms[name]:.3f}" for name in ("import_ms", "first_ms", "later_ms")))
     return shown
+
+
+def slowest(found: dict[str, dict[str, float]]) -> float:
+    """The most that one event takes, cold or warm, in ms."""
+    return max(max(ms["first_ms"], ms["later_ms"]) for ms in found.values())
 
 
 def main() -> int:
@@ -55,9 +62,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=21, help="processes for each front")
     found = medians(parser.parse_args().rounds)
     Console(width=100).print(table(found))
-    worst = max(max(ms["cold_ms"], ms["later_ms"]) for ms in found.values())
-    print(f"the slowest takes {worst:.3f} ms, and at most {LIMIT_MS} ms are accepted")
-    return int(worst > LIMIT_MS)
+    print(f"the slowest event takes {slowest(found):.3f} ms; at most {LIMIT_MS} ms are accepted")
+    return int(slowest(found) > LIMIT_MS)
 
 
 if __name__ == "__main__":

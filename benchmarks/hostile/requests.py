@@ -10,6 +10,7 @@ from benchmarks.hostile.bombs.bomb import png_chunk
 from benchmarks.hostile.samples import drawn, encoded
 from benchmarks.hostile.values import (
     BODIES,
+    CODINGS,
     FOREIGN,
     JSON_TYPE,
     JSON_TYPES,
@@ -110,7 +111,15 @@ def of_bytes() -> Iterator[Sent]:
     for kind in [*BINARY_TYPES, "IMAGE/PNG", "image/png; x=y", "", None]:
         yield Sent(f"bytes as {kind!r}", raw(PICTURE, kind), 200)
     for kind in OTHER_TYPES:
-        yield Sent(f"bytes as {kind[:60]!r}", raw(PICTURE, kind), 415)
+        yield Sent(f"bytes as {kind[:60]!r}", raw(PICTURE, kind), 200)
+        yield Sent(f"text as {kind[:60]!r}", raw(b"hello", kind), 415)
+    for kind in ("image/png,image/gif", "multipart/form-data; boundary=x", "multipart/form-data"):
+        yield Sent(f"bytes as {kind!r}", raw(PICTURE, kind), 400)
+    for coding, status in CODINGS:
+        headers = {"content-type": "image/png", "content-encoding": coding}
+        yield Sent(
+            f"bytes encoded as {coding[:60]!r}", event("POST", "/predict/image", PICTURE, headers=headers), status
+        )
     for name, data in FOREIGN.items():
         yield Sent(f"bytes of {name}", raw(data), 415)
     for text, status in TOP_K_QUERY:

@@ -39,14 +39,22 @@ MODELS: list[tuple[Any, int]] = [
 JSON_TYPES = [
     *((JSON_TYPE, 200), ("APPLICATION/JSON", 200), ("application/json; charset=utf-8", 200), ("text/x+json", 200)),
     *(("application/json;", 200), (" application/json ", 200), ("application/vnd.x+json", 200), ("", 200)),
-    *(("text/plain", 415), ("image/png", 415), ("application/x-www-form-urlencoded", 415), ("application/jsonx", 415)),
-    *(("multipart/form-data; boundary=x", 415), ("application/octet-stream", 415), ("json", 415), (";", 415)),
-    *(("*/*", 415), ("x" * 9_000, 415), ("application/json,text/plain", 415), ("\u00e4", 415), ("text/json", 415)),
+    *(("text/plain", 200), ("application/x-www-form-urlencoded", 200), ("application/octet-stream", 200), (";", 200)),
+    *(("image/png", 415), ("application/jsonx", 415), ("multipart/form-data; boundary=x", 400), ("json", 415)),
+    *(("multipart/form-data", 400), ("application/json,text/plain", 400), ("application/json, application/json", 400)),
+    *(("*/*", 415), ("x" * 9_000, 415), ("\u00e4", 415), ("text/json", 415), ("multipart/mixed; boundary=x", 415)),
 ]
 OTHER_TYPES = [
     *("image/tiff", "image/avif", "image/heic", "image/svg+xml", "application/json", "text/plain", "image", "/", "\0"),
-    *("multipart/form-data; boundary=x", "application/pdf", "*/*", "image/*", "x" * 9_000, "image/png,image/gif"),
+    *("application/pdf", "*/*", "image/*", "x" * 9_000, "image/pjpeg", "binary/octet-stream", "application/x-tar"),
+    *("application/x-www-form-urlencoded", "multipart/mixed; boundary=x", "text/html"),
 ]
+"""Of a body that is a picture: its bytes decide."""
+CODINGS = [
+    *(("identity", 200), ("", 200), ("gzip", 400), ("GZIP", 400), ("x-gzip", 400), ("br", 415), ("deflate", 415)),
+    *(("gzip, gzip", 415), ("compress", 415), ("zstd", 415), ("x" * 9_000, 415), ("\0", 415)),
+]
+"""Content-Encoding of a body that is not compressed."""
 FOREIGN = {
     "text": b"hello",
     "PDF": b"%PDF-1.7\n",

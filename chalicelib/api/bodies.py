@@ -1,11 +1,12 @@
-"""A request's body. Content type and size are checked before anything parses it."""
+"""A request's body as bytes: at most one Content-Type, a bounded size, no encoding left. `forms` says what it is."""
 
-from typing import Any, Protocol
+import re
+from typing import Any, NamedTuple, Protocol
 
 from chalicelib.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
-from chalicelib.inference.formats import ACCEPTED, BINARY_TYPES
 
 SCALE_DOWN = "; scale the image down"
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Request(Protocol):
@@ -16,40 +17,82 @@ class Request(Protocol):
     query_params: Any
     context: Any
     path: str
+    method: str
+
+    def to_original_event(self) -> Any:
+        """The event of API Gateway, payload format 1.0."""
 
 
-def json_body(request: Request, max_bytes: int, accepted: str, advice: str = "") -> bytes:
-    """The body of a JSON request; raises UnsupportedMediaType, PayloadTooLarge or InvalidRequest.
+class Body(NamedTuple):
+    """What a request brings, decompressed, and its Content-Type as sent; "": it names none."""
 
-    `accepted` says what the route takes, and `advice` what to do about a body that is too large.
+    data: bytes
+    content_type: str
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type in lower case, without its parameters."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the Content-Type is one of JSON."""
+        return self.media_type == "application/json" or self.media_type.endswith("+json")
+
+
+def read_body(request: Request, max_bytes: int, advice: str = "") -> Body:
+    """The body; raises InvalidRequest, PayloadTooLarge or, for an encoding other than gzip, UnsupportedMediaType.
+
+    `max_bytes` bounds what was sent and what it decompresses to; `advice` says what to do about a larger one.
     """
-    media_type = _media_type(request)
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise UnsupportedMediaType(f"Content-Type is {media_type[:60]!r}: {accepted}")
-    return _body(request, max_bytes, advice)
-
-
-def image_body(request: Request, max_bytes: int) -> bytes:
-    """The bytes of an image; raises UnsupportedMediaType, PayloadTooLarge or InvalidRequest."""
-    media_type = _media_type(request, BINARY_TYPES[-1])
-    if media_type not in BINARY_TYPES:
-        raise UnsupportedMediaType(f"Content-Type is {media_type[:60]!r}: {ACCEPTED}, as {', '.join(BINARY_TYPES)}")
-    body = _body(request, max_bytes, SCALE_DOWN)
-    if not body:
-        raise InvalidRequest("the body is empty: expected the bytes of an image")
-    return body
-
-
-def _body(request: Request, max_bytes: int, advice: str) -> bytes:
+    content_type = _content_type(request)
     try:
-        body: bytes = request.raw_body or b""
-    except ValueError as error:  # Chalice decodes it here: lone surrogates, broken base64 in the event
+        data = _bytes(request, content_type)
+    except ValueError as error:  # Chalice decodes it there: lone surrogates, broken base64 in the event
         raise InvalidRequest("the body cannot be read as bytes") from error
-    if len(body) > max_bytes:
-        raise PayloadTooLarge(f"the body has {len(body)} bytes: at most {max_bytes} are accepted{advice}")
+    if len(data) > max_bytes:
+        raise PayloadTooLarge(f"the body has {len(data)} bytes: at most {max_bytes} are accepted{advice}")
+    coding = str(request.headers.get("content-encoding") or "").strip().lower()
+    if coding not in ("", "identity"):
+        from chalicelib.api import encodings  # here and below: most processes see none of this
+
+        data = encodings.decoded(data, coding, max_bytes, advice)
+    return Body(data, content_type)
+
+
+def json_body(request: Request, max_bytes: int, accepted: str) -> bytes:
+    """The body of a request that takes JSON alone, which is also what no Content-Type means; raises as `read_body`.
+
+    `accepted` says what the route takes.
+    """
+    body = read_body(request, max_bytes)
+    if body.media_type and not body.is_json:
+        raise UnsupportedMediaType(f"Content-Type is {body.media_type[:60]!r}: {accepted}")
+    return body.data
+
+
+def _bytes(request: Request, content_type: str) -> bytes:
+    event = request.to_original_event() or {}
+    text = event.get("body")
+    if isinstance(text, str) and not event.get("isBase64Encoded") and not text.isascii():
+        from chalicelib.api import transcoded
+
+        return transcoded.exact_bytes(text, content_type)
+    body: bytes = request.raw_body or b""
     return body
 
 
-def _media_type(request: Request, default: str = "application/json") -> str:
-    header: str = request.headers.get("content-type") or default
-    return header.partition(";")[0].strip().lower()
+def _content_type(request: Request) -> str:
+    """The Content-Type. RFC 9110, 8.3: it is one value; fronts hand two of them on as a list, or with a comma."""
+    header = str(request.headers.get("content-type") or "")
+    lists = (request.to_original_event() or {}).get("multiValueHeaders")
+    given = [
+        value
+        for name, values in (lists.items() if isinstance(lists, dict) else ())
+        if str(name).lower() == "content-type" and isinstance(values, list)
+        for value in values
+    ]
+    if len(given) > 1 or "," in _QUOTED.sub("", header):
+        both = ", ".join(map(str, given)) if len(given) > 1 else header
+        raise InvalidRequest(f"the request has two Content-Types ({both[:80]!r}): send one")
+    return header

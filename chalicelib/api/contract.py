@@ -62,6 +62,18 @@ INSTANCES = Field(
     {"type": "array", "minItems": 1, "maxItems": MAX_INSTANCES, "items": INSTANCE.schema},
     f"a list of 1 to {MAX_INSTANCES} objects",
 )
+STORED_IMAGE = Field(
+    {
+        "type": "string",
+        "anyOf": [{"pattern": BASE64_PATTERN}, {"pattern": S3_PATTERN}],
+        "description": f"A {listed('or')} image: base64, plain or URL-safe, a data: URL, or an upload's s3:// URL.",
+    },
+    IMAGE.expected,
+)
+"""IMAGE and INSTANCES of a stage that has a bucket."""
+STORED_INSTANCES = Field(
+    {**INSTANCES.schema, "items": {**INSTANCE.schema, "properties": {"b64": STORED_IMAGE.schema}}}, INSTANCES.expected
+)
 SIGNATURE_NAME = Field({"description": "TensorFlow Serving's clients send it; it is not used."}, "anything")
 
 QUERY: Mapping[str, Field] = {"top_k": TOP_K, "model": MODEL}
@@ -88,6 +100,17 @@ OUTPUT = Field(
 )
 BATCH: Mapping[str, Field] = {"source": SOURCE, **QUERY, "output": OUTPUT}
 """The body of `POST /batches`."""
+UPLOAD: Mapping[str, Field] = {
+    "bytes": Field(
+        {"type": "integer", "minimum": 1, "description": "The picture's size; S3 then takes no larger one."},
+        "a whole number of at least 1",
+    ),
+    "content_type": Field(
+        {"type": "string", "pattern": r"^image/[!-~]{1,94}$", "description": "With which S3 takes it, and no other."},
+        "the media type of an image, such as image/jpeg",
+    ),
+}
+"""The body of `POST /uploads`; none is required."""
 EXAMPLE_IMAGE = (
     "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAPElEQVR42lXMsQ2AMBQD0RczCIzC/pNkACoU9CmIBBSWi/O5FfHGsIYtS4naAzXq"
     "4dfcnbOPnxtd0D6fN6J+DHKasRysAAAAAElFTkSuQmCC"

@@ -31,14 +31,15 @@ class Exchange:
     The block calls `answer` with its content and sets what it knows in `record`.
     """
 
-    def __init__(self, request: Request, settings: Settings) -> None:
+    def __init__(self, request: Request, settings: Settings, *, foreign: bool = False) -> None:
+        """`foreign`: the answer is another protocol's. Nothing is added to it, and an error is `{"error": "..."}`."""
         self._settings, self._began = settings, time.perf_counter()
         self.request = request
         given = str((request.context or {}).get("requestId") or "")
         self.id = given if given.isascii() and given.isprintable() and given else str(uuid.uuid4())  # it is a header
         self.spans, self.record = Spans(), RequestRecord()
         self._content: Body | Document = {}
-        self._is_timed = False
+        self._is_timed, self._is_foreign = False, foreign
 
     def answer(self, content: Body | Document, status: int = 200, *, timed: bool = False) -> None:
         """Set the answer; `timed` adds `timing_ms` and `cold_start` to it."""
@@ -50,7 +51,7 @@ class Exchange:
         self.record.code, self.record.error = body["Code"], str(error)
         if status >= 500:
             self.record.traceback = "".join(traceback.format_exception(error))
-        content: Body = dict(body)
+        content: Body = {"error": body["Message"]} if self._is_foreign else dict(body)
         self.answer(content, status)
         return content
 
@@ -80,6 +81,8 @@ class Exchange:
         """The text of the response, once the block has ended; ValueError if it would be no strict JSON."""
         if isinstance(self._content, Document):
             return self._content.text
+        if self._is_foreign:
+            return strict_json.dumps(self._content)
         timing = {"timing_ms": dict(self.spans), "cold_start": self.record.cold_start} if self._is_timed else {}
         return strict_json.dumps({**self._content, **timing, "request_id": self.id})
 

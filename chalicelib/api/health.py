@@ -27,6 +27,7 @@ def describe(store: ModelStore, classifier: Classifier, ab_test: AbTest | None) 
             *(SENTENCES[code](classifier, runtime["features"]) for code in classifier.warnings(held)),
         ],
         "cold_start": cold_start.breakdown(),
+        **store.origin(classifier.card.name),
         **({"experiment": ab_test.health()} if ab_test else {}),
     }
 

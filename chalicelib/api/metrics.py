@@ -24,7 +24,7 @@ OF_WARNINGS = {WITHOUT_DELEGATE: "WithoutDelegate", FLOAT_MODEL: "FloatModel"}
 """A warning's code to its metric, which has no dimension: an alarm need not know the model's name."""
 _OF_AN_ARM = ("Requests", "ClientErrors", "ServerErrors", "Fallbacks", "DurationMs", "InferenceMs")
 _INIT_PARTS = ("python_ms", "import_ms")
-_WARMED_PARTS = ("model_load_ms", "first_inference_ms")
+_WARMED_PARTS = ("fetch_ms", "model_load_ms", "first_inference_ms")
 
 Values = dict[str, float]
 

@@ -4,8 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import strict_json
-from chalicelib.api import schemas
-from chalicelib.api.contract import BATCH, EXAMPLE_IMAGE, QUERY, SERVING, SINGLE, Schema, object_schema
+from chalicelib.api import protocols, schemas
+from chalicelib.api.contract import (
+    BATCH,
+    EXAMPLE_IMAGE,
+    IMAGE,
+    INSTANCES,
+    QUERY,
+    SERVING,
+    SINGLE,
+    STORED_IMAGE,
+    STORED_INSTANCES,
+    UPLOAD,
+    Schema,
+    object_schema,
+)
 from chalicelib.api.exchange import Document
 from chalicelib.inference.formats import BINARY_TYPES
 from chalicelib.statuses import STATUS, UNEXPECTED
@@ -35,11 +48,12 @@ _SIGNATURE: Schema = {
 }
 
 
-def document(
-    cards: list[dict[str, Any]], path: str = PATH, *, takes_batches: bool = False, signed: bool = False
-) -> Document:
-    """The contract for the installed `cards`, asked for at `path`, which ends in PATH after a stage's prefix."""
-    contract = describe(cards, path.removesuffix(PATH) or "/", takes_batches=takes_batches, signed=signed)
+def document(cards: list[dict[str, Any]], path: str = PATH, **offered: bool) -> Document:
+    """The contract for the installed `cards`, asked for at `path`, which ends in PATH after a stage's prefix.
+
+    `offered` are the options of `describe`.
+    """
+    contract = describe(cards, path.removesuffix(PATH) or "/", **offered)
     return Document(
         strict_json.dumps(contract),
         {"Content-Type": "application/json", "Cache-Control": f"public, max-age={MAX_AGE_S}"},
@@ -47,22 +61,29 @@ def document(
 
 
 def describe(
-    cards: list[dict[str, Any]], server: str = "/", *, takes_batches: bool = False, signed: bool = False
+    cards: list[dict[str, Any]],
+    server: str = "/",
+    *,
+    takes_batches: bool = False,
+    takes_uploads: bool = False,
+    signed: bool = False,
 ) -> Schema:
     """The contract as OpenAPI's JSON; `server` is the prefix of each path.
 
-    `takes_batches`: whether this installation does. `signed`: its calls for batches need a signature.
+    `takes_batches`, `takes_uploads`: whether this installation does. `signed`: its calls for batches need a signature.
     """
     batches = _batches(cards) if takes_batches else {}
     for operation in (one for path in batches.values() for one in path.values() if signed):
         operation["security"] = [{"sigv4": []}]
     paths = {
         "/": {"get": _get("page", "The page for browsers", {"text/html": {}}, (500,))},
-        "/predict": {"post": _predict(cards)},
+        "/predict": {"post": _predict(cards, takes_uploads)},
         "/predict/image": {"post": _predict_image(cards)},
         "/health": {"get": _get("health", "Whether the default model answers", _json("Health"), (500, 503))},
         "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
         PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
+        **({"/uploads": {"post": _upload()}} if takes_uploads else {}),
+        **protocols.paths([card["name"] for card in cards if "error" not in card], _of_protocol),
         **batches,
     }
     return {
@@ -76,42 +97,67 @@ def describe(
         "servers": [{"url": server}],
         "paths": {path: _with_head(operations) for path, operations in paths.items()},
         "components": {
-            "schemas": schemas.COMPONENTS,
+            "schemas": schemas.COMPONENTS | protocols.COMPONENTS,
             **({"securitySchemes": {"sigv4": _SIGNATURE}} if batches and signed else {}),
         },
     }
 
 
-def _predict(cards: list[dict[str, Any]]) -> Schema:
+def _predict(cards: list[dict[str, Any]], takes_uploads: bool) -> Schema:
     single, serving = ({**object_schema(fields)} for fields in (SINGLE, SERVING))
-    for schema in (single, serving):
-        schema["properties"] = {**schema["properties"], **_installed(cards)}
+    image, instances = (STORED_IMAGE, STORED_INSTANCES) if takes_uploads else (IMAGE, INSTANCES)
+    single["properties"] = {**single["properties"], "image": image.schema, **_installed(cards)}
+    serving["properties"] = {**serving["properties"], "instances": instances.schema, **_installed(cards)}
     examples = {
         "image": {"value": {"image": EXAMPLE_IMAGE, "top_k": 1}},
         "instances": {"value": {"instances": [{"b64": EXAMPLE_IMAGE}, {"b64": EXAMPLE_IMAGE}]}},
     }
-    content = {"application/json": {"schema": {"oneOf": [single, serving]}, "examples": examples}}
+    content = {"application/json": {"schema": {"oneOf": [single, serving]}, "examples": examples}, **_bytes(cards)}
     return {
         "operationId": "predict",
-        "summary": "Classify a base64 image, or several in TensorFlow Serving's form",
-        "parameters": [_CUSTOMER],
+        "summary": "Classify an image in any form, or several in TensorFlow Serving's",
+        "parameters": [*_query(cards), _CUSTOMER],
         "requestBody": {"required": True, "content": content},
         "responses": _responses(_json("Answer", "InstancesAnswer"), _REFUSALS),
     }
 
 
 def _predict_image(cards: list[dict[str, Any]]) -> Schema:
-    query = [
+    return {
+        "operationId": "predictImage",
+        "summary": "Classify the image that is the body, or a form's file",
+        "parameters": [*_query(cards), _CUSTOMER],
+        "requestBody": {"required": True, "content": _bytes(cards)},
+        "responses": _responses(_json("Answer"), _REFUSALS),
+    }
+
+
+def _query(cards: list[dict[str, Any]]) -> list[Schema]:
+    return [
         {"name": name, "in": "query", "schema": schema, "description": QUERY[name].schema["description"]}
         for name, schema in _installed(cards).items()
     ]
+
+
+def _bytes(cards: list[dict[str, Any]]) -> Schema:
+    """The types of a body that is a picture, or a form with one. Any other type will do: the bytes decide."""
+    form = {"image": {"type": "string", "format": "binary"}, **_installed(cards)}
+    schema = {"type": "object", "properties": form, "required": ["image"], "additionalProperties": False}
+    return {**{media_type: {} for media_type in BINARY_TYPES}, "multipart/form-data": {"schema": schema}}
+
+
+def _upload() -> Schema:
+    body = {**object_schema(UPLOAD), "required": []}
     return {
-        "operationId": "predictImage",
-        "summary": "Classify the image that is the body",
-        "parameters": [*query, _CUSTOMER],
-        "requestBody": {"required": True, "content": {media_type: {} for media_type in BINARY_TYPES}},
-        "responses": _responses(_json("Answer"), _REFUSALS),
+        "operationId": "startUpload",
+        "summary": "A signed form with which an image too large for a request goes to S3",
+        "requestBody": {"required": False, "content": {"application/json": {"schema": body}}},
+        "responses": _responses(_json("Upload"), (400, 404, 413, 415, 500, 503), "201"),
     }
+
+
+def _of_protocol(answer: str, refusals: tuple[int, ...]) -> Schema:
+    return _responses(_json(answer), refusals, error="ProtocolError")
 
 
 def _batches(cards: list[dict[str, Any]]) -> Schema:
@@ -158,10 +204,10 @@ def _with_head(operations: Schema) -> Schema:
     }
 
 
-def _responses(content: Schema, refusals: tuple[int, ...], good: str = "200") -> Schema:
+def _responses(content: Schema, refusals: tuple[int, ...], good: str = "200", error: str = "Error") -> Schema:
     errors = dict([*STATUS.values(), UNEXPECTED])
     return {good: {"description": "The answer", "headers": _HEADERS, "content": content}} | {
-        str(status): {"description": errors[status], "headers": _HEADERS, "content": _json("Error")}
+        str(status): {"description": errors[status], "headers": _HEADERS, "content": _json(error)}
         for status in refusals
     }
 

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib import strict_json
@@ -26,6 +26,8 @@ from chalicelib.errors import InvalidRequest, shown
 
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\f\v"
+Fetch = Callable[[str, str], bytes]
+"""Reads the picture that an S3 URL names, for the field with a name."""
 
 
 class PredictRequest(NamedTuple):
@@ -36,19 +38,31 @@ class PredictRequest(NamedTuple):
     model: str | None = None
     is_instances: bool = False
     """True for TensorFlow Serving's `instances`, whose answer holds one list for each instance."""
+    item: str = '"instances"[{}]'
+    """How an error names one of several pictures, by its number."""
 
 
-def parse_predict(body: bytes) -> PredictRequest:
-    """`{"image", "top_k", "model"}`, or `{"instances": [{"b64"}], ...}`; raises InvalidRequest."""
-    fields = _json_object(body)
+def no_bucket(url: str, field: str) -> bytes:
+    """The `Fetch` of a process that has no bucket; raises InvalidRequest."""
+    raise InvalidRequest(
+        f"{field} is {shown(url)}: images in S3 are read only by a deployed stage with a bucket; send the image itself"
+    )
+
+
+def parse_predict(body: bytes, fetch: Fetch = no_bucket) -> PredictRequest:
+    """`{"image", "top_k", "model"}`, or `{"instances": [{"b64"}], ...}`; raises InvalidRequest, or what `fetch` raises.
+
+    A picture is base64, or the `s3://` URL of one, which `fetch` reads.
+    """
+    fields = json_object(body)
     top_k, model = parse_top_k(fields), parse_model(fields)
     if "instances" in fields:
-        _refuse_unknown(fields, SERVING)
-        return PredictRequest(_instances(fields["instances"]), top_k, model, is_instances=True)
-    _refuse_unknown(fields, SINGLE)
+        refuse_unknown(fields, SERVING)
+        return PredictRequest(_instances(fields["instances"], fetch), top_k, model, is_instances=True)
+    refuse_unknown(fields, SINGLE)
     if "image" not in fields:
         raise InvalidRequest('the field "image" is missing: send {"image": "<base64>"}')
-    return PredictRequest((decode_base64(fields["image"], '"image"'),), top_k, model)
+    return PredictRequest((picture_of(fields["image"], '"image"', fetch),), top_k, model)
 
 
 class BatchRequest(NamedTuple):
@@ -62,8 +76,8 @@ class BatchRequest(NamedTuple):
 
 def parse_batch(body: bytes) -> BatchRequest:
     """`{"source", "top_k", "model", "output"}`; raises InvalidRequest."""
-    fields = _json_object(body)
-    _refuse_unknown(fields, BATCH)
+    fields = json_object(body)
+    refuse_unknown(fields, BATCH)
     if "source" not in fields:
         raise InvalidRequest('the field "source" is missing: send {"source": "s3://bucket/prefix"}')
     source = str(_check('"source"', fields["source"], SOURCE))
@@ -74,14 +88,18 @@ def parse_batch(body: bytes) -> BatchRequest:
     return BatchRequest(source, parse_top_k(fields), parse_model(fields), output)
 
 
-def parse_image_query(query: dict[str, str]) -> tuple[int | None, str | None]:
-    """`top_k` and `model` of `POST /predict/image?top_k=&model=`; raises InvalidRequest."""
+def parse_image_query(query: Mapping[str, str]) -> tuple[int | None, str | None]:
+    """`top_k` and `model` of a query, `?top_k=&model=`; raises InvalidRequest."""
     fields: dict[str, Any] = dict(query)
-    _refuse_unknown(fields, QUERY)
-    text = fields.get("top_k", "")
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        fields["top_k"] = int(text)
+    refuse_unknown(fields, QUERY)
+    if "top_k" in fields:
+        fields["top_k"] = whole_number(fields["top_k"])
     return parse_top_k(fields), parse_model(fields)
+
+
+def whole_number(text: str) -> int | str:
+    """The number that a query or a form writes in digits; other text as it is, for `parse_top_k` to refuse."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def parse_top_k(fields: dict[str, Any]) -> int | None:
@@ -92,6 +110,13 @@ def parse_top_k(fields: dict[str, Any]) -> int | None:
 def parse_model(fields: dict[str, Any]) -> str | None:
     """A model's name, or None where the field is absent."""
     return str(_check('"model"', fields["model"], MODEL)) if "model" in fields else None
+
+
+def picture_of(text: Any, field: str, fetch: Fetch) -> bytes:
+    """The bytes that a text names: base64, or an S3 URL. Raises InvalidRequest, or what `fetch` raises."""
+    if isinstance(text, str) and text.startswith("s3://"):  # no base64 has a colon
+        return fetch(text, field)
+    return decode_base64(text, field)
 
 
 def decode_base64(text: Any, field: str) -> bytes:
@@ -119,15 +144,16 @@ def decode_base64(text: Any, field: str) -> bytes:
         raise InvalidRequest(f"{field} is not base64: it holds characters outside its alphabet") from error
 
 
-def _instances(instances: Any) -> tuple[bytes, ...]:
+def _instances(instances: Any, fetch: Fetch) -> tuple[bytes, ...]:
     images = []
     for number, instance in enumerate(_check('"instances"', instances, INSTANCES)):
         name = f'"instances"[{number}]'
-        images.append(decode_base64(_check(name, instance, INSTANCE)["b64"], name))
+        images.append(picture_of(_check(name, instance, INSTANCE)["b64"], name, fetch))
     return tuple(images)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object that a JSON body holds; raises InvalidRequest."""
     try:
         fields = strict_json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -144,7 +170,8 @@ def _check(name: str, value: Any, field: Field) -> Any:
     return value
 
 
-def _refuse_unknown(fields: dict[str, Any], known: Mapping[str, Field]) -> None:
+def refuse_unknown(fields: Mapping[str, Any], known: Mapping[str, Field]) -> None:
+    """Raise InvalidRequest for the first field that is not known."""
     unknown = [name for name in fields if name not in known]
     if unknown:
         raise InvalidRequest(f"unknown field {shown(unknown[0])}: expected {', '.join(known)}")

@@ -77,5 +77,5 @@ def _of_each(wanted: PredictRequest, work: Callable[[bytes], T]) -> list[T]:
         except errors.ClientError as error:
             if not wanted.is_instances:
                 raise
-            raise type(error)(f'"instances"[{number}]: {error}') from error
+            raise type(error)(f"{wanted.item.format(number)}: {error}") from error
     return done

@@ -150,6 +150,15 @@ COMPONENTS: dict[str, Schema] = {
         },
         ["experiment"],
     ),
+    "Upload": _object(
+        {
+            "image": {**STRING, "description": "What to send as POST /predict's image, once the form was sent."},
+            "upload": _object({"url": STRING, "fields": {"type": "object", "additionalProperties": STRING}}),
+            "max_bytes": WHOLE,
+            "expires_in_s": WHOLE,
+            "request_id": STRING,
+        }
+    ),
     "Batch": _object(
         {
             "id": STRING,

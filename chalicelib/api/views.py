@@ -4,13 +4,17 @@ Each view is a `with` block of an `Exchange`: it parses, asks a model or the bat
 the answer too.
 """
 
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
 from chalice import CORSConfig, IAMAuthorizer, Response
 
 from chalicelib import errors
 from chalicelib.api.ab_test import AbTest
-from chalicelib.api.bodies import SCALE_DOWN, Request, image_body, json_body
+from chalicelib.api.bodies import SCALE_DOWN, Body, Request, json_body, read_body
 from chalicelib.api.exchange import Exchange
-from chalicelib.api.parsing import PredictRequest, parse_batch, parse_image_query, parse_predict
+from chalicelib.api.forms import of_predict, of_predict_image
+from chalicelib.api.parsing import Fetch, PredictRequest, parse_batch
 from chalicelib.api.predictor import Predictor
 from chalicelib.batch.wiring import BatchServices
 from chalicelib.config import Settings
@@ -20,7 +24,10 @@ from chalicelib.inference.store import ModelStore
 EXPOSED_HEADERS = ["X-Request-Id", "Server-Timing"]
 """Headers that a page of another origin may read."""
 PREFLIGHT_AGE_S = 600
-PREDICT_TAKES = "POST /predict takes application/json, POST /predict/image an image's own bytes"
+EVERY_TYPE = ["*/*"]
+"""The binary media types of the REST API: it hands on every body in base64. With any others it decodes what is not
+among them as UTF-8, JSON that is compressed and pictures without a Content-Type too, and bytes are lost."""
+UPLOADS_TAKES = "POST /uploads takes application/json"
 BATCHES_TAKES = "POST /batches takes application/json"
 
 
@@ -53,7 +60,7 @@ class Api:
         from chalicelib.api import page  # here and below: every cold start would pay for what few processes show
 
         with Exchange(request, self._settings) as exchange:
-            exchange.answer(page.document())
+            exchange.answer(page.document(self._batch.upload_origin))
         return _response(exchange)
 
     def openapi(self, request: Request) -> Response:
@@ -64,25 +71,46 @@ class Api:
             path = str((request.context or {}).get("path") or openapi.PATH)  # API Gateway's, with the stage
             cards = self._store.cards()
             signed = self._settings.batches == "iam"
-            contract = openapi.document(cards, path, takes_batches=self._settings.takes_batches, signed=signed)
-            exchange.answer(contract)
+            takes = {"takes_batches": self._settings.takes_batches, "takes_uploads": self._settings.has_bucket}
+            exchange.answer(openapi.document(cards, path, **takes, signed=signed))
         return _response(exchange)
 
     def predict(self, request: Request) -> Response:
-        """`POST /predict`: JSON with one base64 image, or with TensorFlow Serving's `instances`."""
-        with Exchange(request, self._settings) as exchange:
-            body = json_body(request, self._settings.max_body_bytes, PREDICT_TAKES, SCALE_DOWN)
-            exchange.record.payload_bytes = len(body)
-            exchange.answer(self._predictor.answer(exchange, parse_predict(body)), timed=True)
-        return _response(exchange)
+        """`POST /predict`: one picture in any form, or several in TensorFlow Serving's `instances`."""
+        return self._predict(request, of_predict)
 
     def predict_image(self, request: Request) -> Response:
-        """`POST /predict/image`: the image's own bytes."""
+        """`POST /predict/image`: the image's own bytes, or a form that holds them."""
+        return self._predict(request, of_predict_image)
+
+    def _predict(self, request: Request, read: Callable[[Body, Mapping[str, str], Fetch], PredictRequest]) -> Response:
         with Exchange(request, self._settings) as exchange:
-            top_k, model = parse_image_query(dict(request.query_params or {}))
-            data = image_body(request, self._settings.max_body_bytes)
-            exchange.record.payload_bytes = len(data)
-            exchange.answer(self._predictor.answer(exchange, PredictRequest((data,), top_k, model)), timed=True)
+            body = read_body(request, self._settings.max_body_bytes, SCALE_DOWN)
+            exchange.record.payload_bytes = len(body.data)
+            wanted = read(body, dict(request.query_params or {}), self._fetch())
+            exchange.answer(self._predictor.answer(exchange, wanted), timed=True)
+        return _response(exchange)
+
+    def _fetch(self) -> Fetch:
+        """Reads the pictures of one request that lie in S3; imported and made at the first of them."""
+        made: list[Fetch] = []
+
+        def fetch(url: str, field: str) -> bytes:
+            if not made:
+                from chalicelib.api.uploads import Uploads
+
+                made.append(Uploads(self._settings, self._batch).reader())
+            return made[0](url, field)
+
+        return fetch
+
+    def start_upload(self, request: Request) -> Response:
+        """`POST /uploads`: a signed form with which a picture too large for a request goes to S3."""
+        from chalicelib.api.uploads import Uploads
+
+        with Exchange(request, self._settings) as exchange:
+            body = json_body(request, self._settings.max_body_bytes, UPLOADS_TAKES)
+            exchange.answer(Uploads(self._settings, self._batch).start(body), 201)
         return _response(exchange)
 
     def health(self, request: Request) -> Response:
@@ -107,6 +135,44 @@ class Api:
         with Exchange(request, self._settings) as exchange:
             test = {"experiment": self._ab_test.describe()} if self._ab_test else {}
             exchange.answer({"models": self._store.cards(), **test})
+        return _response(exchange)
+
+    def kserve(self, request: Request, *model: str) -> Response:
+        """`GET /v2`, `/v2/health/...` and `/v2/models/...`: the Open Inference Protocol but for inference."""
+        from chalicelib.api.kserve import Protocol
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            exchange.answer(Protocol(self._store, self._predictor).describe(request.path, *map(unquote, model)))
+        return _response(exchange)
+
+    def kserve_infer(self, request: Request, model: str) -> Response:
+        """`POST /v2/models/{model}/infer`: the Open Inference Protocol's prediction."""
+        from chalicelib.api.kserve import JSON_LENGTH, Protocol
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            body, length = (
+                read_body(request, self._settings.max_body_bytes, SCALE_DOWN),
+                request.headers.get(JSON_LENGTH),
+            )
+            protocol = Protocol(self._store, self._predictor)
+            exchange.answer(protocol.infer(exchange, body, length, unquote(model), self._fetch()))
+        return _response(exchange)
+
+    def tfserving(self, request: Request, model: str) -> Response:
+        """`GET /v1/models/{model}` and `/metadata`: what TensorFlow Serving says of a model."""
+        from chalicelib.api import tfserving
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            exchange.answer(tfserving.describe(self._store, request.path, unquote(model)))
+        return _response(exchange)
+
+    def tfserving_predict(self, request: Request, model: str) -> Response:
+        """`POST /v1/models/{model}:predict`: TensorFlow Serving's prediction; `model` has the call behind its colon."""
+        from chalicelib.api import tfserving
+
+        with Exchange(request, self._settings, foreign=True) as exchange:
+            body = read_body(request, self._settings.max_body_bytes, SCALE_DOWN)
+            exchange.answer(tfserving.predict(exchange, self._predictor, body, unquote(model), self._fetch()))
         return _response(exchange)
 
     def start_batch(self, request: Request) -> Response:

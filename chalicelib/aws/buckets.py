@@ -19,6 +19,13 @@ class Buckets(NamedTuple):
     prefix: str
     """`slimception-<stage>`."""
     others: tuple[str, ...] = ()
+    region: str | None = None
+    """Of the stage; None outside Lambda."""
+
+    @property
+    def home(self) -> str | None:
+        """The bucket that the stage makes for itself (.chalice/resources.json); None if the region is not known."""
+        return f"{self.prefix}-{self.account}-{self.region}" if self.region else None
 
     def check(self, bucket: str) -> None:
         """Raise ObjectForbidden if the stage may not use the bucket; the message does not show the account."""
@@ -38,7 +45,8 @@ def own_buckets(settings: Settings, function_arn: str | None, client: Callable[[
         raise ConfigError(
             "BATCH_PREFIX is not set: it begins the names of the stage's buckets, such as slimception-dev"
         )
-    return Buckets(_account(function_arn, client), settings.batch_prefix, settings.batch_buckets)
+    region = function_arn.split(":")[3] if function_arn else None
+    return Buckets(_account(function_arn, client), settings.batch_prefix, settings.batch_buckets, region)
 
 
 def _account(function_arn: str | None, client: Callable[[str], Any]) -> str:

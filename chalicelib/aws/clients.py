@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from chalicelib.config import AwsAccess, aws_endpoint
 from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, StorageError
 
 READ_TIMEOUT_S = 5
@@ -32,21 +33,43 @@ _REMEDIES = {
 """For readers of the log and of the command line; the API never sends these to a client."""
 
 
-def client(service: str, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
-    """A boto3 client that retries temporary errors; raises StorageError if no region is set."""
+def client(service: str, read_timeout_s: float = READ_TIMEOUT_S, *, for_others: bool = False) -> Any:
+    """A boto3 client that retries temporary errors; raises StorageError if no region is set.
+
+    `for_others`: a client of S3 whose URLs others will use. It names the bucket's region, for S3 redirects what is
+    sent elsewhere, and signs with version 4, which every region takes. boto3 does neither by default.
+    """
     import boto3
     from botocore.config import Config
 
+    signing: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if for_others else {}
     options = Config(
         connect_timeout=3,
         read_timeout=read_timeout_s,
         max_pool_connections=32,
         retries={"mode": "standard", "total_max_attempts": 4},
+        **signing,
     )
     with translated(service):
         made = boto3.client(service, config=options)
     made.meta.events.register("before-parse", _check_length)
     return made
+
+
+def access_of_boto3() -> AwsAccess:
+    """Keys and region from wherever boto3 finds them, such as a profile; raises StorageError if it finds none."""
+    import boto3
+    from botocore.exceptions import NoCredentialsError, NoRegionError
+
+    with translated("the credentials"):
+        session = boto3.Session()
+        found = session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        if session.region_name is None:
+            raise NoRegionError
+        keys = found.get_frozen_credentials()
+    return AwsAccess(keys.access_key, keys.secret_key, keys.token, session.region_name, aws_endpoint())
 
 
 @contextmanager

@@ -9,11 +9,13 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from chalicelib.errors import InvalidRequest
+from chalicelib.aws.urls import parse_s3_url
+from chalicelib.errors import InvalidRequest, shown
 
 MAX_DEPTH = 6
 """Envelopes inside each other. No chain of services makes more than four."""
@@ -56,21 +58,23 @@ def read(event: Any, depth: int = 0) -> list[PictureRef]:
         raise InvalidRequest('the event is not a JSON object: expected an AWS event, or {"bucket", "key"}')
     try:
         return _from_object(event, depth)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
         raise InvalidRequest(f"the event is incomplete for its type ({type(error).__name__}: {error})") from error
 
 
 def _from_object(event: Mapping[str, Any], depth: int) -> list[PictureRef]:
     if "Records" in event:
-        return [ref for record in event["Records"] for ref in _from_object(record, depth + 1)]
+        return [ref for record in event["Records"] for ref in read(record, depth + 1)]
     if event.get("Event") == "s3:TestEvent":
         return []
     source = event.get("eventSource") or event.get("EventSource")
     if source in _RECORDS:
         return _RECORDS[source](event, depth + 1)
     if event.get("Type") == "Notification":  # SNS, delivered to a queue
-        return read(event["Message"], depth + 1)
-    if event.get("source") == "aws.s3":
+        return _at(event.get("Timestamp"), read(event["Message"], depth + 1))
+    if "requestPayload" in event:  # what Lambda, or intake, keeps of an event that failed
+        return read(event["requestPayload"], depth + 1)
+    if "detail-type" in event:
         return _eventbridge(event)
     return _kept([_plain(event)])
 
@@ -81,31 +85,56 @@ def _s3(record: Mapping[str, Any], _: int) -> list[PictureRef]:
         return []
     bucket, found = record["s3"]["bucket"]["name"], record["s3"]["object"]
     key = unquote_plus(found["key"], errors="strict")
-    return _kept([PictureRef(bucket, _text(key), found.get("size"), found.get("eTag"), record.get("eventTime"))])
+    return _kept([_ref(bucket, key, found.get("size"), found.get("eTag"), record.get("eventTime"))])
 
 
 def _eventbridge(event: Mapping[str, Any]) -> list[PictureRef]:
-    """EventBridge does not encode the key."""
+    """S3's event, whose key is not encoded, or one whose `detail` is the plain form."""
+    detail = event["detail"]
+    if event["source"] != "aws.s3":
+        return _at(event.get("time"), _kept([_plain(detail)]))
     if event["detail-type"] != "Object Created":
         return []
-    bucket, found = event["detail"]["bucket"]["name"], event["detail"]["object"]
-    return _kept([PictureRef(bucket, _text(found["key"]), found.get("size"), found.get("etag"), event.get("time"))])
+    found = detail["object"]
+    return _kept(
+        [_ref(detail["bucket"]["name"], found["key"], found.get("size"), found.get("etag"), event.get("time"))]
+    )
 
 
 def _kinesis(record: Mapping[str, Any], depth: int) -> list[PictureRef]:
+    kinesis = record["kinesis"]
     try:
-        return read(base64.b64decode(record["kinesis"]["data"], validate=True), depth)
+        data = base64.b64decode(kinesis["data"], validate=True)
     except binascii.Error as error:
         raise InvalidRequest("the Kinesis record is not base64") from error
+    return _at(_seconds(kinesis.get("approximateArrivalTimestamp")), read(data, depth))
 
 
 def _dynamodb(record: Mapping[str, Any], _: int) -> list[PictureRef]:
-    """A new or changed item with `bucket` and `key`."""
+    """A new item that names a picture, or one that names another picture than it did before."""
     if record["eventName"] == "REMOVE":
         return []
-    image = record["dynamodb"]["NewImage"]
-    item = {name: _value(kind, value) for name, typed in image.items() for kind, value in typed.items()}
-    return _kept([_plain(item)])
+    change = record["dynamodb"]
+    if "NewImage" not in change:
+        raise InvalidRequest("the DynamoDB stream has no new items: set its view to NEW_IMAGE or NEW_AND_OLD_IMAGES")
+    new = _item(change["NewImage"])
+    if not {"bucket", "key", "image"} & set(new):  # one of another kind, in a table that holds several
+        return []
+    if _names_the_same(new, change.get("OldImage")):
+        return []
+    return _at(_seconds(change.get("ApproximateCreationDateTime")), _kept([_plain(new)]))
+
+
+def _names_the_same(new: Mapping[str, Any], old_image: Any) -> bool:
+    """Whether the item named the picture before the change, too, as when only its other attributes changed."""
+    if not old_image:
+        return False
+    old = _item(old_image)
+    return all(new.get(name) == old.get(name) for name in ("bucket", "key", "image", "etag", "model", "top_k"))
+
+
+def _item(image: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(kind, value) for name, typed in image.items() for kind, value in typed.items()}
 
 
 def _value(kind: str, value: Any) -> Any:
@@ -116,23 +145,57 @@ def _value(kind: str, value: Any) -> Any:
 _RECORDS: dict[str, Callable[[Mapping[str, Any], int], list[PictureRef]]] = {
     "aws:s3": _s3,
     "aws:sqs": lambda record, depth: read(record["body"], depth),
-    "aws:sns": lambda record, depth: read(record["Sns"]["Message"], depth),
+    "aws:sns": lambda record, depth: _at(record["Sns"].get("Timestamp"), read(record["Sns"]["Message"], depth)),
     "aws:kinesis": _kinesis,
     "aws:dynamodb": _dynamodb,
 }
 
 
 def _plain(event: Mapping[str, Any]) -> PictureRef:
-    """`{"bucket", "key"}`, with `size`, `etag`, `time`, `batch`, `model` and `top_k` if they are known."""
-    if "bucket" not in event or "key" not in event:
-        raise InvalidRequest("the event names no S3 object: not a known event type, and it has no bucket and key")
-    texts = {name: event.get(name) for name in ("etag", "time", "batch", "model")}
-    for value in texts.values():
+    """`{"bucket", "key"}` or `{"image": "s3://bucket/key"}`, with `size`, `etag`, `time`, `batch`, `model` and `top_k`
+    if they are known.
+    """
+    if "image" in event:
+        bucket, key = parse_s3_url(_text(event["image"]), "image")
+    elif "bucket" in event and "key" in event:
+        bucket, key = event["bucket"], event["key"]
+    else:
+        raise InvalidRequest(
+            "the event names no S3 object: not a known event type, and it has neither bucket and key nor an image"
+        )
+    batch, model = (event.get(name) for name in ("batch", "model"))
+    for value in (batch, model):
         _text(value or "-")
-    size = event.get("size")
+    ref = _ref(bucket, key, event.get("size"), event.get("etag"), event.get("time"))
+    return replace(ref, batch=batch, model=model, top_k=event.get("top_k"))
+
+
+def _ref(bucket: Any, key: Any, size: Any, etag: Any, time: Any) -> PictureRef:
     if size is not None and type(size) is not int:
         raise InvalidRequest('"size" of the event is not a whole number')
-    return PictureRef(_text(event["bucket"]), _text(event["key"]), size, top_k=event.get("top_k"), **texts)
+    return PictureRef(_text(bucket), _text(key), size, _text(etag) if etag else None, _time(time))
+
+
+def _at(time: Any, refs: Iterable[PictureRef]) -> list[PictureRef]:
+    """The references; those without a time get that of their envelope, the same at every delivery."""
+    return [ref if ref.time else replace(ref, time=_time(time)) for ref in refs]
+
+
+def _seconds(epoch: Any) -> str | None:
+    """Seconds since the epoch as ISO 8601."""
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC).isoformat()
+
+
+def _time(value: Any) -> str | None:
+    """A time in UTC whose first ten characters are the day."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+        in_utc = at.astimezone(UTC) if at.tzinfo else at
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidRequest(f'"time" of the event is {shown(value)}: expected ISO 8601') from error
+    return value if value[:10] == in_utc.date().isoformat() else in_utc.isoformat()
 
 
 def _kept(refs: Iterable[PictureRef]) -> list[PictureRef]:
@@ -147,7 +210,7 @@ def is_folder(key: str, size_bytes: int | None) -> bool:
 def _text(value: Any) -> str:
     """A text that UTF-8 can encode, as S3's and DynamoDB's keys are: JSON can hold half of a surrogate pair."""
     if not isinstance(value, str) or not value:
-        raise InvalidRequest("bucket, key, batch or model of the event is not a string, or is empty")
+        raise InvalidRequest("bucket, key, image, etag, batch or model of the event is not a string, or is empty")
     value.encode()
     return value
 

@@ -21,6 +21,13 @@ class Listed(NamedTuple):
     etag: str
 
 
+class Fetched(NamedTuple):
+    """An object's bytes, and the ETag that it had when they were read."""
+
+    data: bytes
+    etag: str | None
+
+
 class Objects:
     """Objects in the buckets of a stage. Every method raises ObjectForbidden for other buckets, before it asks S3.
 
@@ -37,6 +44,10 @@ class Objects:
         others if awscrt is installed. It does so in `StreamingBody.read`. `with body` would enter the stream below
         that, which verifies nothing.
         """
+        return self.fetch(bucket, key, max_bytes).data
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> Fetched:
+        """`read`, with the ETag."""
         with translated(f"s3://{bucket}/{key}"):
             answer = self._s3.get_object(**self._owned(bucket), Key=key, ChecksumMode="ENABLED")
             body = answer["Body"]
@@ -46,7 +57,7 @@ class Objects:
                 data: bytes = body.read()
             finally:
                 body.close()
-        return data
+        return Fetched(data, str(answer.get("ETag", "")).strip('"') or None)
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
         """Up to `limit` objects whose keys follow `after` in byte order; fewer than `limit` only at the end.

@@ -24,14 +24,21 @@ class Service:
         self._describe = Batch.describe_openly if open_to_all else Batch.describe
 
     def start(
-        self, source: str, model: str | None = None, top_k: int | None = None, output: str | None = None
+        self,
+        source: str,
+        model: str | None = None,
+        top_k: int | None = None,
+        output: str | None = None,
+        batch_id: str | None = None,
     ) -> dict[str, Any]:
         """Start a batch of the pictures under `s3://bucket/prefix`; returns what `describe` does.
+
+        Starting one twice with the same `batch_id` starts one; without an id it gets a random one.
 
         Raises InvalidRequest, ObjectForbidden if a bucket is not the stage's, and StorageError. The lister lists the
         keys later, not this call. The files go to `output`, or to `results/<id>/` in the same bucket.
         """
-        batch_id = uuid.uuid4().hex
+        batch_id = batch_id or uuid.uuid4().hex
         bucket, prefix = parse_s3_url(source, "source")
         output_bucket, output_prefix = parse_s3_url(output, "output") if output else (bucket, f"{OUTPUT}{batch_id}/")
         if output_prefix and not output_prefix.endswith("/"):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.aws.buckets import Buckets
     from chalicelib.aws.s3 import Objects
     from chalicelib.aws.sqs import Queue
+    from chalicelib.batch.intake import Intake
     from chalicelib.batch.listing import Lister
     from chalicelib.batch.service import Service
     from chalicelib.batch.table import Table
@@ -31,7 +32,7 @@ class BatchServices:
     function_arn: str | None = None
     """Of the function that this process runs, which has the account's id; None outside Lambda."""
 
-    def __init__(self, settings: Settings, store: ModelStore, client: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, settings: Settings, store: ModelStore, client: Callable[..., Any] | None = None) -> None:
         self._settings, self._store, self._client = settings, store, client or _client
 
     @cached_property
@@ -48,7 +49,8 @@ class BatchServices:
         from chalicelib.batch.worker import Worker
 
         queues = self.queue(PICTURES), self.queue(LISTINGS)
-        return Worker(self._store, self.objects, self.table, *queues, self._settings.max_object_bytes)
+        most, home = self._settings.max_object_bytes, self.buckets.home
+        return Worker(self._store, self.objects, self.table, *queues, most, home)
 
     @cached_property
     def lister(self) -> "Lister":
@@ -56,6 +58,13 @@ class BatchServices:
         from chalicelib.batch.listing import Lister
 
         return Lister(self.objects, self.table, self.queue(PICTURES), self.queue(LISTINGS))
+
+    @cached_property
+    def intake(self) -> "Intake":
+        """Takes the events of triggers and queues the pictures that they name."""
+        from chalicelib.batch.intake import Intake
+
+        return Intake(self.queue(PICTURES), self.queue(DEAD_LETTERS), self.service, self.buckets.home)
 
     @cached_property
     def table(self) -> "Table":
@@ -70,6 +79,26 @@ class BatchServices:
         from chalicelib.aws.s3 import Objects
 
         return Objects(self._client("s3"), self.buckets)
+
+    @cached_property
+    def presigning(self) -> Any:
+        """A client of S3 that signs URLs for others."""
+        return self._client("s3", for_others=True)
+
+    @property
+    def bucket(self) -> str:
+        """The stage's own bucket: its name, in .chalice/resources.json, has the account and region of the ARN."""
+        _, _, _, region, account, *_ = (self.function_arn or "").split(":") + [""] * 4
+        return f"{self._settings.batch_prefix}-{account}-{region}"
+
+    @property
+    def upload_origin(self) -> str | None:
+        """Where a browser sends the form of POST /uploads; None: there is no bucket for it."""
+        if not (self._settings.in_lambda and self._settings.batch_prefix and self.function_arn):
+            return None
+        from chalicelib.aws.origins import bucket_origin
+
+        return bucket_origin(self.bucket, self.function_arn, self._settings.s3_endpoint)
 
     @cached_property
     def buckets(self) -> "Buckets":
@@ -90,7 +119,7 @@ class BatchServices:
         return f"{self._settings.batch_prefix}-{what}"
 
 
-def _client(service: str) -> Any:
+def _client(service: str, **options: bool) -> Any:
     from chalicelib.aws.clients import client
 
-    return client(service)
+    return client(service, **options)

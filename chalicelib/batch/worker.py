@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.aws import events
 from chalicelib.aws.events import PictureRef
-from chalicelib.aws.s3 import Objects, too_large
+from chalicelib.aws.s3 import Fetched, Objects, too_large
 from chalicelib.aws.sqs import Queue
 from chalicelib.batch.messages import finish_message
 from chalicelib.batch.record import Result, open_batch
@@ -53,7 +53,7 @@ class _Job(NamedTuple):
     receives: int
     """How often its message was delivered."""
     ref: PictureRef
-    data: "Future[bytes]"
+    fetched: "Future[Fetched]"
 
 
 class _Answered(NamedTuple):
@@ -75,10 +75,12 @@ class Worker:
         pictures: Queue,
         listings: Queue,
         max_object_bytes: int,
+        home: str | None = None,
     ) -> None:
+        """`home` is the stage's own bucket, which gets the files of the days; None: that of a day's first picture."""
         self._store, self._objects, self._table = store, objects, table
         self._pictures, self._listings = pictures, listings
-        self._max_object_bytes = max_object_bytes
+        self._max_object_bytes, self._home = max_object_bytes, home
         self._opened: set[str] = set()
 
     def work(self, event: Mapping[str, Any], remaining_ms: Callable[[], float]) -> dict[str, Any]:
@@ -126,13 +128,13 @@ class Worker:
             except Exception as error:  # no try will succeed: after three the message is a dead letter
                 to_retry[message_id] = Retry(str(error))
                 continue
-            jobs += [_Job(message_id, _receives(record), ref, readers.submit(self._read, ref)) for ref in refs]
+            jobs += [_Job(message_id, _receives(record), ref, readers.submit(self._fetch, ref)) for ref in refs]
         return jobs, to_retry
 
-    def _read(self, ref: PictureRef) -> bytes:
+    def _fetch(self, ref: PictureRef) -> Fetched:
         if ref.size_bytes is not None and ref.size_bytes > self._max_object_bytes:
             raise too_large(ref.size_bytes, self._max_object_bytes)
-        return self._objects.read(ref.bucket, ref.key, self._max_object_bytes)
+        return self._objects.fetch(ref.bucket, ref.key, self._max_object_bytes)
 
     def _attempt(self, job: _Job) -> _Answered | Retry:
         began = time.perf_counter()
@@ -142,13 +144,17 @@ class Worker:
         except Exception as error:
             log("picture_failed", key=job.ref.key, error=str(error), traceback=traceback.format_exc())
             return Retry(f"{type(error).__name__}: {error}")
-        etag = None if job.ref.batch else job.ref.etag
-        return _Answered(job.message_id, batch_id, Result(job.ref.key, found, etag, milliseconds_since(began)))
+        key, etag = (job.ref.key, None) if job.ref.batch else (self._name(job.ref), job.ref.etag or _etag_of(job))
+        return _Answered(job.message_id, batch_id, Result(key, found, etag, milliseconds_since(began)))
+
+    def _name(self, ref: PictureRef) -> str:
+        """What a day calls a picture: its key, or its whole address if it is in another bucket than the stage's own."""
+        return ref.key if ref.bucket == (self._home or ref.bucket) else f"s3://{ref.bucket}/{ref.key}"
 
     def _answer_of(self, job: _Job) -> Answer:
         """The picture's answer; raises what another try may mend."""
         try:
-            return answer(self._store, job.data.result, job.ref.model, job.ref.top_k)
+            return answer(self._store, lambda: job.fetched.result().data, job.ref.model, job.ref.top_k)
         except PictureFailed as error:
             tries = self._pictures.max_receives()
             if job.receives < tries:
@@ -157,8 +163,8 @@ class Worker:
             return given_up(tries)
 
     def _open_batch(self, ref: PictureRef) -> str:
-        """The batch of the day on which the picture was uploaded under `incoming/`; the first picture opens it."""
-        batch = open_batch((ref.time or datetime.now(UTC).isoformat())[:10], ref.bucket)
+        """The batch of the day on which the picture was uploaded, or named to a trigger; the first one opens it."""
+        batch = open_batch((ref.time or datetime.now(UTC).isoformat())[:10], self._home or ref.bucket)
         if batch.id not in self._opened:
             self._table.create(batch)
             self._opened.add(batch.id)
@@ -189,8 +195,13 @@ class Worker:
         return None
 
 
+def _etag_of(job: _Job) -> str | None:
+    """Of the object as it was read, so that a picture that is named twice, without its ETag, has one result."""
+    return job.fetched.result().etag if job.fetched.exception() is None else None
+
+
 def _out_of_time(job: _Job) -> Retry:
-    job.data.cancel()
+    job.fetched.cancel()
     return Retry("no time left")
 
 

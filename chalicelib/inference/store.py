@@ -3,37 +3,49 @@
 import platform
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.config import Settings
-from chalicelib.errors import ModelError, UnknownModel
+from chalicelib.errors import ModelError, ServiceError, UnknownModel
+from chalicelib.inference.card import ModelCard
 from chalicelib.inference.classifier import Classifier
 from chalicelib.inference.engine import Engine, find_engine, processor_features
 from chalicelib.inference.registry import find_bundles, load_bundle, load_card
 from chalicelib.telemetry import ColdStart, milliseconds_since
 
+if TYPE_CHECKING:
+    from chalicelib.inference.remote import RemoteModel, Source
+
 
 class ModelStore:
     """Finds bundles and loads them on demand. Safe to share between threads."""
 
-    def __init__(self, settings: Settings, cold_start: ColdStart | None = None) -> None:
+    def __init__(self, settings: Settings, cold_start: ColdStart | None = None, source: "Source | None" = None) -> None:
         """`cold_start` records `model_load_ms` and `first_inference_ms`; None: nobody reads them.
 
-        The API reports `telemetry.cold_start`, so `runtime` passes that one.
+        The API reports `telemetry.cold_start`, so `runtime` passes that one. `source` has a bundle that is not on this
+        machine's disk yet; it takes the place of one of the same name that is.
         """
         self._settings, self._cold_start = settings, cold_start or ColdStart()
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._loaded: dict[str, Classifier] = {}
         self._default_name: str | None = settings.model_name
+        self._remote = None if source is None else self._remote_model(source)
 
     def get(self, name: str | None = None) -> Classifier:
         """The classifier called `name`, or the default one.
 
         Raises UnknownModel if no model of this name is installed, ModelError or EngineError if the model does not
-        load. A failure is not remembered: the next call tries again.
+        load, StorageError if it cannot be fetched. A failure is not remembered: the next call tries again, but for a
+        model that is fetched only after a pause.
         """
         wanted = name or self.default_name()
+        if self._remote is not None and wanted == self._remote.name:
+            return self._remote.get()
         classifier = self._loaded.get(wanted)
         if classifier is None:
             with self._lock:
@@ -56,16 +68,20 @@ class ModelStore:
         from chalicelib.inference import evidence  # only few processes show cards
 
         cards = []
-        for name, path in find_bundles(self._settings.model_dirs).items():
+        for name, read in self._readers().items():
             try:
-                card = load_card(path)
-            except ModelError as error:
+                card = read()
+            except ServiceError as error:
                 shown: dict[str, Any] = {"name": name, "error": str(error)}
             else:
                 warnings = evidence.assumptions(card.contract)
                 shown = {**card.to_dict(), **({"warnings": warnings} if warnings else {})}
-            cards.append({**shown, "default": name == self.default_name()})
+            cards.append({**shown, **self.origin(name), "default": name == self.default_name()})
         return cards
+
+    def origin(self, name: str) -> dict[str, Any]:
+        """`origin` of a model that was fetched: where it is, its ETag, how long that took; else nothing."""
+        return {"origin": self._remote.origin()} if self._remote is not None and name == self._remote.name else {}
 
     def runtime(self, classifier: Classifier) -> dict[str, Any]:
         """What this process runs a model on."""
@@ -100,16 +116,42 @@ class ModelStore:
             return {}
         return {"model": first.card.name, "version": first.card.version, **self.setup(first)}
 
+    def _readers(self) -> dict[str, Callable[[], ModelCard]]:
+        """Each model's name, and what reads its card; a model that is fetched is the first."""
+        found: dict[str, Callable[[], ModelCard]] = {}
+        if remote := self._remote:
+            found[remote.name] = lambda: remote.get().card
+        for name, path in find_bundles(self._settings.model_dirs).items():
+            found.setdefault(name, partial(load_card, path))
+        return found
+
     def _load(self, name: str, named: bool) -> Classifier:
-        began = time.perf_counter()
         bundles = find_bundles(self._settings.model_dirs)
         if name not in bundles:
-            known = ", ".join(bundles) or "none"
+            fetched = [self._remote.name] if self._remote else []
+            known = ", ".join(dict.fromkeys([*fetched, *bundles])) or "none"
             if named:
                 raise UnknownModel(f"no model is called {name[:100]!r}; installed: {known}")
             raise ModelError(f"the default model {name!r} is not installed; installed: {known}")
+        classifier = self._loaded[name] = self._load_from(bundles[name])
+        return classifier
+
+    def _remote_model(self, source: "Source") -> "RemoteModel":
+        from chalicelib.inference.remote import RemoteModel  # most processes have none
+
+        return RemoteModel(source, self._load_remote, self._cold_start)
+
+    def _load_remote(self, path: Path) -> Classifier:
+        classifier = self._load_from(path)
+        with self._lock:
+            self._loaded[path.name] = classifier
+        return classifier
+
+    def _load_from(self, path: Path) -> Classifier:
+        """Verify and load the bundle in a folder; raises ModelError and EngineError."""
+        began, name = time.perf_counter(), path.name
         self._engine = self._engine or find_engine(self._settings.engine)
-        bundle = load_bundle(bundles[name])
+        bundle = load_bundle(path)
         try:
             classifier = Classifier(bundle, self._engine, self._settings.num_threads, self._cold_start)
         except (ModelError, MemoryError):
@@ -117,5 +159,4 @@ class ModelStore:
         except Exception as error:  # what an engine says of a model that nobody foresaw
             raise ModelError(f"model {name!r} does not load in {self._engine.name} {self._engine.version}") from error
         self._cold_start.record("model_load_ms", milliseconds_since(began))
-        self._loaded[name] = classifier
         return classifier

@@ -79,8 +79,13 @@ def _frozen(function: Function, form: Form, name: str, wanted: str | None) -> tu
 
 
 def _converted(frozen: Any, name: str) -> bytes:
+    """The .tflite file of a frozen function.
+
+    The converter of TensorFlow 1 takes the frozen graph as it is; `from_concrete_functions` would freeze it once more.
+    """
     try:
-        return bytes(tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert())
+        graph = frozen.graph.as_graph_def()
+        return bytes(tf.compat.v1.lite.TFLiteConverter(graph, frozen.inputs, frozen.outputs).convert())
     except Exception as error:
         raise ConvertError(
             f"TensorFlow Lite cannot convert {name}: {first_line(error)}. Replace the layer that it names"

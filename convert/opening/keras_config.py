@@ -154,16 +154,10 @@ def _from_hdf5(path: Path) -> Saved:
     try:
         with h5py.File(path, "r") as file:
             config, version = file.attrs.get(_ATTRIBUTE), file.attrs.get(_VERSION, "")
-            has_weights = "layer_names" in file.attrs or "layers" in file or "_layer_checkpoint_dependencies" in file
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ConvertError(
             f"{path} is no HDF5 file, or a damaged one: save the model again, or copy it again"
         ) from error
-    if config is None and has_weights:
-        raise ConvertError(
-            f"{path} holds weights alone: save the whole model with model.save('model.keras'), or give the name of "
-            f"its network as SOURCE, if it is one of keras.applications, and --weights {path}"
-        )
     if config is None:
         raise ConvertError(f"{path} is no Keras model: it has no {_ATTRIBUTE}; give the file that model.save writes")
     return Saved(path, _network(parsed(_text(config), path), path), _text(version), False)

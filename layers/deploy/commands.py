@@ -18,6 +18,7 @@ from layers.deploy import (
     recursion,
     settings,
     state_machine,
+    triggers,
 )
 from layers.deploy.account import Account
 from layers.deploy.resources import RESOURCES
@@ -48,6 +49,12 @@ def make_mappings(options: argparse.Namespace) -> Lines:
     return mappings.deploy_mappings(cloudformation, functions, *_deployed(options), concurrency=options.concurrency)
 
 
+def make_triggers(options: argparse.Namespace) -> Lines:
+    """Make what calls the functions intake and lex of a stage; after `chalice deploy`."""
+    given = {name: getattr(options, name) for name in triggers.OPTIONS}
+    return triggers.deploy_triggers(client("cloudformation"), *_deployed(options), given)
+
+
 def make_front(options: argparse.Namespace) -> Lines:
     """Make the HTTP API or the function URL of a stage, or delete the one that it had; after `chalice deploy`."""
     asked = {
@@ -76,7 +83,7 @@ def complete_settings(options: argparse.Namespace) -> Lines:
     """Give API and functions the settings for which Chalice has no key; after `chalice deploy`."""
     apigateway, functions = client("apigateway"), client("lambda")
     throttle = settings.Throttle(options.rate, options.burst)
-    return settings.complete_settings(apigateway, functions, options.project, options.stage, throttle)
+    return settings.complete_settings(apigateway, functions, options.project, options.stage, throttle, options.tmp)
 
 
 def make_alarms(options: argparse.Namespace) -> Lines:
@@ -103,6 +110,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "queues": make_queues,
     "record": write_record,
     "mappings": make_mappings,
+    "triggers": make_triggers,
     "front": make_front,
     "recursion": allow_recursion,
     "settings": complete_settings,

@@ -11,7 +11,7 @@ from layers.deploy import budget
 from layers.deploy.account import Account
 from layers.deploy.data import holding_data
 from layers.deploy.mappings import mappings_of
-from layers.deploy.names import ALARMS, BUDGET, FRONT_STACK, MAPPINGS, QUEUES, WORKFLOW, stack_name
+from layers.deploy.names import ALARMS, BUDGET, FRONT_STACK, MAPPINGS, QUEUES, TRIGGERS, WORKFLOW, stack_name
 from layers.deploy.parts import Part, functions, log_groups, mappings, rest_apis, roles, rules, unused_layers
 from layers.deploy.record import record_path
 from layers.deploy.stack import delete_stack, find_stack
@@ -52,7 +52,7 @@ def _parts(account: Account, known: set[str], layers_of_others: set[str]) -> Ite
     """All but what holds data, in the order in which it can be deleted: first what uses the others."""
     found = account.functions()
     names = sorted(known | set(found))
-    for name in (FRONT_STACK, MAPPINGS, WORKFLOW, ALARMS):
+    for name in (FRONT_STACK, TRIGGERS, MAPPINGS, WORKFLOW, ALARMS):
         yield from _stack(account, name)
     yield from _stack(account, BUDGET, budget.REGION)
     yield from mappings(account, found, mappings_of(account.client("cloudformation"), _name(account, MAPPINGS)))

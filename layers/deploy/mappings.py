@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from layers.deploy.cloudformation import SUB, Template, Value, resolved, text_of, without
+from layers.deploy.cloudformation import SUB, Template, Value, references, resolved, text_of, without
 from layers.deploy.names import MAPPINGS, function_names, stack_name
 from layers.deploy.resources import front_at, read_resources
 from layers.deploy.stack import LOOK_EVERY_S, deploy_stack, find_stack
@@ -28,9 +28,20 @@ def mappings_template(resources: Path, app_name: str, stage: str) -> Template:
     template = read_resources(resources, stage)
     found = template["Resources"]
     values: dict[str, Value] = {**function_names(template, app_name, stage, front_at(resources, stage))}
-    values |= {f"{name}.Arn": _queue_arn(one) for name, one in found.items() if one.get("Type") == QUEUE}
-    own = {name: resolved(one, values) for name, one in found.items() if one.get("Type") == MAPPING}
+    values |= {f"{name}.Arn": queue_arn(one) for name, one in found.items() if one.get("Type") == QUEUE}
+    own = {
+        name: resolved(one, values)
+        for name, one in found.items()
+        if one.get("Type") == MAPPING and queues_feed(one, found)
+    }
     return without({**template, "Resources": own, "Outputs": {}}, set())
+
+
+def queues_feed(mapping: Template, resources: Template) -> bool:
+    """Whether a mapping's source is a queue of the template, and not what a user names for a trigger."""
+    return any(
+        resources.get(name, {}).get("Type") == QUEUE for name in references(mapping["Properties"]["EventSourceArn"])
+    )
 
 
 def deploy_mappings(
@@ -96,6 +107,7 @@ def mappings_of(cloudformation: Any, stack: str) -> set[str]:
     return {part.get("PhysicalResourceId", "") for part in parts if part["ResourceType"] == MAPPING}
 
 
-def _queue_arn(queue: Template) -> Any:
+def queue_arn(queue: Template) -> Any:
+    """The ARN of a queue of the template, by its name."""
     name = text_of(queue["Properties"]["QueueName"])
     return {SUB: f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}"}

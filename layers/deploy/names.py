@@ -35,6 +35,7 @@ def stack_name(app_name: str, stage: str, part: str) -> str:
     return f"{app_name}-{stage}-{part}"
 
 
-QUEUES, MAPPINGS, FRONT_STACK, WORKFLOW, ALARMS, BUDGET = "batch", "mappings", "front", "workflow", "watching", "budget"
+QUEUES, MAPPINGS, TRIGGERS, FRONT_STACK, WORKFLOW = "batch", "mappings", "triggers", "front", "workflow"
+ALARMS, BUDGET = "watching", "budget"
 """The stacks of a stage, in the order in which they are made. `batch` and `watching` are names of the first release:
 other ones would make everything twice."""

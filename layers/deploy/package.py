@@ -18,7 +18,8 @@ from layers.contents import open_contents
 from layers.deploy.gateway import ORIGIN_VARIABLE
 from layers.deploy.layer_set import Layer, layers_for
 from layers.deploy.packaged_front import equip_front, for_chalice
-from layers.deploy.policies import write_policies
+from layers.deploy.policies import MODEL_URI, model_readers, write_policies
+from layers.deploy.remote_model import with_remote_model
 from layers.deploy.resources import RESOURCES, front_at
 from layers.deploy.routes import routes_of
 from layers.deploy.stages import REST, read_config, variable
@@ -46,6 +47,7 @@ def package(target: Target, layers: Path, project: Path, stage: str, out: Path, 
         else:
             template = equip_front(template, routes_of(project, stage))
         template = equip_functions(template)
+        template = with_remote_model(template, model_readers(project), variable(config, stage, MODEL_URI))
         (fresh / TEMPLATE).write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
         yield _compile_function(fresh / FUNCTION_ZIP, target)
         for layer in chosen:

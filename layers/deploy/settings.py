@@ -30,9 +30,12 @@ class Throttle(NamedTuple):
 
 
 def complete_settings(
-    apigateway: Any, lambda_client: Any, project: Path, stage: str, throttle: Throttle
+    apigateway: Any, lambda_client: Any, project: Path, stage: str, throttle: Throttle, tmp_mb: int | None = None
 ) -> Iterator[str]:
-    """Set them with a line on each; raises PackageError without a deployment of the stage, and StageError."""
+    """Set them with a line on each; raises PackageError without a deployment of the stage, and StageError.
+
+    `tmp_mb` is the size of the functions' /tmp; None: as each has it.
+    """
     config, deployed = read_config(project, stage), _deployed(project, stage)
     parameters = read_resources(project / RESOURCES, stage)["Parameters"]
     defaults = {name: parameter["Default"] for name, parameter in parameters.items()}
@@ -47,6 +50,8 @@ def complete_settings(
         yield f"API {api_id}: takes {wanted.rate} requests a second, {wanted.burst} at once"
     for arn in [entry["lambda_arn"] for entry in deployed if entry["resource_type"] == "lambda_function"]:
         yield _short_log(lambda_client, arn, defaults["SystemLogLevel"])
+        if tmp_mb is not None:
+            yield _tmp(lambda_client, arn, tmp_mb)
 
 
 def _throttle(apigateway: Any, api_id: str, api_stage: str) -> Throttle:
@@ -80,6 +85,13 @@ def _short_log(lambda_client: Any, arn: str, level: str) -> str:
         lambda_client.get_waiter("function_updated_v2").wait(FunctionName=arn)
         return f"function {name}: logs nothing of Lambda's on invocations that succeed"
     return f"function {name}: logs {before.get('SystemLogLevel', level)} of Lambda's own and above"
+
+
+def _tmp(lambda_client: Any, arn: str, tmp_mb: int) -> str:
+    lambda_client.get_waiter("function_updated_v2").wait(FunctionName=arn)
+    lambda_client.update_function_configuration(FunctionName=arn, EphemeralStorage={"Size": tmp_mb})
+    lambda_client.get_waiter("function_updated_v2").wait(FunctionName=arn)
+    return f"function {arn.rpartition(':')[2]}: /tmp of {tmp_mb} MB"
 
 
 def _deployed(project: Path, stage: str) -> list[Entry]:

@@ -116,6 +116,11 @@ _LISTING = {
 }  # fmt: skip
 
 
+def upload_right(fields: Mapping[str, str]) -> Needed:
+    """What a browser-based upload needs, by the fields of its form."""
+    return _object("PutObject", fields["bucket"], fields.get("key", ""))
+
+
 def _object(action: str, bucket: str, key: str) -> Needed:
     return f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}", {}
 
@@ -131,7 +136,10 @@ def _sqs(call: Call, arn: str) -> Iterator[Needed]:
 
 def _dynamodb(call: Call, arn: str) -> Iterator[Needed]:
     body, action = json.loads(call.body() or b"{}"), call.target
-    if action in ("TransactWriteItems", "TransactGetItems"):
+    if action in _STREAM_CALLS:
+        stream = body.get("StreamArn") or str(body["ShardIterator"]).partition("|")[0]  # which begins with the ARN
+        yield f"dynamodb:{action}", stream, {}
+    elif action in ("TransactWriteItems", "TransactGetItems"):
         for item in body["TransactItems"]:
             for kind, operation in item.items():
                 yield f"dynamodb:{_TRANSACTION.get(kind, 'GetItem')}", f"{arn}table/{operation['TableName']}", {}
@@ -141,6 +149,15 @@ def _dynamodb(call: Call, arn: str) -> Iterator[Needed]:
     elif "TableName" in body:
         index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
         yield f"dynamodb:{action}", f"{arn}table/{body['TableName']}{index}", {}
+
+
+_STREAM_CALLS = ("DescribeStream", "GetShardIterator", "GetRecords")
+
+
+def _kinesis(call: Call, _: str) -> Iterator[Needed]:
+    body = json.loads(call.body() or b"{}")
+    if "StreamARN" in body:
+        yield f"kinesis:{call.target}", body["StreamARN"], {}
 
 
 def _lambda(call: Call, arn: str) -> Iterator[Needed]:
@@ -158,6 +175,7 @@ _SERVICES: Mapping[str, Callable[[Call, str], Iterator[Needed]]] = {
     "s3": _s3,
     "sqs": _sqs,
     "dynamodb": _dynamodb,
+    "kinesis": _kinesis,
     "lambda": _lambda,
     "states": _states,
 }

@@ -8,8 +8,9 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from localaws.access import post_policy
 from localaws.access.answers import denied
-from localaws.access.calls import Call, Needed, bucket_and_key, call_of, needed
+from localaws.access.calls import Call, Needed, bucket_and_key, call_of, needed, upload_right
 from localaws.access.policies import Request, is_allowed, statements_of
 from localaws.errors import UnknownCall, UnknownPolicy
 from localaws.host.environment import ROLE_KEY
@@ -53,13 +54,18 @@ class Guard:
 
     def refusal(self, environ: MutableMapping[str, Any]) -> Response | None:
         """The response to a call that is refused; None for one that passes."""
-        call, role = _role_of(environ)
+        try:
+            form = post_policy.form_of(environ)
+            if form is not None:
+                post_policy.check(form)
+        except post_policy.Refused as error:
+            return error.response()
+        call, role = _role_of(form.call if form else call_of(environ))
         if call is None:
             return None
         try:
-            refused = next(
-                (one for one in needed(call, self._account_id) if not self._may(role, call.region, one)), None
-            )
+            rights = [upload_right(form.fields)] if form else needed(call, self._account_id)
+            refused = next((one for one in rights if not self._may(role, call.region, one)), None)
         except (UnknownCall, UnknownPolicy) as error:
             _LOG.error("%s: %s", role, error)
             return denied(call, str(error))
@@ -70,7 +76,7 @@ class Guard:
 
         Source: Amazon S3 API reference, "GetObject", "Permissions".
         """
-        call, role = _role_of(environ)
+        call, role = _role_of(call_of(environ))
         bucket, key = bucket_and_key(environ)
         if call is None or call.service != "s3" or not key or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
@@ -110,8 +116,7 @@ class Guard:
         return {**known, "aws:resourceaccount": (resource.split(":") + [""] * 5)[4] or self._account_id}
 
 
-def _role_of(environ: MutableMapping[str, Any]) -> tuple[Call | None, str]:
-    call = call_of(environ)
+def _role_of(call: Call | None) -> tuple[Call | None, str]:
     if call is None or not call.key_id.startswith(ROLE_KEY):
         return None, ""
     return call, call.key_id.removeprefix(ROLE_KEY)

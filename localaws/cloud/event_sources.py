@@ -1,6 +1,6 @@
-"""Event source mappings: polls queues for functions through AWS's own API, as Lambda does.
+"""Event source mappings: polls queues and streams for functions through AWS's own API, as Lambda does.
 
-Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
+Source: AWS Lambda developer guide, "How Lambda processes records from stream and queue-based event sources".
 """
 
 import logging
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.access.clients import Clients
 from localaws.cloud.pollers import QueuePollers, add_trace
+from localaws.cloud.stream_pollers import StreamPollers
 
 LOOK_EVERY_S = 0.25
 """How often the mappings are read, for new, changed and deleted ones."""
@@ -18,7 +19,7 @@ _LOG = logging.getLogger("localaws")
 
 
 class EventSources:
-    """Starts and stops pollers as mappings come and go. Only mappings of SQS queues are polled."""
+    """Starts and stops pollers as mappings come and go."""
 
     def __init__(self, endpoint_url: str, region: str, max_instances: int) -> None:
         """`max_instances` is how many batches of one queue run at once on this machine, whatever AWS would do."""
@@ -27,7 +28,9 @@ class EventSources:
         self._lambda = self._clients.get(region, "lambda")
         self._lambda.meta.events.register("before-call.lambda.Invoke", add_trace)
         self._stopping = threading.Event()
-        self._pollers: dict[str, QueuePollers] = {}
+        self._pollers: dict[str, QueuePollers | StreamPollers] = {}
+        self._checkpoints: dict[str, dict[str, str]] = {}
+        """By mapping and shard: the sequence number after which a changed mapping goes on."""
         self._thread = threading.Thread(target=self._watch, name="localaws-mappings", daemon=True)
 
     def start(self) -> None:
@@ -53,7 +56,7 @@ class EventSources:
         while not self._stopping.wait(LOOK_EVERY_S):
             try:
                 mappings = self._lambda.list_event_source_mappings()["EventSourceMappings"]
-                self._adjust([mapping for mapping in mappings if ":sqs:" in mapping["EventSourceArn"]])
+                self._adjust(mappings)
             except (BotoCoreError, ClientError) as error:
                 if not self._stopping.is_set():
                     _LOG.warning("event source mappings cannot be polled: %s", error)
@@ -67,8 +70,15 @@ class EventSources:
         for key in set(wanted) - set(self._pollers):
             role = self._role(wanted[key]["FunctionArn"])
             if role is not None:
-                queues = self._clients.get(self._region, "sqs"), self._clients.get(self._region, "sqs", role)
-                self._pollers[key] = QueuePollers(self._lambda, *queues, wanted[key], self._max_instances)
+                self._pollers[key] = self._start(wanted[key], role)
+
+    def _start(self, mapping: dict[str, Any], role: str) -> QueuePollers | StreamPollers:
+        sqs, service = self._clients.get(self._region, "sqs", role), mapping["EventSourceArn"].split(":")[2]
+        if service == "sqs":
+            return QueuePollers(self._lambda, self._clients.get(self._region, "sqs"), sqs, mapping, self._max_instances)
+        reader = self._clients.get(self._region, {"dynamodb": "dynamodbstreams"}.get(service, service), role)
+        checkpoints = self._checkpoints.setdefault(mapping["UUID"], {})
+        return StreamPollers(self._lambda, reader, sqs, mapping, checkpoints)
 
     def _role(self, function_arn: str) -> str | None:
         """The function's role, with whose rights its queue is polled; None if the function has been deleted."""

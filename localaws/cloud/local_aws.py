@@ -15,6 +15,7 @@ from localaws.cloud.endpoint import Endpoint
 from localaws.cloud.event_sources import EventSources
 from localaws.cloud.fronts import Fronts
 from localaws.cloud.rest_api import RestApis
+from localaws.cloud.schedules import Schedules
 from localaws.errors import PortInUse
 from localaws.host.environment import CLIENT_KEYS, CREDENTIALS
 from localaws.host.lambda_host import LambdaHost
@@ -70,12 +71,14 @@ class LocalAws:
     def start(self) -> Self:
         """Serve, from an empty account."""
         sources = EventSources(self.url, self.region, self.host.max_instances)
+        schedules = Schedules(DEFAULT_ACCOUNT_ID, self.region, self._limits.minute_s)
         self._close.enter_context(apis.applied(self.host, self.url, self.region, self._guard, self._limits))
         self._endpoint.start()
         sources.start()
+        schedules.start()
         # closed from the last to the first: the pollers stop taking messages; the functions end, so that the
         # pollers can end; then the server, which both use
-        for close in (self._endpoint.close, sources.join, self.host.close, sources.stop):
+        for close in (self._endpoint.close, sources.join, self.host.close, sources.stop, schedules.stop):
             self._close.callback(close)
         return self
 

@@ -79,7 +79,7 @@ class Deployer:
         self._layers("record", copied)
         self._chalice_deploy(copied, with_layers)
         if resources.is_file():
-            for command in ("mappings", "recursion", "settings", "front", "workflow", "alarms"):
+            for command in ("mappings", "triggers", "recursion", "settings", "front", "workflow", "alarms"):
                 self._layers(command, copied)
         return self._read(state)
 

@@ -1,4 +1,4 @@
-"""Buckets' notifications to queues, which CloudFormation makes and moto's CloudFormation does not."""
+"""What CloudFormation sets on buckets and moto's does not: notifications to queues, CORS, days of life."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,10 @@ from localaws.cloud.local_aws import LocalAws
 
 
 def connect(cloud: LocalAws, resources: Path, stack: str) -> None:
-    """Set the notifications of the template's buckets, after the stack has made buckets and queues."""
+    """Set these for the template's buckets, after the stack has made buckets and queues.
+
+    Of the rules of life, those that every stack has: a rule under a condition is left out.
+    """
     template = json.loads(resources.read_text(encoding="utf-8"))
     cloudformation, s3, sqs = (cloud.client(service) for service in ("cloudformation", "s3", "sqs"))
 
@@ -34,5 +37,30 @@ def connect(cloud: LocalAws, resources: Path, stack: str) -> None:
             s3.put_bucket_notification_configuration(
                 Bucket=physical_id(name), NotificationConfiguration={"QueueConfigurations": queues}
             )
+            s3.put_bucket_cors(Bucket=physical_id(name), CORSConfiguration={"CORSRules": _cors(resource)})
+            s3.put_bucket_lifecycle_configuration(
+                Bucket=physical_id(name), LifecycleConfiguration={"Rules": _lifecycle(resource)}
+            )
     for client in (cloudformation, s3, sqs):
         client.close()
+
+
+def _cors(bucket: Any) -> list[dict[str, Any]]:
+    renamed = {"Id": "ID", "MaxAge": "MaxAgeSeconds"}
+    rules = bucket["Properties"]["CorsConfiguration"]["CorsRules"]
+    return [{renamed.get(name, name): value for name, value in rule.items()} for rule in rules]
+
+
+def _lifecycle(bucket: Any) -> list[dict[str, Any]]:
+    rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    return [
+        {
+            "ID": rule["Id"],
+            "Status": rule["Status"],
+            "Filter": {"Prefix": rule.get("Prefix", "")},
+            **({"Expiration": {"Days": rule["ExpirationInDays"]}} if "ExpirationInDays" in rule else {}),
+            **{name: rule[name] for name in ("AbortIncompleteMultipartUpload",) if name in rule},
+        }
+        for rule in rules
+        if "Id" in rule
+    ]

@@ -118,6 +118,10 @@ class LambdaHost:
         """Every instance whose process runs, busy ones first."""
         return self._pool.live()
 
+    def busy_instances(self) -> list[Instance]:
+        """Those that work on an event now."""
+        return self._pool.busy()
+
     def stop_idle_instances(self, function_name: str | None = None) -> None:
         """End idle instances, so that the next event of the function (or of any) is a cold start."""
         self._pool.stop_idle(function_name)

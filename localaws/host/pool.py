@@ -41,6 +41,11 @@ class Pool:
         with self._changed:
             return [instance for instance in self._busy + self._idle if instance.pid is not None]
 
+    def busy(self) -> list[Instance]:
+        """The instances that are lent, and whose process runs."""
+        with self._changed:
+            return [instance for instance in self._busy if instance.pid is not None]
+
     def stop_idle(self, name: str | None = None) -> None:
         """End the idle instances of a function, or all: the next event is a cold start."""
         self._retire(lambda instance: name in (None, instance.function.name))

@@ -13,7 +13,20 @@ from moto.apigateway.models import APIGatewayBackend
 
 from localaws.access.guard import Guard
 from localaws.host.lambda_host import LambdaHost
-from localaws.shims import express, fronts, functions, mappings, queues, recursion, stacks, state_machines, tables
+from localaws.shims import (
+    deliveries,
+    express,
+    fronts,
+    functions,
+    mappings,
+    queues,
+    recursion,
+    resources,
+    stacks,
+    state_machines,
+    streams,
+    tables,
+)
 from localaws.shims.limits import Limits
 from localaws.shims.throughput import WriteLimit
 
@@ -41,6 +54,9 @@ def applied(host: LambdaHost, endpoint_url: str, region: str, guard: Guard, limi
             *queues.patches(),
             *fronts.patches(),
             *stacks.patches(),
+            *resources.patches(),
+            *deliveries.patches(),
+            *streams.patches(),
             *tables.patches(WriteLimit(limits.write_units_per_s)),
             *state_machines.patches(endpoint_url, may),
             *express.patches(limits.express_s),

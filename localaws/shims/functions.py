@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from collections.abc import Mapping, MutableMapping
+from concurrent.futures import Future
 from typing import Any
 from unittest import mock
 from urllib.parse import unquote
@@ -16,7 +17,7 @@ from localaws.errors import LocalAwsError, TooManyRequests
 from localaws.host.function import Archive, Function
 from localaws.host.invocation import Result
 from localaws.host.lambda_host import LambdaHost
-from localaws.shims import recursion
+from localaws.shims import destinations, recursion
 from localaws.shims.errors import client_error
 
 _LOG_TAIL_BYTES = 4096
@@ -39,7 +40,7 @@ def runs_in(host: LambdaHost, endpoint_url: str, guard: Guard) -> Any:
             _keep_log(model, result, guard)
             return _respond(result, response)
         if kind == "Event":
-            host.invoke_async(function, payload, lambda result: _keep_log(model, result, guard), trace)
+            _run_later(host, model, function, payload, trace, guard)
         return ""
 
     return mock.patch.object(LambdaFunction, "invoke", invoke)
@@ -87,6 +88,22 @@ def _run(host: LambdaHost, function: Function, payload: bytes, trace: str) -> Re
     except LocalAwsError as error:
         # as AWS says when such a function is created; clients would repeat a 5xx again and again
         raise client_error("InvalidParameterValueException", str(error)) from error
+
+
+def _run_later(host: LambdaHost, model: Any, function: Function, payload: bytes, trace: str, guard: Guard) -> None:
+    tries = 0
+
+    def after_try(result: Result) -> None:
+        nonlocal tries
+        tries += 1
+        _keep_log(model, result, guard)
+
+    def at_end(future: "Future[Result | None]") -> None:
+        result = None if future.cancelled() else future.result()
+        if result is not None and result.function_error:
+            destinations.keep_failed(model, payload, result, tries, guard)
+
+    host.invoke_async(function, payload, after_try, trace).add_done_callback(at_end)
 
 
 def _respond(result: Result, response: MutableMapping[str, str]) -> bytes:

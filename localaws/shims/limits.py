@@ -11,5 +11,7 @@ class Limits:
     """How long an event source mapping is Creating, Updating or Deleting; on AWS up to a minute."""
     write_units_per_s: float = 1000.0
     """Of one partition key of a DynamoDB table (`throughput`)."""
+    minute_s: float = 60.0
+    """A minute of a schedule's rate."""
     express_s: float = 300.0
     """An express execution (AWS Step Functions developer guide, "Quotas": five minutes)."""

@@ -17,7 +17,11 @@ from moto.sqs.models import sqs_backends
 
 from localaws.shims.errors import client_error
 
-_RIGHTS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_RIGHTS = {
+    "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    "kinesis": ("GetRecords", "GetShardIterator", "DescribeStream", "ListShards"),
+    "dynamodb": ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams"),
+}
 
 May = Callable[[str, str, str], bool]
 """Whether a role may do what a service does in its name: the role, `sqs:ReceiveMessage`, the resource's ARN."""
@@ -129,11 +133,12 @@ class _States:
                     f"already exists. Please update or delete the existing mapping with UUID {existing.uuid}",
                     409,
                 )
-        if ":sqs:" in source:
-            for right in _RIGHTS:
-                if not self._may(function.role.rpartition("/")[2], f"sqs:{right}", source):
-                    message = f"The provided execution role does not have permissions to call {right} on SQS"
-                    raise client_error("InvalidParameterValueException", message)
+        service = source.split(":")[2]
+        for right in _RIGHTS[service]:
+            if not self._may(function.role.rpartition("/")[2], f"{service}:{right}", source):
+                message = f"The provided execution role does not have permissions to call {right} on {service.upper()}"
+                raise client_error("InvalidParameterValueException", message)
+        if service == "sqs":
             self._check_visibility(backend, function.function_arn, source)
 
     def _check_visibility(self, backend: Any, function_arn: str, source: str) -> None:

@@ -20,6 +20,8 @@ from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from moto.utilities.utils import get_partition
 
+from localaws.shims.conditions import without_unwanted
+
 RETAIN, EXCEPT_ON_CREATE = "Retain", "RetainExceptOnCreate"
 
 
@@ -51,7 +53,8 @@ def _with_defaults(create_change_set: Any) -> Any:
     def create(backend: Any, template: str, parameters: dict[str, Any], **options: Any) -> Any:
         declared = json.loads(template).get("Parameters", {})
         given = {name: one["Default"] for name, one in declared.items() if "Default" in one} | parameters
-        return create_change_set(backend, template=known(template), parameters=given, **options)
+        wanted = json.dumps(without_unwanted(json.loads(known(template)), given))
+        return create_change_set(backend, template=wanted, parameters=given, **options)
 
     return create
 

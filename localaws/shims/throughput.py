@@ -42,8 +42,8 @@ class WriteLimit:
             raise TransactionCanceledException([(None, None, None) if taken else refused for taken in fits])
 
     def _take(self, backend: Any, table: str, attributes: Mapping[str, Any], factor: int) -> bool:
-        key = table, json.dumps(attributes[backend.get_table(table).hash_key_attr])
-        units, now = factor * math.ceil(len(json.dumps(attributes)) / 1024), time.monotonic()
+        key = table, json.dumps(attributes[backend.get_table(table).hash_key_attr], default=str)
+        units, now = factor * math.ceil(len(json.dumps(attributes, default=str)) / 1024), time.monotonic()
         with self._lock:
             left, then = self._left.get(key, (self._units_per_s, now))
             left = min(self._units_per_s, left + (now - then) * self._units_per_s)

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.config import EMBEDDED_MODELS, PROJECT_DIR, Settings, default_threads
+from chalicelib.config import (
+    EMBEDDED_MODELS,
+    PROJECT_DIR,
+    AwsAccess,
+    Settings,
+    aws_access,
+    default_threads,
+    model_name_of,
+)
 from chalicelib.errors import ConfigError
 
 
@@ -109,3 +117,61 @@ class TestCustomers:
     def test_what_is_no_name_is_refused(self, value):
         with pytest.raises(ConfigError, match=r"^CUSTOMERS="):
             Settings.from_env({"CUSTOMERS": value})
+
+
+class TestModelUri:
+    @pytest.mark.parametrize("end", ["", "/"])
+    @pytest.mark.parametrize(
+        "uri", ["s3://my-bucket/digits", "s3://my.bucket.2/models/2026-11-26/v=1@x+y/Inception_v3.b"]
+    )
+    def test_it_ends_with_a_slash_and_names_the_default_model(self, uri, end):
+        settings = Settings.from_env({"MODEL_URI": uri + end})
+        assert settings.model_uri == f"{uri}/"
+        assert settings.model_name == model_name_of(uri + end) == uri.rpartition("/")[2]
+
+    def test_another_default_stays(self):
+        uri = {"MODEL_URI": "s3://bucket/big"}
+        assert Settings.from_env({**uri, "MODEL_NAME": "digits"}).model_name == "digits"
+        assert Settings.from_env({**uri, "AB_TEST": "digits,big,0.1"}).model_name == "digits"
+        assert Settings.from_env({"MODEL_URI": ""}).model_uri is None
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "digits",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3://Bucket/x",
+            "s3://b/x",
+            "https://bucket.s3.amazonaws.com/x",
+            "s3://bucket/../x",
+            "s3://bucket/x/..",
+            "s3://bucket/.hidden",
+            "s3://bucket//x",
+            "s3://bucket/x//",
+            "s3://bucket/*",
+            "s3://bucket/${aws:username}/x",
+            "s3://bucket/a?b",
+            "s3://bucket/a b",
+            "s3://bucket/x\n",
+            "s3://bucket/\u00e4",
+            "s3://bucket/" + "x" * 101,
+            "s3://bucket" + "/x" * 10,
+        ],
+    )
+    def test_what_is_no_bundle_is_refused_by_the_variables_name(self, uri):
+        with pytest.raises(ConfigError, match=r"MODEL_URI=.*expected s3://bucket/prefix/name/"):
+            Settings.from_env({"MODEL_URI": uri})
+
+
+class TestAwsAccess:
+    ENV = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1"}  # noqa: RUF012
+
+    def test_as_lambda_sets_it(self):
+        env = {**self.ENV, "AWS_SESSION_TOKEN": "token", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+        assert aws_access(env) == AwsAccess("id", "secret", "token", "eu-west-1", "http://127.0.0.1:4566")
+        assert aws_access(self.ENV) == AwsAccess("id", "secret", None, "eu-west-1")
+
+    @pytest.mark.parametrize("name", ENV)
+    def test_only_a_whole_one_counts(self, name):
+        assert aws_access({**self.ENV, name: ""}) is None

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ class Visit:
     def _note(self, request: Any) -> None:
         if not request.url.startswith(("data:", "blob:")):
             self.urls.append(request.url)
-        if request.method == "POST":
+        if request.method == "POST" and "json" in request.headers.get("content-type", ""):
             self.sent.append(request.post_data_json)
 
     def best(self) -> str:
@@ -87,6 +88,16 @@ class Visit:
             }""",
             [name, content_type, base64_text],
         )
+
+    def drop_paths(self, *paths: Path) -> None:
+        """Drop files or folders of this machine, as the browser takes them from a file manager."""
+        box = self.page.locator("h1").bounding_box()
+        session = self.page.context.new_cdp_session(self.page)
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            place = {"x": box["x"] + 5, "y": box["y"] + 5}
+            session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+        session.detach()
 
     def paste(self, content_type: str, base64_text: str) -> None:
         """Paste a picture, as a browser tells the page of it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.aws.s3 import Listed, too_large
+from chalicelib.aws.s3 import Fetched, Listed, too_large
 from chalicelib.batch.record import COMPLETE, FAILED, LISTING, RUNNING, Batch, BatchState, Result
 from chalicelib.errors import ObjectGone, StorageError
 
@@ -87,13 +87,16 @@ class FakeObjects:
         self.pages = 0
 
     def read(self, bucket: str, key: str, max_bytes: int) -> bytes:
+        return self.fetch(bucket, key, max_bytes).data
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> Fetched:
         self.reads.append(key)
         self._fail(key)
         if key not in self.kept:
             raise ObjectGone(f"s3://{bucket}/{key} is not there (NoSuchKey)")
         if len(self.kept[key]) > max_bytes:
             raise too_large(len(self.kept[key]), max_bytes)
-        return self.kept[key]
+        return Fetched(self.kept[key], hashlib.md5(self.kept[key]).hexdigest())
 
     def page(self, bucket: str, prefix: str, after: str, limit: int) -> list[Listed]:
         self.pages += 1

@@ -119,10 +119,9 @@ def _format_1(sent: Sent, route: str, parameters: Event, path: str, full_path: s
 
 
 def rest(sent: Sent) -> Event:
-    """A REST API: it has found the route, and gives bodies of `binary_types` in base64."""
+    """A REST API: it has found the route, and gives every body in base64, since every type is a binary one."""
     route, parameters = _route(sent.path)
-    binary = sent.type().partition(";")[0] in app.app.api.binary_types
-    return _format_1(sent, route, parameters, sent.path, f"/{STAGE}{sent.path}", binary)
+    return _format_1(sent, route, parameters, sent.path, f"/{STAGE}{sent.path}", binary=True)
 
 
 def _http_1(sent: Sent, route: str, parameters: Event, stage: str) -> Event:

@@ -14,7 +14,7 @@ from tests.support.sources import TREES
 
 VARYING = "\0"
 PACKAGES = tuple(tree for tree in TREES if tree != "benchmarks")  # whose messages only its developers meet
-BASES = {"SlimceptionError", "ConvertError", "LayerError", "LocalAwsError", "ArgumentTypeError"}
+BASES = {"SlimceptionError", "RequestFailed", "ConvertError", "LayerError", "LocalAwsError", "ArgumentTypeError"}
 FOUND_IN_CHECK, CHECKED = "Problem", "_require"
 """`layers check` collects what it finds; a model card's fields are checked by a function that raises."""
 
@@ -31,9 +31,9 @@ def messages() -> list[Message]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     for line in re.findall(r"\|\| \{ echo (.*?); exit \d", makefile):
         found.append(Message(_without_make(" ".join(re.findall(r'"([^"]*)"', line))), "Makefile"))
-    page = (ROOT / "chalicelib" / "api" / "index.html").read_text(encoding="utf-8")
-    for line in re.findall(r"new Problem\((\".*)$", page, re.M):
-        found.append(Message(VARYING.join(re.findall(r'"([^"]*)"', line)), "index.html"))
+    for script in sorted((ROOT / "chalicelib" / "api" / "web").glob("*.js")):
+        for line in re.findall(r"new Problem\((\".*)$", script.read_text(encoding="utf-8"), re.M):
+            found.append(Message(VARYING.join(re.findall(r'"([^"]*)"', line)), script.name))
     return [message for message in found if re.search(r"\w{3}", message.text)]
 
 

@@ -15,6 +15,11 @@ class FakeRequest:
     query_params: dict[str, str] | None = None
     context: dict[str, Any] | None = None
     path: str = "/predict"
+    method: str = "POST"
+    event: dict[str, Any] = field(default_factory=dict)
+
+    def to_original_event(self) -> dict[str, Any]:
+        return self.event
 
 
 def json_request(fields: Any, **options: Any) -> FakeRequest:

@@ -37,7 +37,8 @@ def expanded(template: Template, monkeypatch: pytest.MonkeyPatch, **parameters: 
 def made_with(template: Template, **parameters: Any) -> Template:
     """The resources that CloudFormation makes with these parameters: conditions decided, references left."""
     values = {**defaults(template), **parameters}
-    holds = {name: _holds(condition, values) for name, condition in template.get("Conditions", {}).items()}
+    conditions = template.get("Conditions", {})
+    holds = {name: _holds(condition, values, conditions) for name, condition in conditions.items()}
     return {
         name: _decided(resource, holds)
         for name, resource in template["Resources"].items()
@@ -49,10 +50,14 @@ def defaults(template: Template) -> Template:
     return {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
 
 
-def _holds(condition: Template, values: Template) -> bool:
+def _holds(condition: Template, values: Template, others: Template) -> bool:
     [(function, arguments)] = condition.items()
+    if function == "Condition":
+        return _holds(others[arguments], values, others)
+    if function == "Fn::And":
+        return all(_holds(one, values, others) for one in arguments)
     if function == "Fn::Not":
-        return not _holds(arguments[0], values)
+        return not _holds(arguments[0], values, others)
     assert function == "Fn::Equals", function
     one, other = (values[part["Ref"]] if isinstance(part, dict) else part for part in arguments)
     return str(one) == str(other)

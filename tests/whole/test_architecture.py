@@ -26,10 +26,13 @@ MAY_USE = {
     "workflow.report": {"ground"},
     "batch": {"ground", "inference", "aws"},
     "batch.cli": {"ground", "inference", "aws", "batch"},
+    "client": {"ground", "inference", "batch.cli"},
     "workflow": {"ground", "inference", "aws", "workflow.report"},
+    "lex": {"ground", "inference", "aws"},
     "api": {"ground", "inference", "aws", "batch"},
     "api.fronts": {"ground"},
-    "runtime": {"ground", "inference", "batch", "workflow", "api"},
+    "delivery": {"ground", "inference", "aws"},
+    "runtime": {"ground", "inference", "delivery", "batch", "workflow", "lex", "api"},
     "app": {"ground", "inference", "batch", "api", "api.fronts", "runtime"},
     "convert.digits": {"convert", "convert.contract", "convert.opening"},
     "convert.contract": {"ground", "inference", "convert"},
@@ -72,9 +75,11 @@ LOADED_BY_APP = {
     "chalicelib.batch", "chalicelib.batch.wiring",
     "chalicelib.workflow", "chalicelib.workflow.wiring",
     "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
-    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.metrics", "chalicelib.api.parsing",
+    "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.forms", "chalicelib.api.metrics",
+    "chalicelib.api.parsing",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
     "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
+    "chalicelib.api.fronts.alb", "chalicelib.api.fronts.format_1", "chalicelib.api.fronts.format_2",
 }  # fmt: skip
 """Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}

@@ -5,14 +5,14 @@ import io
 import json
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from chalicelib.api import page as page_module
+from chalicelib.api import page
+from chalicelib.config import EMBEDDED_MODELS
 from tests.support.browser import Visit
 from tests.support.bundles import DATA_DIR, rgb_input, write_bundle
 from tests.support.local_server import Server, serving
@@ -38,7 +38,7 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """Serves digits, the default, and an untrained colour model, whose card assumes two things and says "nearest"."""
     folder = tmp_path_factory.mktemp("page")
     write_bundle(folder / "models", trained=False, contract=ASSUMED, input=rgb_input() | {"resize": "nearest"})
-    (folder / "models" / "digits").symlink_to(page_module.PAGE_FILE.parent.parent / "models" / "digits")
+    (folder / "models" / "digits").symlink_to(EMBEDDED_MODELS / "digits")
     with serving(folder / "output.txt", MODEL_DIR=str(folder / "models")) as started:
         yield started
 
@@ -145,6 +145,92 @@ class TestPictures:
         assert opened.page.evaluate("document.documentElement.scrollWidth") == 360
         assert opened.console == []
         phone.close()
+
+
+class TestUploads:
+    """Pictures above 4 MB for a model that looks at single pixels; the browser answers in place of the bucket."""
+
+    @pytest.fixture
+    def bucket(self, visit, server):
+        """What was sent to the bucket: bodies. The contract says that there is one, and answers name its pictures."""
+        got: list[bytes] = []
+
+        def contract(route: Any) -> None:
+            response = route.fetch()
+            described = response.json()
+            described["paths"]["/uploads"] = {}
+            route.fulfill(response=response, json=described)
+
+        def take(route: Any) -> None:
+            got.append(route.request.post_data_buffer)
+            route.fulfill(status=204)
+
+        form = {"url": f"{server.url}bucket", "fields": {"key": "uploads/x", "policy": "p"}}
+        grant = {"image": "s3://b/uploads/x", "upload": form, "max_bytes": 1, "expires_in_s": 300, "request_id": "r"}
+        answer = {
+            "model": {"name": "channels_float", "version": "1", "quantization": "float32", "trained": True},
+            "predictions": [{"index": 0, "label": "red", "score": 0.9}],
+            "timing_ms": {"decode": 1, "preprocess": 1, "inference": 1, "total": 3},
+            "cold_start": False,
+            "request_id": "r-2",
+        }
+
+        def predict(route: Any) -> None:
+            if "s3://" in route.request.post_data:
+                route.fulfill(json=answer)
+            else:
+                route.continue_()
+
+        for pattern, handler in (("openapi.json", contract), ("bucket", take), ("predict", predict)):
+            visit.page.route(f"**/{pattern}", handler)
+        visit.page.route("**/uploads", lambda route: route.fulfill(status=201, json=grant))
+        visit.page.select_option("#model", "channels_float")
+        return got
+
+    def test_a_photo_of_more_than_a_request_holds(self, visit, bucket):
+        data = photo()
+        assert len(data) > 5_000_000
+        visit.page.set_input_files("#file", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": data})
+        assert visit.best() == "red"
+        asked, predicted = visit.sent[-2:]
+        assert asked == {"bytes": len(data), "content_type": "image/jpeg"}
+        assert predicted == {"image": "s3://b/uploads/x", "model": "channels_float", "top_k": 3}
+        (body,) = bucket
+        names = [part.split(b'"')[1] for part in body.split(b"form-data; name=")[1:]]
+        assert names == [b"key", b"policy", b"file"]
+        assert data in body
+        said = visit.page.inner_text("#sent")
+        assert said.startswith("4032 × 3024 pixels, uploaded as it is: ") and said.endswith("deleted after a day.")
+
+    def test_the_bucket_refuses(self, visit, bucket):
+        visit.page.route("**/bucket", lambda route: route.fulfill(status=403))
+        visit.page.set_input_files("#file", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+        assert "S3 refused the upload with status 403" in visit.problem()
+        visit.console.clear()
+
+    def test_what_this_browser_cannot_open_is_uploaded_too(self, visit, bucket):
+        visit.page.set_input_files("#file", {"name": "p.heic", "mimeType": "image/heic", "buffer": bytes(4_000_001)})
+        assert visit.best() == "red"
+        assert visit.sent[-2] == {"bytes": 4_000_001, "content_type": "image/heic"}
+
+    def test_a_model_that_averages_gets_it_scaled_down(self, visit, bucket):
+        visit.page.select_option("#model", "digits")
+        visit.page.set_input_files("#file", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+        visit.best()
+        assert bucket == [] and picture_sent(visit).size == (128, 96)
+
+    def test_two_models_share_one_upload(self, visit, bucket):
+        visit.page.select_option("#compare", "digits")
+        visit.page.set_input_files("#file", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+        visit.page.wait_for_selector("#other .bars li")
+        assert len(bucket) == 1
+        assert [sent["image"] for sent in visit.sent[-2:]] == ["s3://b/uploads/x"] * 2
+
+    def test_without_uploads_it_is_scaled_down(self, visit):
+        visit.page.select_option("#model", "channels_float")
+        visit.page.set_input_files("#file", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": photo()})
+        assert visit.best() in ("red", "green", "blue")
+        assert max(picture_sent(visit).size) < 200
 
 
 class TestDrawing:
@@ -338,9 +424,9 @@ class TestStrictness:
         context.close()
 
 
-def test_over_plain_http_the_page_is_what_stands_in_the_file(server: Server) -> None:
+def test_over_plain_http_the_page_is_the_files_joined(server: Server) -> None:
     with urllib.request.urlopen(server.url, timeout=30) as response:
-        assert response.read() == Path(page_module.PAGE_FILE).read_bytes()
+        assert response.read() == page.document().text.encode()
         assert response.headers["X-Request-Id"]
 
 

@@ -14,7 +14,7 @@ FILES = [
     ROOT / "app.py",
     ROOT / "Makefile",
     *(path for tree in TREES for path in sorted((ROOT / tree).rglob("*.py"))),
-    *sorted((ROOT / "chalicelib").rglob("*.html")),
+    *sorted(path for kind in ("html", "css", "js") for path in (ROOT / "chalicelib").rglob(f"*.{kind}")),
     *PAGES,
 ]
 

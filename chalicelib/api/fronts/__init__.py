@@ -1,4 +1,4 @@
 """Events of every front, and of none, to what the app reads, and its response to what the front expects.
 
-It starts at `door`. A REST API's need only that and `events`; what another front needs is imported at its first use.
+It starts at `door`.
 """

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.api.fronts import alb, format_1, format_2  # a millisecond of INIT, not of the first event
 from chalicelib.api.fronts.events import CONTEXT, EVENT, Event, Response, Routes, identified, misfit, nowhere
 from chalicelib.errors import CallerForbidden, ClientError
 
@@ -27,7 +28,7 @@ def answer(event: Any, context: Any, app: "App") -> Any:
     if _is_plain(event, app.routes):
         return app.serve(event, context)
     if not isinstance(event, dict) or not event.keys() & OF_HTTP:
-        from chalicelib.api.fronts import direct  # here and below: only what such a request needs is imported
+        from chalicelib.api.fronts import direct  # few processes need it
 
         return direct.answer(event, context, app)
     read, write = _front_of(event)
@@ -60,16 +61,10 @@ def _is_plain(event: Any, routes: Routes) -> bool:
 def _front_of(event: Event) -> tuple[Callable[[Event, Routes], Event], Callable[[Event, Response], Response]]:
     """The functions that read an event of this front, and that write the response for it."""
     if "rawPath" in event or event.get("version") == "2.0":
-        from chalicelib.api.fronts import format_2
-
         return format_2.read, format_2.write
     context = event.get("requestContext")
     if isinstance(context, dict) and "elb" in context:
-        from chalicelib.api.fronts import alb
-
         return alb.read, alb.write
-    from chalicelib.api.fronts import format_1
-
     return format_1.read, format_1.write
 
 

@@ -57,12 +57,12 @@ def _csv(rows: Iterable[Row]) -> Iterator[str]:
 
 def _csv_values(row: Row) -> tuple[Any, ...]:
     if "error" in row:
-        return (_cell(row["key"]), "", "", "", _cell(row["error"]["Code"]), _cell(row["error"]["Message"]))
+        return (cell(row["key"]), "", "", "", cell(row["error"]["Code"]), cell(row["error"]["Message"]))
     best = row["predictions"][0]
-    return (_cell(row["key"]), _cell(best["label"]), best["index"], best["score"], "", "")
+    return (cell(row["key"]), cell(best["label"]), best["index"], best["score"], "", "")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A text as a spreadsheet may open it.
 
     Bytes of a key that are not UTF-8 are escaped. If a spreadsheet would take the text for a formula, an apostrophe

@@ -32,17 +32,17 @@ class TestDocument:
     def test_every_route_is_described_and_no_other(self):
         described = {
             (path, method.upper())
-            for path, item in openapi.describe([], takes_batches=True)["paths"].items()
+            for path, item in openapi.describe([], takes_batches=True, takes_uploads=True)["paths"].items()
             for method in item
         }
         assert described == {(path, method) for path, methods in app.app.routes.items() for method in methods}
 
     def test_the_statuses_are_those_that_errors_have(self):
-        paths = openapi.describe([], takes_batches=True)["paths"]
+        paths = openapi.describe([], takes_batches=True, takes_uploads=True)["paths"]
         described = {
             int(status) for item in paths.values() for operation in item.values() for status in operation["responses"]
         }
-        assert described <= {200, 202, UNEXPECTED[0], *(status for status, _ in STATUS.values())}
+        assert described <= {200, 201, 202, UNEXPECTED[0], *(status for status, _ in STATUS.values())}
         wanted = [str(status) for status in (200, 400, 404, 413, 415, 422, 500, 503)]
         assert list(paths["/predict"]["post"]["responses"]) == wanted
         assert list(paths["/predict/image"]["post"]["responses"]) == wanted

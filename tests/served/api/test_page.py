@@ -1,10 +1,15 @@
 import base64
+import gzip
 import hashlib
 import re
 import subprocess
 import sys
 
 from chalicelib.api import page
+from chalicelib.api.views import Api
+from chalicelib.batch.wiring import BatchServices
+from chalicelib.config import Settings
+from chalicelib.inference.store import ModelStore
 from tests.support.paths import ROOT
 from tests.support.requests import FakeRequest
 
@@ -14,6 +19,17 @@ class TestDocument:
         html = page.document().text
         assert html.startswith("<!doctype html>") and html.rstrip().endswith("</html>")
         assert len(html.encode()) < 60_000
+
+    def test_a_browser_gets_16_kb(self):
+        assert len(gzip.compress(page.document().text.encode(), 6)) < 17_000
+
+    def test_every_file_of_it_is_in_it_and_short(self):
+        html = page.document().text
+        files = [path for path in page.WEB.iterdir() if path.name != "index.html"]
+        assert len(files) > 5
+        for path in files:
+            assert path.read_text(encoding="utf-8") in html, path.name
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 225
 
     def test_nothing_in_it_comes_from_elsewhere(self):
         html = page.document().text
@@ -39,6 +55,23 @@ class TestDocument:
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
         ]
+
+    def test_with_uploads_the_policy_allows_their_bucket_too(self):
+        (alone, with_bucket) = (page.document(origin) for origin in (None, "https://b.s3.eu-west-1.amazonaws.com"))
+        assert with_bucket.text == alone.text
+        before, after = (one.headers["Content-Security-Policy"].split("; ") for one in (alone, with_bucket))
+        assert set(after) - set(before) == {"connect-src 'self' https://b.s3.eu-west-1.amazonaws.com"}
+
+    def test_the_bucket_is_that_of_the_stage(self):
+        settings = Settings(in_lambda=True, batch_prefix="slimception-dev")
+        services = BatchServices(settings, ModelStore(settings))
+        api = Api(settings, ModelStore(settings), services)
+        policies = []
+        for arn in (None, "arn:aws:lambda:eu-west-1:123456789012:function:slimception-dev"):
+            services.function_arn = arn
+            policies.append(api.page(FakeRequest(path="/")).headers["Content-Security-Policy"])
+        origin = "https://slimception-dev-123456789012-eu-west-1.s3.eu-west-1.amazonaws.com"
+        assert "connect-src 'self';" in policies[0] and f"connect-src 'self' {origin};" in policies[1]
 
     def test_importing_app_does_not_read_it(self):
         script = "import app, sys; assert not {'chalicelib.api.page', 'chalicelib.api.openapi'} & set(sys.modules)"

@@ -288,7 +288,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "deep JSON": (lambda path: zipped(path, config_json="[" * 200_000), "m.keras", "is no JSON"),
     "another JSON": (lambda path: zipped(path, config_json="[]"), "m.keras", "names no network"),
     "a bomb": (lambda path: zipped(path, config_json=" " * (65 << 20)), "m.keras", "unpacks to more than"),
-    "weights alone": (weights_alone, "m.h5", "holds weights alone"),
+    "weights alone": (weights_alone, "m.h5", "is no Keras model"),
 }
 
 

@@ -61,7 +61,7 @@ def test_a_single_label_is_judged_at_one_half(
     paths = [path for path in pictures(tmp_path, 4, lambda _: 200) if single.scores(pixels_of(path))[0] != 0.5]
     above = single.scores(pixels_of(paths[0]))[0] > 0.5
     source = np.array([wanted if above else 1 - wanted])
-    measured = verify(single, lambda _: source, paths, None, 0.0).measured
+    measured = verify(single, lambda _: source, paths, None, difference=0.0, latency_ms=1.0).measured
     assert measured.top1_agreement == agreement
 
 
@@ -82,5 +82,6 @@ def test_one_class_for_all_pictures_is_noted(
     def expected(pixels: np.ndarray) -> np.ndarray:
         return scores[int(differ and pixels[0, 0, 0] > 100)]
 
-    notes = verify(classifier, expected, pictures(tmp_path, count, lambda i: 25 * i), None, 0.0).notes
+    paths = pictures(tmp_path, count, lambda i: 25 * i)
+    notes = verify(classifier, expected, paths, None, difference=0.0, latency_ms=1.0).notes
     assert any("the same class" in note for note in notes) == noted

@@ -67,7 +67,7 @@ def test_the_function_is_lambdas_not_the_builders(function: Template) -> None:
     assert function["Runtime"] == "python3.13"
     assert function["Architectures"] == ["x86_64"]
     assert (function["MemorySize"], function["Timeout"]) == (1769, 30)
-    assert function["EphemeralStorage"] == {"Size": 512}
+    assert function["EphemeralStorage"] == {"Size": {"Ref": "TmpMegabytes"}}
     assert function["Environment"]["Variables"]["OPENBLAS_NUM_THREADS"] == "1"
 
 

@@ -109,8 +109,56 @@ class TestApi:
 
     def test_a_choice_without_what_it_needs_is_refused(self, template: Template) -> None:
         checked = {name: json.dumps(rule) for name, rule in template["Rules"].items()}
-        assert set(checked) == {"DomainHasCertificate", "CognitoHasUserPool"}
+        assert set(checked) == {"DomainHasCertificate", "CognitoHasUserPool", "SnapStartHasSmallTmp"}
+        assert "TmpMegabytes" in checked["SnapStartHasSmallTmp"]
         assert "CertificateArn" in checked["DomainHasCertificate"] and "UserPoolArn" in checked["CognitoHasUserPool"]
+
+
+class TestModelInS3:
+    URI = "s3://bucket/models/big/"
+    READERS = ("ApiHandlerRole", "WorkerRole", "PlanRole", "ClassifyRole", "CanaryRole")
+
+    @staticmethod
+    def rights(resources: Template) -> dict[str, list[Any]]:
+        """The statements on the bundle by role."""
+        policies = of_type(resources, "AWS::IAM::Role").items()
+        found = {
+            name: [
+                one for p in role["Policies"] for one in p["PolicyDocument"]["Statement"] if one["Sid"] == "ReadModel"
+            ]
+            for name, role in policies
+        }
+        return {name: statements for name, statements in found.items() if statements}
+
+    def test_by_default_there_is_none(self, template: Template) -> None:
+        resources = made_with(template)
+        assert defaults(template)["ModelUri"] == "" and self.rights(resources) == {}
+        for function in of_type(resources, "AWS::Serverless::Function").values():
+            assert "MODEL_URI" not in function["Environment"]["Variables"]
+
+    def test_a_parameter_gives_functions_the_variable_and_those_that_classify_the_right(
+        self, template: Template
+    ) -> None:
+        resources = made_with(template, ModelUri=self.URI)
+        for function in of_type(resources, "AWS::Serverless::Function").values():
+            assert function["Environment"]["Variables"]["MODEL_URI"] == {"Ref": "ModelUri"}
+            assert function["EphemeralStorage"] == {"Size": {"Ref": "TmpMegabytes"}}
+        rights = self.rights(resources)
+        assert sorted(rights) == sorted(self.READERS)
+        for (statement,) in rights.values():
+            assert statement["Action"] == ["s3:GetObject"]
+            text, values = statement["Resource"]["Fn::Sub"]
+            bundle = self.URI.split("s3://")[values["Bundle"]["Fn::Select"][0]]
+            assert text.replace("${Bundle}", bundle) == "arn:${AWS::Partition}:s3:::bucket/models/big/*"
+            assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
+
+    @pytest.mark.parametrize("uri", ["", URI, "s3://my.bucket/v=1@x/Big_1.0/"])
+    def test_the_pattern_takes_what_the_app_takes(self, template: Template, uri: str) -> None:
+        assert re.fullmatch(template["Parameters"]["ModelUri"]["AllowedPattern"], uri)
+
+    @pytest.mark.parametrize("uri", ["s3://bucket/", "s3://bucket/big", "s3://bucket/*/", "big/", "s3://bucket/../x/"])
+    def test_and_nothing_else(self, template: Template, uri: str) -> None:
+        assert not re.fullmatch(template["Parameters"]["ModelUri"]["AllowedPattern"], uri)
 
 
 class TestFunctions:

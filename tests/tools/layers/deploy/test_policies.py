@@ -137,6 +137,39 @@ def test_a_function_writes_into_its_own_log_group_and_makes_none(policies: dict[
         assert not allowed(f"{own}:*", "logs:CreateLogGroup")
 
 
+READERS = {"api_handler", "worker", "plan", "classify", "canary"}
+
+
+def with_model(project: Path, run: Run, uri: str) -> Outcome:
+    config = json.loads((project / ".chalice/config.json").read_text())
+    config["stages"]["prod"]["environment_variables"]["MODEL_URI"] = uri
+    (project / ".chalice/config.json").write_text(json.dumps(config))
+    return run("policies", "--stage", "prod", "--project", project)
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_those_that_classify_may_read_the_bundle_of_the_stage_alone(project: Path, run: Run, end: str) -> None:
+    assert with_model(project, run, f"s3://bucket/models/big{end}").code == 0
+    own = "arn:aws:s3:::bucket/models/big/model.tflite"
+    for name, policy in written(project, "prod").items():
+        assert allows(policy, "s3:GetObject", own, ACCOUNT) == (name in READERS), name
+        assert not allows(policy, "s3:GetObject", own, STRANGER)
+        assert not allows(policy, "s3:PutObject", own, ACCOUNT)
+        for other in ("bucket/models/big2/model.tflite", "bucket/models/model.json", "bucket2/models/big/model.json"):
+            assert not allows(policy, "s3:GetObject", f"arn:aws:s3:::{other}", ACCOUNT)
+
+
+def test_without_a_bundle_there_is_no_statement(policies: dict[str, Any]) -> None:
+    assert not any(statement["Sid"] == "ReadModel" for _, statement in statements(policies))
+
+
+@pytest.mark.parametrize("uri", ["models/big", "s3://", "s3://bucket/*/", "s3://bucket/a?c/", "s3://b/${aws:userid}/"])
+def test_what_is_no_bundle_is_refused(project: Path, run: Run, uri: str) -> None:
+    outcome = with_model(project, run, uri)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"error: MODEL_URI is {uri!r}, expected s3://bucket/prefix/name/")
+
+
 def test_a_new_stage_needs_its_entry_alone(project: Path, run: Run) -> None:
     config = json.loads((project / ".chalice/config.json").read_text())
     files = {"iam_policy_file": "policies/blue/worker.json"}

@@ -102,6 +102,14 @@ class TestTheFunctions:
         assert complete(None, project, functions) == ["function slimception-dev: logs INFO of Lambda's own and above"]
         functions.update_function_configuration.assert_not_called()
 
+    def test_tmp_grows_only_if_that_is_asked_for(self, functions: Any, project: Path) -> None:
+        functions.get_function_configuration.return_value = {"LoggingConfig": {"LogFormat": "JSON"}}
+        said = list(complete_settings(None, functions, project, "dev", Throttle(), tmp_mb=2048))
+        assert said[-1] == "function slimception-dev: /tmp of 2048 MB"
+        functions.update_function_configuration.assert_called_once_with(
+            FunctionName=ARN, EphemeralStorage={"Size": 2048}
+        )
+
 
 @pytest.mark.parametrize(
     ("content", "message"),

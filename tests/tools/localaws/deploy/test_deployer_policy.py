@@ -45,6 +45,8 @@ OPTIONAL = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", 
 OF_OPTIONS_NOT_USED = {
     **dict.fromkeys(("amplify:*", "apprunner:*", "appsync:*", "bedrock-agentcore:*", "cognito-idp:*"), "other fronts"),
     **dict.fromkeys(("elasticloadbalancing:*", "ec2:*"), "other fronts"),
+    **dict.fromkeys(("iam:*GroupPolicy", "iam:*UserPolicy"), "policies of users and groups"),
+    "kms:*": "keys of the customer",
     "wafv2:*PermissionPolicy": "a web ACL of another account",
     "codedeploy:RegisterOnPremisesInstance": "servers",
     "s3:getObject": "a document of an HTTP API in a bucket",

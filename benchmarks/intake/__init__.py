@@ -1,0 +1,1 @@
+"""Each trigger's pictures, to one result each."""
