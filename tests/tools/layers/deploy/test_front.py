@@ -66,7 +66,7 @@ class TestPackaged:
         resources = templates[front]["Resources"]
         name = resources["APIHandlerLog"]["Properties"]["LogGroupName"]
         (policy,) = resources["ApiHandlerRole"]["Properties"]["Policies"]
-        (logs,) = [one for one in policy["PolicyDocument"]["Statement"] if one["Sid"] == "OwnLogGroup"]
+        (logs,) = [one for one in policy["PolicyDocument"]["Statement"] if one.get("Sid") == "OwnLogGroup"]
         assert logs["Resource"] == f"arn:*:logs:*:*:log-group:{name}:*"
 
     def test_the_address_is_an_output(self, templates: dict[str, Template], front: str) -> None:
