@@ -15,8 +15,9 @@ import json
 from chalice.test import Client
 from app import app
 answer = Client(app).http.get("/models")
-print(json.dumps([bool(app.routes), len(app.routes), answer.status_code, answer.headers.get("Access-Control-Allow-Origin"),
-                  [[one.name, one.handler_string] for one in app.pure_lambda_functions if one.name == "front"]]))
+origin = answer.headers.get("Access-Control-Allow-Origin")
+functions = [[one.name, one.handler_string] for one in app.pure_lambda_functions if one.name == "front"]
+print(json.dumps([bool(app.routes), len(app.routes), answer.status_code, origin, functions]))
 """
 
 
