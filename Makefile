@@ -89,6 +89,7 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 	$(DEPLOY) layers triggers --stage $(STAGE) $(TRIGGERS)
 	$(DEPLOY) layers recursion --stage $(STAGE)
 	$(DEPLOY) layers settings --stage $(STAGE)
+	$(DEPLOY) layers front --stage $(STAGE) $(TOPIC)
 	$(DEPLOY) layers workflow --stage $(STAGE) $(TOPIC)
 	$(DEPLOY) layers alarms --stage $(STAGE) $(TOPIC)
 
