@@ -24,10 +24,6 @@ TRIES = 3
 """Of a bundle that changes while it is fetched."""
 MODELS_OF_MEMORY = 2
 """A model takes its file's size in memory once as the file and, in float32, once as what XNNPACK packs of it."""
-_DENIED = (
-    "access denied, or there is no such object: upload it to a bucket of the same account, or deploy the stage again, "
-    "so that its policies name MODEL_URI"
-)
 
 
 class S3Bundle:
@@ -150,7 +146,10 @@ class S3Bundle:
                 "stage's region"
             ) from error
         if error.status == 403:
-            raise ModelError(f"{what}: {_DENIED} ({error.code})") from error
+            raise ModelError(
+                f"{what}: access denied, or there is no such object ({error.code}): upload it to a bucket of the same "
+                "account, or deploy the stage again, so that its policies name MODEL_URI"
+            ) from error
         raise StorageError(f"{what} cannot be read ({error.code}): try again") from error
 
     @contextmanager
