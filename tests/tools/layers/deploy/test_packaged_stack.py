@@ -109,7 +109,12 @@ class TestApi:
 
     def test_a_choice_without_what_it_needs_is_refused(self, template: Template) -> None:
         checked = {name: json.dumps(rule) for name, rule in template["Rules"].items()}
-        assert set(checked) == {"DomainHasCertificate", "CognitoHasUserPool", "SnapStartHasSmallTmp", "ScheduleHasSource"}
+        assert set(checked) == {
+            "DomainHasCertificate",
+            "CognitoHasUserPool",
+            "SnapStartHasSmallTmp",
+            "ScheduleHasSource",
+        }
         assert "TmpMegabytes" in checked["SnapStartHasSmallTmp"]
         assert "CertificateArn" in checked["DomainHasCertificate"] and "UserPoolArn" in checked["CognitoHasUserPool"]
 
