@@ -2,7 +2,6 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -29,16 +28,10 @@ ANY_TYPE = ["*/*"]  # `api.forms` checks the content type itself, with a message
 @app.middleware("http")
 def forbid_sniffing(event: Request, get_response: Callable[[Request], Response]) -> Response:
     """Make a browser believe the Content-Type of every response, also of those that Chalice itself makes."""
+    app.api.binary_types = []  # of an answer, which is text; for a deployment it says what requests may be
     response = get_response(event)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-@app.middleware("http")
-def answer_with_text(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Tell Chalice that no answer is binary; for a deployment, `binary_types` says what requests may be."""
-    app.api.binary_types = []
-    return get_response(event)
 
 
 @app.middleware("all")
@@ -187,10 +180,6 @@ if runtime.settings.canary_minutes:
         runtime.check_canary()
 
 
-if "chalice.local" in sys.modules:  # in Chalice's command line, and never deployed
-    from chalicelib.api import local_server
-
-    local_server.equip(sys.modules["chalice.local"].ChaliceRequestHandler, runtime.settings.max_body_bytes)
-
+runtime.equip_local_server()
 telemetry.cold_start.imported()
 runtime.warm()

@@ -1,5 +1,6 @@
 """The objects of one process: settings, models, API, batch, workflow. Importing it loads no model."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.api.views import Api
@@ -53,6 +54,14 @@ def answer_lex(event: Any) -> dict[str, Any]:
 
     pictures = Pictures(store, lambda: batch.objects, fetch, settings.max_body_bytes)
     return Hook(pictures.describe).answer(event)
+
+
+def equip_local_server() -> None:
+    """Give the server of `chalice local` what it lacks, if Chalice's command line runs this."""
+    if "chalice.local" in sys.modules:
+        from chalicelib.api import local_server
+
+        local_server.equip(sys.modules["chalice.local"].ChaliceRequestHandler, settings.max_body_bytes)
 
 
 def warm() -> None:

@@ -93,6 +93,6 @@ def _content_type(request: Request) -> str:
         for value in values
     ]
     if len(given) > 1 or "," in _QUOTED.sub("", header):
-        both = ",".join(map(str, given)) if len(given) > 1 else header
+        both = ", ".join(map(str, given) if len(given) > 1 else map(str.strip, header.split(",")))
         raise InvalidRequest(f"the request has two Content-Types ({both[:80]!r}): send one")
     return header

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chalicelib.api.bodies import Body
+from chalicelib.api.contract import QUERY
 from chalicelib.api.parsing import Fetch, PredictRequest, parse_image_query, parse_predict
 from chalicelib.errors import InvalidRequest, UnsupportedMediaType, shown
 from chalicelib.inference.formats import ACCEPTED, BINARY_TYPES, HEAD_BYTES, format_of
@@ -19,7 +20,10 @@ UNCHOSEN = frozenset(
 
 
 def of_predict(body: Body, query: Mapping[str, str], fetch: Fetch) -> PredictRequest:
-    """The body of `POST /predict` in any form; raises InvalidRequest, UnsupportedMediaType, or what `fetch` raises."""
+    """The body of `POST /predict` in any form; raises InvalidRequest, UnsupportedMediaType, or what `fetch` raises.
+
+    What a query has beyond `top_k` and `model` is passed over, for clients and proxies that add to it.
+    """
     if body.media_type == MULTIPART:
         wanted = _multipart(body, fetch)
     elif format_of(body.data[:HEAD_BYTES]):  # no JSON begins so
@@ -28,7 +32,7 @@ def of_predict(body: Body, query: Mapping[str, str], fetch: Fetch) -> PredictReq
         wanted = parse_predict(body.data, fetch)
     else:
         raise UnsupportedMediaType(f"Content-Type is {body.media_type[:60]!r}: {PREDICT_TAKES}")
-    return _with_query(wanted, query)
+    return _with_query(wanted, {name: value for name, value in query.items() if name in QUERY})
 
 
 def of_predict_image(body: Body, query: Mapping[str, str], fetch: Fetch) -> PredictRequest:

@@ -83,7 +83,9 @@ def describe(
         "/models": {"get": _get("models", "The installed models", _json("Models"), (500, 503))},
         PATH: {"get": _get("openapi", "This contract", {"application/json": {}}, (500, 503))},
         **({"/uploads": {"post": _upload()}} if takes_uploads else {}),
-        **protocols.paths([card["name"] for card in cards if "error" not in card], _of_protocol),
+        **protocols.paths(
+            [card["name"] for card in cards if "error" not in card], _installed(cards)["top_k"], _of_protocol
+        ),
         **batches,
     }
     return {
@@ -141,7 +143,8 @@ def _query(cards: list[dict[str, Any]]) -> list[Schema]:
 
 def _bytes(cards: list[dict[str, Any]]) -> Schema:
     """The types of a body that is a picture, or a form with one. Any other type will do: the bytes decide."""
-    form = {"image": {"type": "string", "format": "binary"}, **_installed(cards)}
+    fields = {name: {"anyOf": [schema, {"const": ""}]} for name, schema in _installed(cards).items()}  # left empty
+    form = {"image": {"type": "string", "format": "binary"}, **fields}
     schema = {"type": "object", "properties": form, "required": ["image"], "additionalProperties": False}
     return {**{media_type: {} for media_type in BINARY_TYPES}, "multipart/form-data": {"schema": schema}}
 

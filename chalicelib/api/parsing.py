@@ -157,6 +157,8 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         fields = strict_json.loads(body)
     except (ValueError, RecursionError) as error:
+        if "\ufffd" in body.decode("utf-8", "replace"):  # here or in a gateway, which replaces such bytes
+            raise InvalidRequest("the body is not JSON: it holds bytes that are no text") from error
         raise InvalidRequest(f"the body is not JSON ({len(body)} bytes received)") from error
     if not isinstance(fields, dict):
         raise InvalidRequest(f"the body is {shown(fields)}: expected a JSON object")

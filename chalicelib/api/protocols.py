@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.api.contract import INSTANCE, MAX_INSTANCES, TOP_K, Schema
+from chalicelib.api.contract import INSTANCE, MAX_INSTANCES, Schema
 from chalicelib.api.schemas import NUMBER, STRING, WHOLE
 from chalicelib.api.tensors import OUTPUTS
 
@@ -47,28 +47,27 @@ _INPUT: Schema = {
     },
     "required": ["shape", "datatype"],
 }
-_INFER: Schema = {
-    "type": "object",
-    "properties": {
-        "id": STRING,
-        "parameters": {"type": "object", "properties": {"top_k": TOP_K.schema}},
-        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _INPUT},
-        "outputs": {
-            "type": "array",
-            "items": {"type": "object", "properties": {"name": {"enum": list(OUTPUTS)}}, "required": ["name"]},
-        },
-    },
-    "required": ["inputs"],
-}
 _INSTANCE = {"oneOf": [INSTANCE.schema, _NAMED_INSTANCE]}
 _MANY = {"type": "array", "minItems": 1, "maxItems": MAX_INSTANCES, "items": _INSTANCE}
-_OTHERS = {"top_k": TOP_K.schema, "signature_name": {"description": "Not used."}}
-_PREDICT = {
-    "oneOf": [
-        _object({"instances": _MANY, **_OTHERS}, *_OTHERS),
-        _object({"inputs": {**_MANY, "description": "In columns."}, **_OTHERS}, *_OTHERS),
-    ]
-}
+
+
+def _infer(top_k: Schema) -> Schema:
+    names = {"type": "object", "properties": {"name": {"enum": list(OUTPUTS)}}, "required": ["name"]}
+    properties = {
+        "id": STRING,
+        "parameters": {"type": "object", "properties": {"top_k": top_k}},
+        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _INPUT},
+        "outputs": {"type": "array", "items": names},
+    }
+    return {"type": "object", "properties": properties, "required": ["inputs"]}
+
+
+def _predict(top_k: Schema) -> Schema:
+    others = {"top_k": top_k, "signature_name": {"description": "Not used."}}
+    rows = _object({"instances": _MANY, **others}, *others)
+    return {"oneOf": [rows, _object({"inputs": {**_MANY, "description": "In columns."}, **others}, *others)]}
+
+
 COMPONENTS: dict[str, Schema] = {
     "ProtocolError": _object({"error": STRING}),
     "Server": _object({"name": STRING, "version": STRING, "extensions": {"type": "array", "items": STRING}}),
@@ -100,8 +99,8 @@ COMPONENTS: dict[str, Schema] = {
 }
 
 
-def paths(names: list[str], responses: Any) -> Schema:
-    """The paths for the models with these names.
+def paths(names: list[str], top_k: Schema, responses: Any) -> Schema:
+    """The paths for the models with these names, and with this bound for `top_k`.
 
     `responses` makes those of an operation from the name of its good answer and the statuses of its refusals.
     """
@@ -134,7 +133,9 @@ def paths(names: list[str], responses: Any) -> Schema:
         "/v2/models/{model}/ready": get(
             "inferenceModelReady", "Open Inference Protocol: whether a model answers", "ModelReady", model
         ),
-        "/v2/models/{model}/infer": post("infer", "Open Inference Protocol: classify", "Inference", _INFER, model),
+        "/v2/models/{model}/infer": post(
+            "infer", "Open Inference Protocol: classify", "Inference", _infer(top_k), model
+        ),
         "/v1/models/{model}/metadata": get(
             "servingMetadata", "TensorFlow Serving: a model's signature", "ServingMetadata", model
         ),
@@ -142,7 +143,7 @@ def paths(names: list[str], responses: Any) -> Schema:
             **get("servingStatus", "TensorFlow Serving: a model's state", "ModelStatus", model),
             **post(
                 "servingPredict", "TensorFlow Serving: classify; `model` ends in `:predict`", "ServingPredictions",
-                _PREDICT, call,
+                _predict(top_k), call,
             ),
         },
     }  # fmt: skip

@@ -36,7 +36,7 @@ def cors(settings: Settings) -> CORSConfig | None:
 
     None where the front does both: a browser refuses a header that comes twice. The front's are in .chalice/fronts.
     """
-    if settings.has_own_front:
+    if settings.in_lambda and settings.front != "rest":
         return None
     return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
 

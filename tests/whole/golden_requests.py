@@ -78,9 +78,9 @@ def refusals(recording: Recording) -> None:
     recording.ask("NaN", "POST", "/predict", b'{"image":"QUJD","top_k":NaN}', Content_Type="application/json")
     for name, fields in REFUSALS.items():
         recording.ask(name, "POST", "/predict", fields)
-    recording.ask("a content type", "POST", "/predict", b"{}", Content_Type="text/plain")
+    recording.ask("a content type", "POST", "/predict", b"{}", Content_Type="text/html")
     recording.ask("a large body", "POST", "/predict", {"image": "A" * 8000})
-    recording.ask("image, a content type", "POST", "/predict/image", SEVEN, Content_Type="image/tiff")
+    recording.ask("image, a content type", "POST", "/predict/image", b"no picture", Content_Type="image/tiff")
     recording.ask("image, empty", "POST", "/predict/image", b"", Content_Type="image/png")
     recording.ask("image, large", "POST", "/predict/image", b"A" * 8001, Content_Type="image/png")
     recording.ask("image, cut off", "POST", "/predict/image", SEVEN[:60], Content_Type="image/png")

@@ -26,10 +26,22 @@ EXAMPLES = int(os.environ.get("SLIMCEPTION_EXAMPLES", "150"))
 """How many requests are made up for each operation; those of the "coverage" phase come on top."""
 REFUSED_FOR_ITS_CONTENT = ["413", "415", "422"]
 """A schema cannot say what bytes are an image: what fits it may still get these."""
+REFUSED_FOR_THE_WHOLE = {
+    "/predict": "a query that says something else than the body",
+    "/v2/models/{model}/infer": "data that have not the tensor's shape",
+}
+"""Nor what two fields must have in common."""
 SEVEN = base64.b64decode(EXAMPLE_IMAGE)
 CONFIG = {
     "generation": {"allow-x00": True, "codec": "utf-8"},
     "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", *REFUSED_FOR_ITS_CONTENT]}},
+    "operations": [
+        {
+            "include-path": path,
+            "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", *REFUSED_FOR_ITS_CONTENT]}},
+        }
+        for path in REFUSED_FOR_THE_WHOLE
+    ],
     # Python's server, which `chalice local` is, answers methods that it has never heard of with 501 by itself.
     "phases": {"coverage": {"unexpected-methods": ["DELETE", "GET", "PATCH", "POST", "PUT"]}},
 }

@@ -6,12 +6,14 @@ Everything is called that the functions call on AWS. `localaws` holds each call 
 import itertools
 import json
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
+from urllib3.filepost import encode_multipart_formdata
 from werkzeug.wrappers import Response
 
 from benchmarks.workflow.deployment import FIRST, SECOND, deploy
@@ -114,6 +116,18 @@ def deliver_twice(clients: Any, bucket: str, record: Record, picture: bytes) -> 
     )
 
 
+def upload(url: str, picture: bytes) -> None:
+    """A picture through S3, and one that is not there."""
+    given = ask(f"{url}uploads", {"bytes": len(picture)})
+    body, kind = encode_multipart_formdata({**given["upload"]["fields"], "file": ("picture", picture)})
+    sent = urllib.request.Request(given["upload"]["url"], body, {"Content-Type": kind})
+    with urllib.request.urlopen(sent, timeout=60) as response:
+        assert response.status == 204
+    assert ask(f"{url}predict", {"image": given["image"], "model": FIRST})["predictions"]
+    with pytest.raises(AssertionError, match="404"):
+        ask(f"{url}predict", {"image": f"{given['image']}-not-there", "model": FIRST})
+
+
 @pytest.fixture(scope="module")
 def ran(cloud, record) -> None:
     """A batch and what is dropped under incoming/; a workflow of few groups and one of many."""
@@ -125,6 +139,7 @@ def ran(cloud, record) -> None:
         functions.update_function_configuration(FunctionName=LISTER, Timeout=SHORT_S)
         for name, content in {**some, GONE: b"x"}.items():
             s3.put_object(Bucket=bucket, Key=f"batch/{name}", Body=content)
+        upload(cloud.deployed.url, next(iter(some.values())))
         batch = ask(f"{cloud.deployed.url}batches", {"source": f"s3://{bucket}/batch/", "model": FIRST})
         wait_for(lambda: ask(f"{cloud.deployed.url}batches/{batch['id']}")["state"] == "complete")
         labels = "key,label\n" + "".join(f"{name}/{key},{key[0]}\n" for name in ("few", "many") for key in some)
