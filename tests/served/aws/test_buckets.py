@@ -27,6 +27,8 @@ FOREIGN = [
 ]
 ARN = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:slimception-dev-worker"
 BUCKETS = Buckets(ACCOUNT, "slimception-dev", ("photos",))
+DEPLOYED = BUCKETS._replace(region="eu-west-1")
+"""As a function knows them, by its ARN."""
 
 
 def no_client(service: str) -> Any:
@@ -94,16 +96,17 @@ def test_every_call_of_s3_names_the_owner_that_it_expects(aws, sent):
 
 def test_a_function_knows_its_account_by_its_arn_and_asks_nobody():
     settings = Settings(batch_prefix="slimception-dev", batch_buckets=("photos",))
-    assert own_buckets(settings, f"{ARN}:live", no_client) == BUCKETS
+    assert own_buckets(settings, f"{ARN}:live", no_client) == DEPLOYED
     services = BatchServices(settings, ModelStore(settings), lambda service: {"s3": None}[service])
     services.function_arn = ARN
-    assert (services.buckets, services.objects._buckets) == (BUCKETS, BUCKETS)
+    assert (services.buckets, services.objects._buckets) == (DEPLOYED, DEPLOYED)
+    assert (DEPLOYED.home, BUCKETS.home) == (OWN, None)
 
 
 def test_the_workflow_has_the_same_buckets(aws):
     workflow = WorkflowServices(Settings(batch_prefix="slimception-dev", batch_buckets=("photos",)), None)
     workflow.function_arn = ARN
-    assert workflow.objects._buckets == BUCKETS
+    assert workflow.objects._buckets == DEPLOYED
 
 
 def test_on_a_users_machine_sts_names_the_account(aws):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.events import PictureRef
+from chalicelib.aws.s3 import Fetched
 from chalicelib.batch.record import Batch
 from chalicelib.batch.worker import MARGIN_MS, Worker
 from chalicelib.config import EMBEDDED_MODELS, Settings
@@ -98,18 +99,18 @@ class TestAnswers:
         assert rig.rows()["in/seven.png"]["error"]["Code"] == "ForbiddenError"
 
     def test_its_milliseconds_are_those_of_waiting_and_classifying(self, rig, digits, monkeypatch):
-        read, get, attempted = rig.objects.read, digits.get, threading.Event()
+        fetch, get, attempted = rig.objects.fetch, digits.get, threading.Event()
 
-        def slow(*arguments) -> bytes:
+        def slow(*arguments) -> Fetched:
             assert attempted.wait(60)
             time.sleep(0.05)
-            return read(*arguments)
+            return fetch(*arguments)
 
         def asked(model: str | None = None) -> Any:
             attempted.set()  # from here on the worker waits for the bytes
             return get(model)
 
-        monkeypatch.setattr(rig.objects, "read", slow)
+        monkeypatch.setattr(rig.objects, "fetch", slow)
         monkeypatch.setattr(digits, "get", asked)
         began = time.perf_counter()
         rig.work(ref("in/seven.png"), ref("in/text.png"))
