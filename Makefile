@@ -89,6 +89,7 @@ deploy: .venv-deploy-$(TARGET)/.ready ## publish the layers and deploy STAGE, un
 	$(DEPLOY) layers triggers --stage $(STAGE) $(TRIGGERS)
 	$(DEPLOY) layers recursion --stage $(STAGE)
 	$(DEPLOY) layers settings --stage $(STAGE)
+	$(DEPLOY) layers front --stage $(STAGE) $(TOPIC)
 	$(DEPLOY) layers workflow --stage $(STAGE) $(TOPIC)
 	$(DEPLOY) layers alarms --stage $(STAGE) $(TOPIC)
 
@@ -113,6 +114,9 @@ tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: tab
 workflow: $(VENV)/.dev ## two models compared by the state machine on this machine's AWS, to a report (ARGS="--fail timeout")
 	$(BIN)/python -W ignore -m benchmarks.workflow $(ARGS)
 
+remote-model: $(VENV)/.dev ## what a model from S3 costs a cold start, against a layer; ARGS="models/inception_v3 --rounds 9"
+	$(BIN)/python -W ignore -m benchmarks.remote_model $(ARGS)
+
 hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
 	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
 
@@ -121,6 +125,7 @@ bench: $(VENV)/.dev ## the README's figures, measured on this machine shown as A
 	-$(BIN)/python -m benchmarks.arm64 --out build/bench/arm64.json
 	$(BIN)/python -m benchmarks.inception.on_digits
 	$(BIN)/python -m benchmarks.cold_start
+	-$(BIN)/python -m benchmarks.fronts
 	$(BIN)/python -m benchmarks.batch.folder
 
 lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; ARGS=--upgrade takes the newest versions
@@ -186,4 +191,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune remote-model hostile bench lock release clean

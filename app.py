@@ -5,61 +5,21 @@ from chalicelib import telemetry  # first, for its clock starts the cold start's
 from collections.abc import Callable
 from typing import Any
 
-from chalice import Chalice, CORSConfig, Response
-from chalice.app import CloudWatchEvent, LambdaFunction, Rate, Request, RestAPIEventHandler, RouteEntry
+from chalice import Response
+from chalice.app import CloudWatchEvent, LambdaFunction, Rate, Request
 
 from chalicelib import runtime
 from chalicelib.api import views
-from chalicelib.api.fronts import door
-from chalicelib.errors import ClientError
+from chalicelib.api.fronted import Fronted
 
-
-class Fronted(Chalice):  # type: ignore[misc]  # Chalice has no types
-    """Chalice's app behind `door`, which lets every front in. Chalice itself reads a REST API's events alone."""
-
-    def __call__(self, event: Any, context: Any) -> Any:
-        """The one handler of the API's function."""
-        return door.answer(event, context, self)
-
-    def serve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """The response of a route."""
-        return dict(super().__call__(event, context))
-
-    def refuse(self, error: ClientError, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """The response to a request that reaches no route. Pages of other origins may read it."""
-        return self._respond(lambda: runtime.api.refuse(self.current_request, error), event, context, CORS)
-
-    def preflight(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """The response to OPTIONS; a REST API's own is the same, and does not reach the function."""
-        methods = self.routes[event["requestContext"]["resourcePath"]]
-        cors = next(iter(methods.values())).cors
-        names = ",".join([*methods, "OPTIONS"])
-        headers = {"Allow": names, **({"Access-Control-Allow-Methods": names} if cors else {})}
-        return self._respond(lambda: Response("", headers), event, context, cors)
-
-    def _respond(
-        self, view: Callable[[], Response], event: dict[str, Any], context: Any, cors: CORSConfig | None
-    ) -> dict[str, Any]:
-        """What Chalice makes of a view that is no route, through the same middleware as those that are."""
-        about = event["requestContext"]
-        entry = RouteEntry(view, "none", "/", about["httpMethod"], cors=cors)
-        table = {about["resourcePath"]: {about["httpMethod"]: entry}}
-        middleware = [function for function, kind in self.middleware_handlers if kind in ("http", "all")]
-        handler = RestAPIEventHandler(table, self.api, self.log, self.debug, middleware)
-        self.lambda_context = context
-        self.current_request = handler.create_request_object(event, context)
-        response: dict[str, Any] = handler(event, context)
-        return response
-
-
-app = Fronted(app_name="slimception")
+CORS = views.cors(runtime.settings)
+app = Fronted("slimception", lambda: runtime.api, CORS)
 app.api.binary_types = views.EVERY_TYPE
 if runtime.settings.front != "rest" and not runtime.settings.in_lambda:
     from chalicelib.api.hidden_routes import HiddenRoutes  # Chalice then deploys a function, and no REST API before it
 
     app.routes = HiddenRoutes()
     app.pure_lambda_functions.append(LambdaFunction(app, "front", "app.app"))
-CORS = views.cors(runtime.settings)
 BATCH_CALLERS = views.batch_authorizer(runtime.settings)
 GET = ["GET", "HEAD"]
 ANY_TYPE = ["*/*"]  # `api.forms` checks the content type itself, with a message that says what is accepted

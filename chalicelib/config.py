@@ -77,11 +77,6 @@ class Settings:
     """URL of the API that the canary calls; None: the canary's own process classifies the picture."""
 
     @property
-    def has_own_front(self) -> bool:
-        """Whether an HTTP API or a function URL stands before this process: `chalice local` has neither."""
-        return self.in_lambda and self.front != "rest"
-
-    @property
     def takes_batches(self) -> bool:
         """True only in Lambda: `chalice local` has no functions that read the queues."""
         return self.in_lambda and self.batch_prefix is not None and self.batches != "off"

@@ -20,17 +20,17 @@ class Customer(NamedTuple):
 
 
 def customer_of(request: Request, known: Collection[str]) -> Customer:
-    """The API key's id, else the claim `sub` of a token, else who signed the request, else `X-Customer-Id`.
+    """The API key's id, else the claim `sub` of a token, else `X-Customer-Id`, else who signed the request.
 
-    The first three were checked by the front; anybody can send a header. Each metric costs money, so that only `known`
-    names get one, and the ids of keys, which the owner made.
+    Anybody can send a header; a program that signs its requests says with it for whom it asks. Each metric costs money,
+    so that only `known` names get one, and the ids of keys, which the owner made.
     """
     context = request.context or {}
     identity = _fields(context, "identity")
     key = _name(identity.get("apiKeyId"))
     if key:
         return Customer(key, key)
-    name = _subject(context) or _signer(identity) or _name(request.headers.get(CUSTOMER_HEADER))
+    name = _subject(context) or _name(request.headers.get(CUSTOMER_HEADER)) or _signer(identity)
     return Customer(name, name if name in known else OTHERS) if name else Customer(None, OTHERS)
 
 

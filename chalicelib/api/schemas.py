@@ -105,6 +105,12 @@ _DELEGATE = {
         "description": "The most common names among these, each with its count.",
     },
 }
+_ORIGIN = {
+    **_object(
+        {"uri": STRING, "etag": STRING, "fetch_ms": MILLISECONDS, "error": STRING}, ["etag", "fetch_ms", "error"]
+    ),
+    "description": "Of a model that was fetched: where it is, its card's ETag, how long that took, what failed last.",
+}
 
 COMPONENTS: dict[str, Schema] = {
     "Prediction": _object({"index": WHOLE, "label": STRING, "score": {"type": "number", "minimum": 0, "maximum": 1}}),
@@ -121,8 +127,11 @@ COMPONENTS: dict[str, Schema] = {
             "models": _list(
                 {
                     "oneOf": [
-                        _object({**_CARD, "warnings": _ASSUMED, "default": BOOLEAN}, [*_OPTIONAL, "warnings"]),
-                        _object({"name": STRING, "error": STRING, "default": BOOLEAN}),
+                        _object(
+                            {**_CARD, "warnings": _ASSUMED, "origin": _ORIGIN, "default": BOOLEAN},
+                            [*_OPTIONAL, "warnings", "origin"],
+                        ),
+                        _object({"name": STRING, "error": STRING, "origin": _ORIGIN, "default": BOOLEAN}, ["origin"]),
                     ]
                 }
             ),
@@ -145,10 +154,11 @@ COMPONENTS: dict[str, Schema] = {
                 "description": "What the card assumes; why the model is slower than it need be, and what helps.",
             },
             "cold_start": {"type": "object", "additionalProperties": MILLISECONDS},
+            "origin": _ORIGIN,
             "request_id": STRING,
             "experiment": _ref("Experiment"),
         },
-        ["experiment"],
+        ["origin", "experiment"],
     ),
     "Upload": _object(
         {

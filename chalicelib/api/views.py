@@ -1,4 +1,4 @@
-"""The views behind `app`'s routes: a request in, a response out. With `app` the only place that knows Chalice.
+"""The views behind `app`'s routes: a request in, a response out. `app`, `fronted` and this module alone know Chalice.
 
 Each view is a `with` block of an `Exchange`: it parses, asks a model or the batch, and answers. What it raises becomes
 the answer too.
@@ -36,7 +36,7 @@ def cors(settings: Settings) -> CORSConfig | None:
 
     None where the front does both: a browser refuses a header that comes twice. The front's are in .chalice/fronts.
     """
-    if settings.has_own_front:
+    if settings.in_lambda and settings.front != "rest":
         return None
     return CORSConfig(settings.cors_allow_origin, ["X-Customer-Id"], EXPOSED_HEADERS, PREFLIGHT_AGE_S)
 

@@ -21,7 +21,7 @@ MAX_RAW_BYTES = 4_400_000
 """Larger bodies do not pass Lambda's 6 MB, in base64; they go through the stage's bucket."""
 MAX_FILE_BYTES = 500_000_000
 QUALITY = 95
-READ = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Pillow's formats that are tried; others are sent as they are, and the server says what it thinks of them."""
 
 PLAIN = ("L", "LA", "P", "PA", "RGB", "RGBA")
@@ -77,10 +77,11 @@ def _scaled(path: Path, needs: Needs, size_bytes: int) -> bytes | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=READ) as image:
+            Image.init()
+            with Image.open(path, formats=[name for name in READ if name in Image.OPEN]) as image:
                 is_small = size_bytes <= KEEP_BYTES and image.width * image.height <= KEEP_PX
                 is_small |= size_bytes <= MAX_RAW_BYTES and _scale(image, needs.shorter_px) == 1
-                if (is_small and image.format in FORMATS) or image.mode not in PLAIN:
+                if (is_small and image.format in (*FORMATS, "MPO")) or image.mode not in PLAIN:
                     return None
                 return _jpeg(image, needs.shorter_px)
     except Exception:  # whatever Pillow raises: the server decodes more strictly, and says what is wrong

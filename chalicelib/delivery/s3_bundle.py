@@ -22,12 +22,9 @@ ASIDE = ".fetched"
 """The folder within `folder` into which a bundle is written before it is verified. No bundle begins with a dot."""
 TRIES = 3
 """Of a bundle that changes while it is fetched."""
-MODELS_OF_MEMORY = 2
-"""A model takes its file's size in memory once as the file and, in float32, once as what XNNPACK packs of it."""
-_DENIED = (
-    "access denied, or there is no such object: upload it to a bucket of the same account, or deploy the stage again, "
-    "so that its policies name MODEL_URI"
-)
+COPIES, RESERVED_MB = 2, 128
+"""A loaded model takes its size in memory as a file and again as what XNNPACK packs of it (measured: 1.9 times for
+Inception v3, dynamic and float32). The rest is for Python, NumPy, the engine and a picture."""
 
 
 class S3Bundle:
@@ -69,7 +66,7 @@ class S3Bundle:
                 if (card.etag, card.modified) == known:
                     return None
                 try:
-                    return self._fetch(bucket, connect, card)
+                    return self._fetch(bucket, connect, card, replaces=known is not None)
                 except Changed:
                     continue
         raise ModelError(f"{self.shown_uri} changes while it is fetched: copy model.json last, when all else is there")
@@ -81,8 +78,8 @@ class S3Bundle:
             shutil.rmtree(kept, ignore_errors=True)
             fetched.path.rename(kept)
 
-    def _fetch(self, bucket: Bucket, connect: Callable[[], Bucket], card: Found) -> Fetched:
-        size_bytes = self._size(card.data)
+    def _fetch(self, bucket: Bucket, connect: Callable[[], Bucket], card: Found, replaces: bool) -> Fetched:
+        size_bytes = self._size(card.data, replaces)
         labels = self._read(bucket, LABELS_FILE, MAX_LABELS_BYTES)
         aside = self._folder / ASIDE / self.name
         with self._disk():
@@ -108,8 +105,11 @@ class S3Bundle:
             raise ModelError(f"{name} of {self.shown_uri} has more than {max_bytes:,} bytes: upload the bundle again")
         return found
 
-    def _size(self, card: bytes) -> int:
-        """The size of the model file by its card; raises ModelError if the card cannot be used, or for its size."""
+    def _size(self, card: bytes, replaces: bool) -> int:
+        """The size of the model file by its card; raises ModelError if the card cannot be used, or for its size.
+
+        A model that `replaces` another is in memory beside it for a while. Beyond the memory, Lambda ends the process.
+        """
         try:
             size_bytes = ModelCard.from_dict(strict_json.loads(card.decode())).size_bytes
         except ModelError as error:
@@ -118,10 +118,11 @@ class S3Bundle:
             raise ModelError(
                 f"{CARD_FILE} of {self.shown_uri} cannot be read as JSON: upload the bundle again"
             ) from error
-        if self._memory_mb and size_bytes * MODELS_OF_MEMORY > self._memory_mb * 2**20:
+        copies = COPIES * (2 if replaces else 1)
+        if self._memory_mb and size_bytes * copies > (self._memory_mb - RESERVED_MB) * 2**20:
             raise ModelError(
                 f"{MODEL_FILE} of {self.shown_uri} has {size_bytes:,} bytes, and the function {self._memory_mb} MB of "
-                "memory, of which a model may take half: raise lambda_memory_size"
+                f"memory: it takes {copies} times its size, beside {RESERVED_MB} MB; raise lambda_memory_size"
             )
         return size_bytes
 
@@ -150,7 +151,10 @@ class S3Bundle:
                 "stage's region"
             ) from error
         if error.status == 403:
-            raise ModelError(f"{what}: {_DENIED} ({error.code})") from error
+            raise ModelError(
+                f"{what}: access denied, or there is no such object ({error.code}): upload it to a bucket of the same "
+                "account, or deploy the stage again, so that its policies name MODEL_URI"
+            ) from error
         raise StorageError(f"{what} cannot be read ({error.code}): try again") from error
 
     @contextmanager

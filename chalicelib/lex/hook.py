@@ -19,7 +19,7 @@ class Hook:
         self._describe = describe
 
     def answer(self, event: Any) -> Response:
-        """The response for any event: what fails is told in a sentence, and logged."""
+        """The response for any event: a sentence also says what fails, and the log has it."""
         turn = Turn(event)
         address = turn.address
         if address is None:

@@ -2,7 +2,7 @@
 
 Whoever names the address must reach nothing that only this function can: no other scheme, port or login, and no host
 whose address is not on the public internet. The connection is made to the address that was checked, and a redirect is
-checked as the first address was. Only IPv4, since a function that is in no network of its own has nothing else, and
+checked as the first address was. Only IPv4, since a function outside of a VPC has nothing else, and
 since several kinds of IPv6 address hold an IPv4 one.
 
 Source: OWASP, "Server-Side Request Forgery Prevention Cheat Sheet".

@@ -14,12 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from layers.build.archive import written_aside
-from layers.deploy.stages import CONFIG, read_config, variable
+from layers.deploy.names import function_name
+from layers.deploy.stages import CONFIG, api_function, front_of, read_config, variable
 from layers.errors import StageError
 
 FOLDER = "policies"
-_STAGE = "${Stage}"
-"""Not IAM's own policy variables, such as `${aws:username}`, which stay."""
+_STAGE, _API_FUNCTION = "${Stage}", "${ApiFunction}"
+"""The stage's name, and the name of its API's function, which is another one behind another front. IAM's own policy
+variables, such as `${aws:username}`, stay."""
 MODEL, MODEL_URI = "${Model}", "MODEL_URI"
 """The resource of the statements on the bundle, and the variable of the stage that names it."""
 _URI = re.compile(r"s3://([^*?$\s]+?)/?")
@@ -34,9 +36,10 @@ def write_policies(project: Path, stage: str) -> str:
     folder, config = project / CONFIG.parent, read_config(project, stage)
     names = [name for name in policy_files(config["stages"][stage]) if _is_ours(name, stage)]
     objects = _objects(variable(config, stage, MODEL_URI))
+    api = function_name(config["app_name"], stage, api_function(front_of(config, stage)))
     for name in names:
         template = _read(folder / FOLDER / PurePosixPath(name).name, name)
-        policy = _in_stage(_with_model(template, objects), stage)
+        policy = _filled_in(_with_model(template, objects), {_STAGE: stage, _API_FUNCTION: api})
         with written_aside(folder / name) as aside:
             aside.write_text(json.dumps(policy, indent=2) + "\n", encoding="utf-8")
     return f"{CONFIG.parent / FOLDER / stage}: {len(names)} policies"
@@ -80,13 +83,16 @@ def _is_on_model(statement: Any) -> bool:
     return bool(statement["Resource"] == MODEL)
 
 
-def _in_stage(node: Any, stage: str) -> Any:
-    """A policy, or a part of it, with the stage's name for `${Stage}`."""
+def _filled_in(node: Any, values: Mapping[str, str]) -> Any:
+    """A policy, or a part of it, with these values in its texts."""
     if isinstance(node, list):
-        return [_in_stage(item, stage) for item in node]
+        return [_filled_in(item, values) for item in node]
     if isinstance(node, dict):
-        return {name: _in_stage(item, stage) for name, item in node.items()}
-    return node.replace(_STAGE, stage) if isinstance(node, str) else node  # one string of the policy's tree
+        return {name: _filled_in(item, values) for name, item in node.items()}
+    if isinstance(node, str):
+        for name, value in values.items():
+            node = node.replace(name, value)
+    return node
 
 
 def _is_ours(name: str, stage: str) -> bool:

@@ -1,7 +1,7 @@
 """What calls the functions intake and lex, as a stack after `chalice deploy`; each part by a parameter.
 
-In the packaged template they are resources among the others. The rights to read a stream are a policy of their own,
-which intake's role has only while the stream is wired: Chalice leaves other policies of a role as they are.
+In the packaged template they are resources among the others. The rights to read a stream are a separate policy, which
+intake's role has only while the stream is wired: Chalice leaves other policies of a role as they are.
 """
 
 from collections.abc import Iterator, Mapping

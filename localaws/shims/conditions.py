@@ -22,7 +22,7 @@ def without_unwanted(document: dict[str, Any], parameters: Mapping[str, Any]) ->
 
 
 def is_true(node: Any, conditions: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
-    """The value of a condition; raises KeyError for a function that is none of those."""
+    """The value of a condition; raises KeyError for another function."""
     [(name, argument)] = node.items()
     if name == "Condition":
         return is_true(conditions[argument], conditions, parameters)

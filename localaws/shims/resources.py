@@ -5,9 +5,11 @@ They are no subclasses of moto's, which keeps a list of those for ever.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Self
 from unittest import mock
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.cloudformation.parsing import get_model_map, get_name_type_map
@@ -43,8 +45,9 @@ class _Made:
         return True
 
     def delete(self, *_: Any) -> None:
-        """What moto calls."""
-        self.take_away()
+        """What moto calls. With a function that is gone, what belonged to it is gone, too."""
+        with suppress(UnknownFunctionException):
+            self.take_away()
 
     @classmethod
     def create_from_cloudformation_json(

@@ -62,6 +62,7 @@ class TestFromEnv:
             ("ENGINE", "tensorflow", "auto, litert, tflite-runtime"),
             ("ENGINE", "LiteRT", "auto, litert, tflite-runtime"),
             ("WARM_IN_INIT", "yes", "false, true"),
+            ("FRONT", "alb", "rest, http, url"),
         ],
     )
     def test_an_unknown_choice_is_refused_with_the_choices(self, name, value, choices):

@@ -141,8 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
         if first > last:
             self._send(416, b"<Error><Code>InvalidRange</Code></Error>", {})
             return
-        shown = first + 1 if fault == OTHER_RANGE else first
-        about["Content-Range"] = f"bytes {shown}-{last}/{len(stored.data)}"
+        if fault == OTHER_RANGE:
+            first += 1
+        about["Content-Range"] = f"bytes {first}-{last}/{len(stored.data)}"
         self._send(206, stored.data[first : last + 1], about, fault)
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], fault: str | None = None) -> None:

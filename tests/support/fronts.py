@@ -15,7 +15,7 @@ import app
 
 Event = dict[str, Any]
 TEXT_TYPES = ("text/", "application/json", "application/javascript", "application/xml")
-"""Bodies of these types are text with an HTTP API, a function URL and a load balancer; all others come in base64."""
+"""Bodies of these types are text with all but a REST API; all others, and those with a coding, come in base64."""
 STAGE = "api"
 
 
@@ -66,7 +66,8 @@ def _body(sent: Sent, is_text: bool) -> Event:
 
 
 def _is_text(sent: Sent) -> bool:
-    return sent.type().startswith(TEXT_TYPES)
+    is_encoded = any(name.lower() == "content-encoding" for name, _ in sent.headers)
+    return sent.type().startswith(TEXT_TYPES) and not is_encoded
 
 
 def _several(sent: Sent) -> dict[str, list[str]]:

@@ -29,11 +29,11 @@ MAY_USE = {
     "client": {"ground", "inference", "batch.cli"},
     "workflow": {"ground", "inference", "aws", "workflow.report"},
     "lex": {"ground", "inference", "aws"},
-    "api": {"ground", "inference", "aws", "batch"},
+    "api": {"ground", "inference", "aws", "batch", "api.fronts"},
     "api.fronts": {"ground"},
     "delivery": {"ground", "inference", "aws"},
     "runtime": {"ground", "inference", "delivery", "batch", "workflow", "lex", "api"},
-    "app": {"ground", "inference", "batch", "api", "api.fronts", "runtime"},
+    "app": {"ground", "inference", "batch", "api", "runtime"},
     "convert.digits": {"convert", "convert.contract", "convert.opening"},
     "convert.contract": {"ground", "inference", "convert"},
     "convert.opening": {"ground", "inference", "convert", "convert.contract", "convert.digits"},
@@ -78,13 +78,13 @@ LOADED_BY_APP = {
     "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.forms", "chalicelib.api.metrics",
     "chalicelib.api.parsing",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
-    "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
+    "chalicelib.api.fronted", "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
     "chalicelib.api.fronts.alb", "chalicelib.api.fronts.format_1", "chalicelib.api.fronts.format_2",
 }  # fmt: skip
 """Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
 NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
-ONLY = {"chalice": {"app", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
+ONLY = {"chalice": {"app", "chalicelib.api.fronted", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
 THIRD_PARTY = {"numpy", "PIL", "chalice", "boto3", "botocore", "urllib3"}
 
 

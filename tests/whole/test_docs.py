@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import chalicelib.batch.cli.main
+import chalicelib.client.main
 import convert.__main__
 import layers.arguments
 import localaws.__main__
@@ -16,6 +17,7 @@ from tests.whole.test_architecture import GROUND, MAY_USE
 
 PARSERS = {
     "chalicelib.batch": chalicelib.batch.cli.main._parser(),
+    "chalicelib.client": chalicelib.client.main.parser(),
     "convert": convert.__main__.parser(),
     "layers": layers.arguments.parser(),
     "localaws": localaws.__main__._parser(),

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.deployment.interrupted import QuietDeployer
 from layers.pythons import own
 from localaws.deploy import project
-from localaws.deploy.deployer import PROJECT, Deployer
+from localaws.deploy.deployer import PROJECT
 from localaws.errors import DeployFailed
 from tests.support.paths import SEVEN
 from tests.support.requests import b64, settled
@@ -74,7 +75,7 @@ def fronted(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, F
         shutil.copy2(built, copied / "build" / "layers")
     found = {}
     for front in ("http", "url", "rest"):
-        deployer = Deployer(cloud, own(), copied, say=lambda _: None, front=front, opened=front == "url")
+        deployer = QuietDeployer(cloud, own(), copied, say=lambda _: None, front=front, opened=front == "url")
         try:
             deployed = deployer.deploy()
         except DeployFailed as error:

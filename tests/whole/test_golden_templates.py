@@ -52,7 +52,9 @@ def test_stacks(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(boto3, "client", lambda service: Aws(service, asked))
     topic = ["--alarm-topic", "arn:aws:sns:eu-west-1:123456789012:on-call"]
-    for command in (["backing"], ["workflow", *topic], ["watching"], ["mappings"], ["mappings", "--concurrency", "5"]):
+    triggers = ["triggers", "--topic", "arn:aws:sns:eu-west-1:123456789012:pictures", "--schedule", "none"]
+    mappings = (["mappings"], ["mappings", "--concurrency", "5"])
+    for command in (["backing"], ["workflow", *topic], ["watching"], *mappings, triggers):
         asked.append({"command": command})
         assert main([*command, "--stage", stage]) == 0
     check_stage("stacks", stage, json.dumps(asked))

@@ -15,10 +15,6 @@ PING_KEYS = frozenset({"ping", "warmer", "warmup", "warm", "keep_warm", "keepWar
 """Keys of which a warm-up plugin sets one to true."""
 SCHEDULED = "Scheduled Event"
 """`detail-type` of EventBridge's rules with a schedule, and of EventBridge Scheduler."""
-TAKES = (
-    'expected a request of API Gateway, a function URL or an Application Load Balancer, {"image": "<base64>"} as '
-    "POST /predict takes it, or {} to load the model"
-)
 
 
 def answer(event: Any, context: Any, app: "App") -> Event:
@@ -27,7 +23,10 @@ def answer(event: Any, context: Any, app: "App") -> Event:
         response = app.serve(_request("GET", "/health", None, context), context)
         answered = _object(response)
         return {"warm": True, **answered} if response["statusCode"] == 200 else answered
-    error = InvalidRequest(f"the event is {_described(event)}: {TAKES}")
+    error = InvalidRequest(
+        f"the event is {_described(event)}: expected a request of API Gateway, a function URL or an Application Load "
+        'Balancer, {"image": "<base64>"} as POST /predict takes it, or {} to load the model'
+    )
     if isinstance(event, dict) and event.keys() & {"image", "instances"}:
         with suppress(RecursionError):  # it came as JSON, but was read with more of the stack left
             return _object(app.serve(_request("POST", "/predict", json.dumps(event), context), context))

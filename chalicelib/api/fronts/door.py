@@ -52,8 +52,6 @@ def _is_plain(event: Any, routes: Routes) -> bool:
         return False
     if "version" in event or misfit(event, EVENT) or misfit(context, CONTEXT):
         return False
-    if any(len(values) > 1 for values in (event.get("multiValueHeaders") or {}).values()):
-        return False  # perhaps two types of the body
     names = routes[path][method].view_args
     return not names or (event["pathParameters"] or {}).keys() >= set(names)
 

@@ -212,7 +212,5 @@ def every_header(response: Response) -> dict[str, list[str]]:
 
 
 def last_values(headers: Mapping[str, list[str]]) -> dict[str, str]:
-    """Headers with their last values, as a REST API gives them; two types of a body are both kept, to be refused."""
-    return {
-        name: ",".join(values) if name.lower() == "content-type" else values[-1] for name, values in headers.items()
-    }
+    """Headers with their last values, as a REST API gives them."""
+    return {name: values[-1] for name, values in headers.items()}

@@ -25,9 +25,11 @@ def read(event: Event, routes: Routes) -> Event:
 
 
 def _of_single_values(event: Event) -> Event:
-    """Headers and query as Chalice reads them, where the event has them in the other form, or a header twice."""
+    """Headers and query as Chalice reads them, where the event has them in the other form alone."""
     headers, query = event.get("multiValueHeaders"), event.get("queryStringParameters")
-    made: Event = {"headers": events.last_values(headers)} if headers else {}
+    made: Event = {}
+    if headers and not event.get("headers"):
+        made["headers"] = events.last_values(headers)
     if query and not event.get("multiValueQueryStringParameters"):
         made["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()}
     return made

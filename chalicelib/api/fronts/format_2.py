@@ -61,14 +61,16 @@ def read(event: Event, routes: Routes) -> Event:
     parameters = {name: as_sent(value) for name, value in (event.get("pathParameters") or {}).items()}
     own = (event.get("routeKey") or "").partition(" ")[2]  # "POST /predict", "ANY /{proxy+}", "$default"
     found = events.given(routes, own, parameters) or events.find(routes, events.within(about.get("stage"), path))
-    cookies = event.get("cookies")
+    headers, cookies = dict(event.get("headers") or {}), event.get("cookies")
+    if cookies:
+        headers["cookie"] = "; ".join(cookies)
     return events.made(
         http["method"],
         path,
         found,
         {
             "version": "1.0",
-            "headers": {**(event.get("headers") or {}), **({"cookie": "; ".join(cookies)} if cookies else {})},
+            "headers": headers,
             "multiValueQueryStringParameters": parse_qs(event.get("rawQueryString") or "", True) or None,
             "stageVariables": event.get("stageVariables"),
             "body": event.get("body"),

@@ -52,8 +52,12 @@ class TestWhoTheFrontHasChecked:
         ],
     )
     def test_a_signature_names_the_user_or_the_role_but_not_the_session(self, arn, caller, name):
-        found = named(identity={"userArn": arn, "caller": caller})
+        signed = {"identity": {"userArn": arn, "caller": caller}}
+        found = customer_of(FakeRequest(context=signed), ("AIDA1",))
         assert found == Customer(name, name if name == "AIDA1" else OTHERS)
+
+    def test_a_program_that_signs_says_for_whom_it_asks(self):
+        assert named(identity={"userArn": "arn:aws:iam::123456789012:user/shop", "caller": "AIDA1"}).name == "42"
 
     @pytest.mark.parametrize(
         "context",

@@ -14,7 +14,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import DecodeError, ReadTimeoutError
 
-from chalicelib.aws.clients import client, translated
+from chalicelib.aws.clients import access_of_boto3, client, translated
+from chalicelib.config import AwsAccess
 from chalicelib.errors import InvalidRequest, ObjectForbidden, ObjectGone, SlimceptionError, StorageError
 
 
@@ -95,3 +96,29 @@ def test_a_region_that_is_not_set(monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     with pytest.raises(StorageError, match=r"sqs: NoRegionError \(set a region"):
         client("sqs")
+
+
+class TestAccess:
+    """Keys for calls without boto3, from where only boto3 looks."""
+
+    @pytest.fixture(autouse=True)
+    def no_account(self, monkeypatch, tmp_path):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_PROFILE",
+                     "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):  # fmt: skip
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+
+    def test_of_a_profile(self, tmp_path):
+        (tmp_path / "credentials").write_text("[default]\naws_access_key_id = id\naws_secret_access_key = secret\n")
+        (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+        assert access_of_boto3() == AwsAccess("id", "secret", None, "eu-west-1")
+
+    def test_without_keys_or_region(self, tmp_path):
+        with pytest.raises(StorageError, match="the credentials: NoCredentialsError"):
+            access_of_boto3()
+        (tmp_path / "credentials").write_text("[default]\naws_access_key_id = id\naws_secret_access_key = secret\n")
+        with pytest.raises(StorageError, match="the credentials: NoRegionError"):
+            access_of_boto3()

@@ -42,6 +42,11 @@ class TestObjects:
         assert objects.read(BUCKET, key, 7) == b"picture"
         assert [listed.key for listed in objects.page(BUCKET, "in/", "", 5)] == [key]
 
+    def test_bytes_come_with_the_etag_that_a_listing_has(self, objects):
+        put(objects, "in/k", data=b"picture")
+        [listed] = objects.page(BUCKET, "in/", "", 5)
+        assert objects.fetch(BUCKET, "in/k", 7) == (b"picture", listed.etag)
+
     def test_an_object_with_too_many_bytes(self, objects):
         put(objects, "k", data=b"x" * 101)
         with pytest.raises(PayloadTooLarge, match="the object has 101 bytes: at most 100"):

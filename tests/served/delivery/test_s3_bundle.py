@@ -161,9 +161,20 @@ class TestWhatIsWrong:
         card = json.loads((folder / CARD_FILE).read_text()) | {"size_bytes": size_bytes}
         (folder / CARD_FILE).write_text(json.dumps(card))
         made = S3Bundle(server.put_bundle(folder), tmp_path / "tmp", server.access, memory_mb=1024)
-        with pytest.raises(ModelError, match=r"the function 1024 MB of memory, of which a model may take half"):
+        with pytest.raises(
+            ModelError, match=r"the function 1024 MB of memory: it takes 2 times its size, beside 128 MB"
+        ):
             made.fetch(None)
         assert server.count(MODEL_FILE) == 0
+
+    def test_one_that_replaces_another_is_in_memory_beside_it(self, server, folder, tmp_path):
+        card = json.loads((folder / CARD_FILE).read_text()) | {"size_bytes": 300 * 2**20}
+        (folder / CARD_FILE).write_text(json.dumps(card))
+        made = S3Bundle(server.put_bundle(folder), tmp_path / "tmp", server.access, memory_mb=1024)
+        with pytest.raises(ModelError, match="it takes 4 times its size"):
+            made.fetch(("an older etag", "yesterday"))
+        with pytest.raises(ModelError, match="has 840 bytes, its card says 314,572,800"):
+            made.fetch(None)
 
     def test_too_large_for_the_disk(self, server, folder, tmp_path):
         card = json.loads((folder / CARD_FILE).read_text()) | {"size_bytes": 2**40}

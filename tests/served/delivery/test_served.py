@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api.openapi import describe
 from chalicelib.api.views import Api
 from chalicelib.config import Settings
 from chalicelib.delivery.s3_bundle import S3Bundle
@@ -54,6 +55,12 @@ def body(response: Any) -> dict[str, Any]:
     return found
 
 
+def assert_contract(name: str, answer: dict[str, Any]) -> None:
+    validator = pytest.importorskip("jsonschema", reason="jsonschema is not installed").Draft202012Validator
+    contract = json.loads(json.dumps(describe([])))
+    validator({**contract, "$ref": f"#/components/schemas/{name}"}).validate(answer)
+
+
 class TestAnswers:
     def test_a_picture(self, api, cold_start):
         answer = body(api.predict_image(image_request(SEVEN)))
@@ -63,10 +70,14 @@ class TestAnswers:
         assert parts["fetch_ms"] > 0
 
     def test_health_and_models_say_where_it_comes_from(self, api, server):
-        origin = body(api.health(FakeRequest(path="/health")))["origin"]
+        health = body(api.health(FakeRequest(path="/health")))
+        assert_contract("Health", health)
+        origin = health["origin"]
         etag = server.objects["models/digits/model.json"].etag.strip('"')
         assert origin == {"uri": URI, "etag": etag, "fetch_ms": origin["fetch_ms"]} and origin["fetch_ms"] > 0
-        fetched, local = body(api.models(FakeRequest(path="/models")))["models"]
+        models = body(api.models(FakeRequest(path="/models")))
+        assert_contract("Models", models)
+        fetched, local = models["models"]
         assert (fetched["name"], fetched["default"], fetched["origin"]) == ("digits", True, origin)
         assert local["name"] == "tiny" and "origin" not in local
 
@@ -104,7 +115,9 @@ class TestFailures:
         health = api.health(FakeRequest(path="/health"))
         assert health.status_code == 503 and refusal.code in body(health)["Message"]
         assert ACCOUNT not in health.body and "/tmp" not in health.body
-        models = body(api.models(FakeRequest(path="/models")))["models"]
+        answer = body(api.models(FakeRequest(path="/models")))
+        assert_contract("Models", answer)
+        models = answer["models"]
         assert refusal.code in models[0]["error"] and refusal.code in models[0]["origin"]["error"]
         assert server.count("model.json") == (4 if refusal.status == 503 else 1), "the bucket is left alone meanwhile"
 

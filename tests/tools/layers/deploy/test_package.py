@@ -73,7 +73,7 @@ def test_the_function_is_lambdas_not_the_builders(function: Template) -> None:
 
 def test_every_function_is_equipped_as_the_api(template: Template, function: Template) -> None:
     functions = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
-    names = ("app", "worker", "lister", "plan", "classify", "report")
+    names = ("app", "worker", "lister", "intake", "lex", "plan", "classify", "report")
     assert {f["Handler"] for f in functions} == {f"app.{name}" for name in names}
     for key in ("Runtime", "Architectures", "Layers"):
         assert [f[key] for f in functions] == [function[key]] * len(names)

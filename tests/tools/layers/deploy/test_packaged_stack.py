@@ -86,8 +86,8 @@ class TestApi:
         assert len(preflights) >= 6 and not any("security" in one for one in preflights)
         others = {key: one.get("security") for key, one in found.items() if key[1] != "options"}
         batches = [others.pop(key) for key in list(others) if key[0].startswith("/batches")]
-        assert batches == [[{"sigv4": []}]] * 2, "what a route in app.py asks for stays"
-        assert list(others.values()) == [[{asked: []}] if asked else None] * 6
+        assert batches == [[{"sigv4": []}]] * 3, "what a route in app.py asks for stays"
+        assert others and list(others.values()) == [[{asked: []}] if asked else None] * len(others)
         assert asked is None or asked in document["securityDefinitions"]
         assert ("cognito" in document["securityDefinitions"]) is (asked == "cognito")
 
@@ -109,7 +109,12 @@ class TestApi:
 
     def test_a_choice_without_what_it_needs_is_refused(self, template: Template) -> None:
         checked = {name: json.dumps(rule) for name, rule in template["Rules"].items()}
-        assert set(checked) == {"DomainHasCertificate", "CognitoHasUserPool", "SnapStartHasSmallTmp"}
+        assert set(checked) == {
+            "DomainHasCertificate",
+            "CognitoHasUserPool",
+            "SnapStartHasSmallTmp",
+            "ScheduleHasSource",
+        }
         assert "TmpMegabytes" in checked["SnapStartHasSmallTmp"]
         assert "CertificateArn" in checked["DomainHasCertificate"] and "UserPoolArn" in checked["CognitoHasUserPool"]
 
@@ -168,7 +173,7 @@ class TestFunctions:
         """A group that refers to the function is made after it, when Lambda may have made one without a retention."""
         resources = expanded(template, monkeypatch)
         functions = of_type(resources, "AWS::Lambda::Function")
-        assert len(functions) == 7
+        assert len(functions) == 9
         for name, function in functions.items():
             group = resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
             end = "" if name == "APIHandler" else f"-{name.lower()}"

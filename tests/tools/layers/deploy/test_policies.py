@@ -12,7 +12,7 @@ from layers.deploy.policies import FOLDER, policy_files
 from tests.support.paths import ROOT
 from tests.tools.layers.conftest import Outcome
 
-FUNCTIONS = {"api_handler", "worker", "lister", "plan", "classify", "report", "canary"}
+FUNCTIONS = {"api_handler", "worker", "lister", "intake", "lex", "plan", "classify", "report", "canary"}
 CONFIG: dict[str, Any] = json.loads((ROOT / ".chalice/config.json").read_text())
 ACCOUNT, STRANGER = "123456789012", "210987654321"
 Run = Callable[..., Outcome]
@@ -68,7 +68,7 @@ def stage(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def policies(project: Path, run: Run, stage: str) -> dict[str, Any]:
     outcome = run("policies", "--stage", stage, "--project", project)
-    assert (outcome.code, outcome.out) == (0, f".chalice/policies/{stage}: 7 policies\n")
+    assert (outcome.code, outcome.out) == (0, f".chalice/policies/{stage}: 9 policies\n")
     return written(project, stage)
 
 

@@ -16,7 +16,7 @@ from tests.support.wheelhouse import write_zip
 from tests.tools.layers.conftest import ARM64, X86_64, Outcome
 
 LIBRARY, MINE = "/opt/lib/libcpulist.so", "/opt/lib/libjemalloc.so"
-FUNCTIONS = (None, "api_handler", "worker", "lister", "plan", "classify", "report")
+FUNCTIONS = (None, "api_handler", "worker", "lister", "intake", "lex", "plan", "classify", "report")
 Edit = Callable[[dict[str, Any]], None]
 Stages = Callable[[], dict[str, dict[str, Any]]]
 
