@@ -28,6 +28,7 @@ REFUSED_FOR_ITS_CONTENT = ["413", "415", "422"]
 """A schema cannot say what bytes are an image: what fits it may still get these."""
 REFUSED_FOR_THE_WHOLE = {
     "/predict": "a query that says something else than the body",
+    "/predict/image": "the same, of a form",
     "/v2/models/{model}/infer": "data that have not the tensor's shape",
 }
 """Nor what two fields must have in common."""
