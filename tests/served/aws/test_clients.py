@@ -103,6 +103,7 @@ class TestAccess:
 
     @pytest.fixture(autouse=True)
     def no_account(self, monkeypatch, tmp_path):
+        pytest.importorskip("boto3", reason="boto3 is not installed")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_PROFILE",
                      "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):  # fmt: skip
             monkeypatch.delenv(name, raising=False)
