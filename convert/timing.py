@@ -14,7 +14,7 @@ from convert.errors import ConvertError
 from convert.modes import Found
 
 REPEATS = 25
-ENOUGH_S = 4.0
+ENOUGH_S = 2.0
 """Seconds after which no further turn begins: a large network is measured well by fewer."""
 LEAST_REPEATS = 5
 PAYS = 0.97

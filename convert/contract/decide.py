@@ -56,21 +56,22 @@ class Expected:
 
 
 class _Answers:
-    """The source's own output for pictures. Those for the probes are kept: two checks ask for them."""
+    """The source's own output for pictures. Those for the probes are kept: several checks ask for them."""
 
     def __init__(self, source: Source, spec: InputSpec, pictures: list[Path]) -> None:
         self._source, self._encoder = source, InputEncoder(spec, np.dtype(np.float32))
         self.probes = probes(spec, pictures)
-        self._kept: dict[int, NDArray[np.float64]] = {}
+        self._kept: dict[bytes, NDArray[np.float64] | None] = {probe.tobytes(): None for probe in self.probes}
 
     def to(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """The output, float64 (outputs,), for one of the probes or another picture."""
-        number = next((i for i, probe in enumerate(self.probes) if probe is pixels), None)
-        if number is None:
-            return self._run(pixels)
-        if number not in self._kept:
-            self._kept[number] = self._run(pixels)
-        return self._kept[number]
+        name = pixels.tobytes()
+        if (kept := self._kept.get(name)) is not None:
+            return kept
+        output = self._run(pixels)
+        if name in self._kept:
+            self._kept[name] = output
+        return output
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         return np.asarray(self._source.scores(self._encoder.encode(pixels)), np.float64).reshape(-1)
