@@ -1,4 +1,4 @@
-"""One stage behind one front after another, asked with curl: the same answers, and never a second door."""
+"""One stage behind one front after another, asked with curl and a browser: the same answers, never a second door."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ from layers.pythons import own
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployment
 from localaws.errors import DeployFailed
+from tests.support.browser import Visit
 from tests.support.paths import SEVEN
 from tests.support.requests import b64, settled
 
@@ -24,6 +25,7 @@ SIGNED = ("-H", "Authorization: AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-eas
 REQUESTS: dict[str, tuple[str, ...]] = {
     "JSON": ("predict", *JSON, json.dumps({"image": b64(SEVEN.read_bytes()), "top_k": 2})),
     "raw": ("predict/image?top_k=1&model=digits", *PICTURE),
+    "form": ("predict", "-F", f"image=@{SEVEN}", "-F", "top_k=2"),
     "page": ("",),
     "error": ("predict", *JSON, '{"image": "@@"}'),
     "unknown model": ("predict/image?model=n%C3%B6", *PICTURE),
@@ -33,7 +35,7 @@ REQUESTS: dict[str, tuple[str, ...]] = {
     "signed": ("batches", *SIGNED, *JSON, "{}"),
     "percent-encoded": ("batches/a%20b", *SIGNED),
 }
-STATUSES = dict.fromkeys(("JSON", "raw", "page", "HEAD"), 200) | {
+STATUSES = dict.fromkeys(("JSON", "raw", "form", "page", "HEAD"), 200) | {
     "error": 400, "unknown model": 404, "unsigned": 403, "signed": 400, "percent-encoded": 404,
 }  # fmt: skip
 
@@ -64,6 +66,17 @@ class Fronted(NamedTuple):
     url: str
     functions: tuple[str, ...]
     answers: dict[str, Answer]
+    in_browser: tuple[str, list[str]] | None
+    """The best label on the page for the picture of a seven, and what the browser logged; None without a browser."""
+
+
+def on_the_page(browser: Any, url: str) -> tuple[str, list[str]]:
+    context = browser.new_context()
+    visit = Visit(context, url)
+    visit.page.set_input_files("#file", str(SEVEN))
+    best = visit.best()
+    context.close()
+    return best, visit.console
 
 
 def change_front(deployer: QuietDeployer) -> Deployment:
@@ -75,7 +88,15 @@ def change_front(deployer: QuietDeployer) -> Deployment:
 
 
 @pytest.fixture(scope="module")
-def fronted(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Fronted]:
+def browser_if_any(request: pytest.FixtureRequest) -> Any:
+    try:
+        return request.getfixturevalue("browser")
+    except pytest.skip.Exception:
+        return None
+
+
+@pytest.fixture(scope="module")
+def fronted(cloud: Any, browser_if_any: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Fronted]:
     """Stage dev, deployed behind each front in turn, from one project without a model layer."""
     copied = project.copy(PROJECT, tmp_path_factory.mktemp("project"))
     (copied / "build" / "layers").mkdir(parents=True)
@@ -91,7 +112,8 @@ def fronted(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, F
                 pytest.skip(str(error))
             raise
         answers = {name: curl(deployed.url + path, *options) for name, (path, *options) in REQUESTS.items()}
-        found[front] = Fronted(front, deployed.url, deployed.functions, answers)
+        seen = on_the_page(browser_if_any, deployed.url) if browser_if_any else None
+        found[front] = Fronted(front, deployed.url, deployed.functions, answers, seen)
         with closing(cloud.client("apigateway")) as rest, closing(cloud.client("apigatewayv2")) as http:
             doors = (len(rest.get_rest_apis()["items"]), len(http.get_apis()["Items"]))
         assert doors == {"rest": (1, 0), "http": (0, 1), "url": (0, 0)}[front], front
@@ -107,7 +129,7 @@ class TestFront:
         refused = refused or (name == "percent-encoded" and front == "url")
         assert answer.status == (403 if refused else STATUSES[name]), answer
 
-    @pytest.mark.parametrize("name", ["JSON", "raw", "error", "unknown model"])
+    @pytest.mark.parametrize("name", ["JSON", "raw", "form", "error", "unknown model"])
     def test_the_body_is_that_of_a_rest_api(self, fronted: dict[str, Fronted], front: str, name: str) -> None:
         one, other = (settled(json.loads(fronted[of].answers[name].body)) for of in (front, "rest"))
         assert one == other
@@ -116,6 +138,11 @@ class TestFront:
         page = fronted[front].answers["page"]
         assert page.body == fronted["rest"].answers["page"].body
         assert page.headers["content-type"] == ["text/html; charset=utf-8"]
+
+    def test_a_browser_gets_an_answer_on_the_page(self, fronted: dict[str, Fronted], front: str) -> None:
+        if fronted[front].in_browser is None:
+            pytest.skip("there is no browser")
+        assert fronted[front].in_browser == ("7", [])
 
     def test_another_origin_may_read_the_answer_and_the_header_comes_once(
         self, fronted: dict[str, Fronted], front: str
