@@ -60,7 +60,7 @@ class TestOverHttp:
             ("/predict", b'{"image": "\xc3\x28"}', "application/json", 400),
             ("/predict", None, "application/json", 400),
             ("/predict", None, None, 400),
-            ("/predict", b"\xff\xd8\xff", "image/jpeg", 415),
+            ("/predict", b"\xff\xd8\xff", "image/jpeg", 422),
             ("/predict/image", None, "image/png", 400),
             ("/predict/image", b"\xff\xd8\xff", "image/jpeg", 422),
             ("/predict/image", b"\x80\x81", "application/octet-stream", 415),

@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 from tests.support.templates import errors_in
 from tests.tools.layers.conftest import X86_64, of_each_stage
 
-FUNCTIONS = {"APIHandler", "Worker", "Lister", "Plan", "Classify", "Report"}
+FUNCTIONS = {"APIHandler", "Worker", "Lister", "Intake", "Lex", "Plan", "Classify", "Report"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_it_holds_what_needs_no_function(template):
 
 def test_it_holds_the_functions_log_groups_so_that_lambda_makes_none_without_a_retention(template):
     groups = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
-    ends = ("", "-worker", "-lister", "-plan", "-classify", "-report")
+    ends = ("", "-worker", "-lister", "-intake", "-lex", "-plan", "-classify", "-report")
     assert {group["LogGroupName"] for group in groups} == {f"/aws/lambda/slimception-prod{end}" for end in ends}
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
 

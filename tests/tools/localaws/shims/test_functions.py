@@ -266,8 +266,12 @@ class TestStepFunctions:
 
 def test_a_notification_of_s3_invokes_without_holding_up_the_upload(cloud, create, wait_until):
     name = create("def handler(event, context): print('key', event['Records'][0]['s3']['object']['key'])")
-    s3, logs = cloud.client("s3"), cloud.client("logs")
+    s3, logs, functions = cloud.client("s3"), cloud.client("logs"), cloud.client("lambda")
     s3.create_bucket(Bucket="pictures")
+    functions.add_permission(
+        FunctionName=name, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+    )
+    functions.close()
     target = {
         "LambdaFunctionArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}",
         "Events": ["s3:ObjectCreated:*"],
