@@ -28,7 +28,8 @@ KILL_EVERY_S = (1.0, 3.0)
 LOOK_EVERY_S = 0.005
 MOST_KILLS = 12
 """Lambda tries an asynchronous event three times, and a message five: more would make dead letters by chance."""
-LIMIT_S = 600.0
+IDLE_S = 240.0
+"""Without a further result or dead letter; asynchronous events wait one and two minutes for their next try."""
 
 
 def wire(cloud: LocalAws, sources: Sources) -> Iterator[str]:
@@ -126,12 +127,16 @@ class Proof:
                 return
 
     def _wait(self, due: Mapping[str, int], letters: int) -> None:
-        deadline, shown = time.monotonic() + LIMIT_S, 0.0
-        while time.monotonic() < deadline:
+        last = shown = time.monotonic()
+        seen: tuple[int, int] = (0, 0)
+        while time.monotonic() < last + IDLE_S:
             waiting, dead = self._waiting("pictures"), self._waiting("dead-letters")
             if time.monotonic() > shown + 10:
                 shown = time.monotonic()
-                self._say(f"  {waiting} messages wait, {dead} dead letters")
+                found = dead, sum(len(self._results(trigger)) for trigger in due)
+                if found != seen:
+                    seen, last = found, shown
+                self._say(f"  {found[1]} results, {waiting} messages wait, {dead} dead letters")
             quiet = not waiting and dead >= letters
             if quiet and all(len(self._results(trigger)) >= count for trigger, count in due.items()):
                 return
