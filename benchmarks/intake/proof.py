@@ -26,8 +26,8 @@ VISIBLE_AFTER_S = 16
 """Of a picture's message, so that what a killed worker had comes again soon: longer than the worker's time-out."""
 KILL_EVERY_S = (1.0, 3.0)
 LOOK_EVERY_S = 0.005
-MOST_KILLS = 12
-"""Lambda tries an asynchronous event three times, and a message five: more would make dead letters by chance."""
+MOST_KILLS = 4
+"""Two of each function: when the third one dies, Lambda makes a dead letter of an asynchronous event."""
 IDLE_S = 240.0
 """Without a further result or dead letter; asynchronous events wait one and two minutes for their next try."""
 
