@@ -24,16 +24,21 @@ def equip(handler: Any, max_bytes: int) -> None:
     parse, answer, send_no_body = handler._parse_payload, handler._generic_handle, handler._send_http_response_no_body
 
     def parse_payload(self: Any) -> tuple[dict[str, str], bytes | None]:
-        headers, body = parse(self) if "transfer-encoding" not in self.headers else (dict(self.headers), None)
         if "transfer-encoding" in self.headers:
-            self.close_connection = True  # set back where all was read
-            coding = self.headers["transfer-encoding"].strip().lower()
-            if coding != "chunked" or "content-length" in self.headers:
-                raise BadChunks("Transfer-Encoding is chunked alone, and without Content-Length")
-            body, is_whole = read_chunks(self.rfile, max_bytes)
-            self.close_connection = not is_whole or self.headers.get("connection", "").lower() == "close"
+            headers, body = dict(self.headers), chunks(self)
+        else:
+            headers, body = parse(self)
         both = self.headers.get_all("content-type", [])
         return (headers if len(both) < 2 else {**headers, "Content-Type": ", ".join(both)}), body
+
+    def chunks(self: Any) -> bytes:
+        self.close_connection = True  # set back where all was read
+        coding = self.headers["transfer-encoding"].strip().lower()
+        if coding != "chunked" or "content-length" in self.headers:
+            raise BadChunks("Transfer-Encoding is chunked alone, and without Content-Length")
+        body, is_whole = read_chunks(self.rfile, max_bytes)
+        self.close_connection = not is_whole or self.headers.get("connection", "").lower() == "close"
+        return body
 
     def handle(self: Any) -> None:
         try:

@@ -5,12 +5,13 @@ Importing this needs no moto, for some tests beside those that use it run where 
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from layers.pythons import own
-from localaws.errors import PackagesMissing
+from localaws.errors import DeployFailed, PackagesMissing
 from localaws.host import packages
 from localaws.host.lambda_host import LambdaHost
 
@@ -21,6 +22,17 @@ KNOWN_FAULTS = {f"lambda ListLayerVersions: .LayerVersions[].{name} is unknown" 
 
 if TYPE_CHECKING:
     from localaws.cloud.local_aws import LocalAws
+
+
+@contextmanager
+def skipped_without_an_index() -> Iterator[None]:
+    """Skip a test whose deployment needs packages of an index that cannot be reached."""
+    try:
+        yield
+    except DeployFailed as error:
+        if "cannot be reached" in str(error):
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from layers.pythons import own
 from localaws.cloud.local_aws import REGION
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer
-from localaws.errors import DeployFailed
 from localaws.host import lineage
 from tests.support.api import ask, wait_for
 from tests.support.clients import clients_of
+from tests.support.local_cloud import skipped_without_an_index
 
 WORKER, LISTER = "slimception-dev-worker", "slimception-dev-lister"
 PICTURES, FEW = lineage.MOST + 2, 6
@@ -35,12 +35,8 @@ def deployed(cloud, tmp_path_factory) -> Any:
     listing.write_text(listing.read_text().replace(PAGE, ONE_A_PAGE))
     if (PROJECT / "build").is_dir():
         (copied / "build").symlink_to(PROJECT / "build")
-    try:
+    with skipped_without_an_index():
         deployed = Deployer(cloud, own(), copied, say=lambda _: None).deploy()
-    except DeployFailed as error:
-        if "cannot be reached" in str(error):
-            pytest.skip(str(error))
-        raise
     with clients_of(cloud) as clients:
         clients("lambda").update_function_configuration(FunctionName=LISTER, Timeout=SHORT_S)
     return deployed

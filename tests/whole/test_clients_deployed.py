@@ -20,8 +20,8 @@ from chalicelib.client.main import main
 from layers.pythons import own
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer
-from localaws.errors import DeployFailed
 from tests.support.browser import Visit
+from tests.support.local_cloud import skipped_without_an_index
 from tests.support.pages import ROOT
 from tests.support.paths import SEVEN
 from tests.whole.test_client_examples import UPLOADS, example, shell
@@ -41,12 +41,8 @@ def deployed(cloud, tmp_path_factory):
     if built.is_dir():
         (source / "build").mkdir()
         (source / "build" / "layers").symlink_to(built)
-    try:
+    with skipped_without_an_index():
         return Deployer(cloud, own(), source, say=lambda line: None).deploy()
-    except DeployFailed as error:
-        if "cannot be reached" in str(error):
-            pytest.skip(str(error))
-        raise
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from layers.pythons import own
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy import project
 from localaws.deploy.deployer import PROJECT, Deployer, Deployment
-from localaws.errors import DeployFailed
 from tests.support.api import ask, wait_for
 from tests.support.bundles import DATA_DIR, write_bundle
 from tests.support.clients import clients_of
+from tests.support.local_cloud import skipped_without_an_index
 
 BUCKET, PREFIX = "models-of-mine", "models/2026-11/digits/"
 URI = f"s3://{BUCKET}/{PREFIX}"
@@ -47,12 +47,8 @@ def deployed(cloud: LocalAws, clients: Any, tmp_path_factory: pytest.TempPathFac
     config = json.loads((source / ".chalice/config.json").read_text())
     config["stages"]["dev"]["environment_variables"]["MODEL_URI"] = URI
     (source / ".chalice/config.json").write_text(json.dumps(config))
-    try:
+    with skipped_without_an_index():
         return Deployer(cloud, own(), source, say=lambda line: None).deploy()
-    except DeployFailed as error:
-        if "cannot be reached" in str(error):
-            pytest.skip(str(error))
-        raise
 
 
 def upload(clients: Any, folder: Path) -> None:

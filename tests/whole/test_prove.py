@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.batch import proof
 from benchmarks.prove.__main__ import main
-from localaws.errors import DeployFailed
+from tests.support.local_cloud import skipped_without_an_index
 
 SMALL = ["--pictures", "7", "--workflow-pictures", "6", "--warm", "3", "--burst", "2", "--minutes", "4"]
 NOT_HERE = {"recursion of the lister", "refusals"}
@@ -15,12 +15,8 @@ NOT_HERE = {"recursion of the lister", "refusals"}
 
 @pytest.fixture(scope="module")
 def deployed(cloud):
-    try:
+    with skipped_without_an_index():
         return proof.deploy(cloud, lambda _: None)
-    except DeployFailed as error:
-        if "cannot be reached" in str(error):
-            pytest.skip(str(error))
-        raise
 
 
 def test_a_stage_answers_every_question(cloud, deployed, monkeypatch, tmp_path, capsys):

@@ -23,13 +23,12 @@ from localaws.access.guard import Record
 from localaws.access.policies import statements_of
 from localaws.cloud import account
 from localaws.cloud.local_aws import LocalAws
-from localaws.errors import DeployFailed
 from localaws.host.lambda_host import LambdaHost
 from localaws.shims.limits import Limits
 from tests.support.access import Policies, refused, rights
 from tests.support.api import ask, wait_for
 from tests.support.clients import clients_of
-from tests.support.local_cloud import TRANSITION_S
+from tests.support.local_cloud import TRANSITION_S, skipped_without_an_index
 
 pytest.importorskip("ai_edge_quantizer", reason="the second model needs the converter: make convert-env")
 
@@ -72,12 +71,8 @@ def record() -> Record:
 @pytest.fixture(scope="module")
 def cloud(runtime_packages, tmp_path_factory, record) -> Iterator[LocalAws]:
     with LocalAws(host=LambdaHost(max_instances=4), record=record, limits=Limits(transition_s=TRANSITION_S)) as running:
-        try:
+        with skipped_without_an_index():
             running.deployed = deploy(running, own(), tmp_path_factory.mktemp("deployment"), lambda line: None)
-        except DeployFailed as error:
-            if "cannot be reached" in str(error):
-                pytest.skip(str(error))
-            raise
         running.refuse(Hostile())
         yield running
 
