@@ -132,7 +132,7 @@ lock: $(VENV)/.lock ## write the requirements' hashes anew from the .in files; A
 	$(LOCK) layers/requirements.txt convert/requirements.in $(LOCKED:%=requirements/%.in) requirements/dev.in -o requirements/dev.txt
 	for name in $(LOCKED) functions; do $(LOCK) requirements/$$name.in -c requirements/dev.txt -o requirements/$$name.txt || exit 1; done
 	$(LOCK) convert/requirements.in -c requirements/dev.txt -o convert/requirements.txt
-	for name in tflite-runtime lock audit; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in tflite-runtime lock audit peers/onnxruntime peers/openvino; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 release: check ## tag the version in pyproject.toml, after a look at the contract and CHANGELOG.md
 	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
