@@ -120,13 +120,11 @@ remote-model: $(VENV)/.dev ## what a model from S3 costs a cold start, against a
 hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
 	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
 
-bench: $(VENV)/.dev ## this project beside other engines: times, starts, requests, sizes, dollars (arm64: estimated); half an hour, with ARGS
+bench: $(VENV)/.dev ## this project beside other engines: times, starts, requests, sizes, dollars, in forty minutes; ARGS for benchmarks.peers
 	-$(BIN)/python -W ignore -m benchmarks.cold_start --out build/bench/cold_start.json
 	-$(BIN)/python -W ignore -m benchmarks.requests --out build/bench/requests.json
 	-$(BIN)/python -W ignore -m benchmarks.arm64 --out build/bench/arm64.json
 	$(BIN)/python -W ignore -m benchmarks.peers --processor all $(foreach name,cold_start requests arm64,--include build/bench/$(name).json) $(ARGS)
-
-bench-rest: $(VENV)/.dev ## accuracy by mode on a network trained here, the fronts' overhead, a folder's throughput; in ten minutes
 	$(BIN)/python -m benchmarks.inception.on_digits
 	-$(BIN)/python -m benchmarks.fronts
 	$(BIN)/python -m benchmarks.batch.folder
@@ -194,4 +192,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune remote-model hostile bench bench-rest lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune remote-model hostile bench lock release clean
