@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers.environments import LOCKED
 from layers.build.function import function_contents
 from localaws.host.packages import RUNTIME_PACKAGES
 from tests.support.pages import ROOT, text_of
@@ -17,19 +18,22 @@ INSTALLERS = (ROOT / "Makefile", ROOT / "tests" / "matrix.sh")
 INSTALLED = sorted(
     {name for path in INSTALLERS for name in re.findall(r"[\w/-]*requirements[\w/-]*\.txt", text_of(path))}
     | {f"requirements/{RUNTIME_PACKAGES.name}"}  # which the local AWS installs
+    | {path.relative_to(ROOT).as_posix() for path in LOCKED.values()}  # which a benchmark installs
 )
-SOURCES = sorted([*(ROOT / "requirements").glob("*.in"), ROOT / "convert" / "requirements.in"])
+SOURCES = sorted([*(ROOT / "requirements").rglob("*.in"), ROOT / "convert" / "requirements.in"])
 OF_FUNCTIONS = {"awslambdaric", "simplejson", "snapshot-restore-py"}
 """Lambda's runtime client and its needs, which only functions of the local AWS have."""
 AUDIT = "requirements/audit.txt"
 """checkov pins other versions of what it needs; its environment is used by nothing else."""
 OTHER_NUMPY = "requirements/tflite-runtime.txt"
 """tflite-runtime takes NumPy below 2 only; its environment is used by nothing else."""
+OF_PEERS = {name for name in INSTALLED if name.startswith("requirements/peers/")}
+"""Other engines, each in its own environment."""
 
 
 EVERYWHERE = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in [*ROOT.glob("*.txt"), *ROOT.glob("*/*.txt")]
+    for path in [*ROOT.glob("*.txt"), *ROOT.glob("*/*.txt"), *ROOT.glob("requirements/*/*.txt")]
     if "requirements" in path.relative_to(ROOT).as_posix() and not path.relative_to(ROOT).parts[0].startswith(".")
 )
 
@@ -105,7 +109,7 @@ def test_what_a_source_names_is_locked_at_that_version(source: Path) -> None:
     assert pins(source).items() <= locked.items()
 
 
-@pytest.mark.parametrize("name", sorted(set(INSTALLED) - {OTHER_NUMPY, AUDIT, "requirements/lock.txt"}))
+@pytest.mark.parametrize("name", sorted(set(INSTALLED) - {OTHER_NUMPY, AUDIT, "requirements/lock.txt"} - OF_PEERS))
 def test_the_files_agree(name: str) -> None:
     everything = pins(ROOT / "requirements" / "dev.txt")
     mine = {package.partition(";")[0]: version for package, version in pins(ROOT / name).items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.arm64 import counting
+from benchmarks.arm64 import counting, peer
 from benchmarks.arm64.__main__ import table
 from benchmarks.arm64.counting import SOURCE, Counts, plugin_api, read
 from benchmarks.arm64.estimate import Estimate
@@ -123,3 +123,8 @@ class TestEstimate:
         assert "Estimated from instructions, not measured on Graviton2" in text
         (row,) = [line.replace("│", " ").split() for line in text.splitlines() if re.search(r"│ int8 ", line)]
         assert row == ["int8", "0.600", "0.500", "0.000", "0.000", "0.000", "0.000", "100", "80", "2.50", "0.50"]
+
+    def test_a_peer_stands_beside_the_modes(self):
+        made = table({"int8": COUNTS, peer.NAME: COUNTS._replace(all=800_000_000)}, "Heading")
+        assert made.columns[-1].header == "all, of ONNX Runtime int8"
+        assert [*made.columns[-1].cells] == ["0.75", "1.00"]
