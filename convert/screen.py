@@ -121,3 +121,8 @@ def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "largest difference of a score", f"{measured['max_score_difference']}"
     if measured["accuracy"] is not None:
         yield "accuracy", f"{measured['accuracy']:.1%} (source: {measured['source_accuracy']:.1%})"
+    if own := measured.get("own_size"):
+        yield f"same best class as at {own['input']}", f"{own['top1_agreement']:.1%}"
+        yield f"largest difference from {own['input']}", f"{own['max_score_difference']}"
+        if own["source_accuracy"] is not None:
+            yield f"accuracy of the source at {own['input']}", f"{own['source_accuracy']:.1%}"

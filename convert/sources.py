@@ -43,6 +43,8 @@ class Source:
     defaults: Defaults = NO_DEFAULTS
     notes: tuple[str, ...] = ()
     """What the user should know of how the source was opened."""
+    own: "Source | None" = None
+    """The source at the size of pictures that it was made for, if this is not that size."""
 
 
 def sha256_of(path: Path) -> str:
