@@ -1,0 +1,162 @@
+"""`--sizes`: one bundle for each size of pictures, measured on the user's own, and the cheapest that is good enough."""
+
+import hashlib
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.config import MEMORY_MB_PER_VCPU
+from chalicelib.inference.card import ModelCard
+from chalicelib.inference.registry import MODEL_FILE
+from chalicelib.pricing import cost_usd
+from convert import bundle
+from convert.errors import ConvertError, LowAgreementError
+from convert.opening.networks import NETWORKS
+from convert.opening.opened import opened
+from convert.opening.resized import at_size
+from convert.options import Options
+from convert.pipeline import Converted, convert
+from convert.screen import console
+from convert.sources import Source
+from convert.timing import ENOUGH_S, medians_ms
+
+MAX_ACCURACY_LOSS = 0.02
+"""By which the recommended bundle's accuracy may be below that of the source at the size that it was made for."""
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One size of pictures."""
+
+    size: Size
+    """Width and height in px."""
+    card: ModelCard
+    notes: tuple[str, ...]
+    agreement: float
+    """Share of the pictures on which the bundle names the class that the source names at the size it was made for."""
+    difference: float
+    """Largest difference of one score between the two."""
+    accuracy: float | None
+    """Share of the pictures on which the bundle names the class of the picture's folder."""
+    ms: float
+    """Median of one inference on one thread; all sizes took turns."""
+    is_good: bool
+    """Whether the options and `MAX_ACCURACY_LOSS` allow it."""
+
+    @property
+    def name(self) -> str:
+        """ "235x235"."""
+        return _name(self.size)
+
+    @property
+    def usd_per_million(self) -> float:
+        """Lambda's price of a million inferences, each with the fee of a request, on this machine's architecture."""
+        return 1_000_000 * cost_usd(self.ms, MEMORY_MB_PER_VCPU, platform.machine())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every size, the smallest first, and the cheapest of the good ones."""
+
+    rows: tuple[Measured, ...]
+    own: Size
+    """The size that the source was made for."""
+    best: Measured
+    validation: Path
+
+
+def compare(options: Options) -> Comparison:
+    """Measure every size of `options.sizes` and the source's own; write the bundle of the cheapest good one.
+
+    Raises ConvertError, and LowAgreementError if no size is good enough; then nothing is written.
+    """
+    with ExitStack() as stack:
+        given = stack.enter_context(opened(options))
+        options = options.or_else(given.defaults)
+        if options.validation is None:
+            raise ConvertError("--sizes compares the sizes on your own pictures: give --validation DIR")
+        own = _remembering(given.own or given)
+        sources = [_of_size(own, size, options, stack) for size in _sizes(own, options)]
+        aside = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rows = _measured(sources, options, aside)
+        good = [row for row in rows if row.is_good]
+        if not good:
+            raise LowAgreementError(_none_is_good(rows, options))
+        best = min(good, key=lambda row: row.ms)
+        with bundle.staged(options.out, own.name) as folder:
+            shutil.copytree(aside / best.name / own.name, folder, dirs_exist_ok=True)
+            bundle.write_card(folder, best.card)
+        return Comparison(tuple(rows), _size(own), best, options.validation)
+
+
+def _name(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _size(source: Source) -> Size:
+    return source.input_shape[1], source.input_shape[0]
+
+
+def _sizes(own: Source, options: Options) -> list[Size]:
+    return sorted({*options.sizes, _size(own)}, key=lambda size: (size[0] * size[1], size))
+
+
+def _of_size(own: Source, size: Size, options: Options, stack: ExitStack) -> Source:
+    """The source as `--input-size` would open it: Keras builds its own networks for each size."""
+    if options.source in NETWORKS and size != _size(own):
+        built = stack.enter_context(opened(replace(options, input_size=size)))
+        return replace(built, own=own)
+    return at_size(own, size)
+
+
+def _remembering(source: Source) -> Source:
+    """The source, which answers each picture once: it is the reference of every size."""
+    known: dict[bytes, NDArray[Any]] = {}
+
+    def scores(tensor: NDArray[np.float32]) -> NDArray[Any]:
+        key = hashlib.sha256(tensor.tobytes()).digest()
+        if key not in known:
+            known[key] = source.scores(tensor).copy()
+        return known[key]
+
+    return replace(source, scores=scores)
+
+
+def _measured(sources: Iterable[Source], options: Options, aside: Path) -> list[Measured]:
+    made: dict[str, tuple[Source, Converted]] = {}
+    for source in sources:
+        name = _name(_size(source))
+        console.print(f"{name} px")
+        made[name] = source, convert(source, replace(options, out=aside / name), keep_any=True)
+    files = {name: (aside / name / source.name / MODEL_FILE).read_bytes() for name, (source, _) in made.items()}
+    ms = medians_ms(files, enough_s=ENOUGH_S * len(files))
+    return [_row(source, converted, ms[name], options) for name, (source, converted) in made.items()]
+
+
+def _row(source: Source, converted: Converted, ms: float, options: Options) -> Measured:
+    measured = converted.card.verification
+    own = measured.get("own_size", measured)
+    agreement, accuracy, wanted = own["top1_agreement"], measured["accuracy"], own["source_accuracy"]
+    is_right = accuracy is None or accuracy >= wanted - MAX_ACCURACY_LOSS
+    is_good = converted.disagreement is None and agreement >= options.min_agreement and is_right
+    card = replace(converted.card, verification={**measured, "latency_ms": ms})
+    difference = own["max_score_difference"]
+    return Measured(_size(source), card, converted.notes, agreement, difference, accuracy, ms, is_good)
+
+
+def _none_is_good(rows: list[Measured], options: Options) -> str:
+    highest = max(rows, key=lambda row: row.agreement)
+    return (
+        f"no size is good enough: the best, {highest.name}, names the class of the network's own size on "
+        f"{highest.agreement:.1%} of the pictures, --min-agreement is {options.min_agreement:.0%}, and the accuracy "
+        f"may be {MAX_ACCURACY_LOSS:.0%} lower: nothing was written. Try larger sizes, or another --quantize"
+    )
