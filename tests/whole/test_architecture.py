@@ -37,6 +37,7 @@ MAY_USE = {
     "convert.digits": {"convert", "convert.contract", "convert.opening"},
     "convert.contract": {"ground", "inference", "convert"},
     "convert.opening": {"ground", "inference", "convert", "convert.contract", "convert.digits"},
+    "convert.sizes": {"ground", "inference", "convert", "convert.opening"},
     "convert": {"ground", "inference", "convert.contract", "convert.opening"},
     "layers": set(),
     "layers.emulator": {"layers"},
