@@ -19,20 +19,8 @@ _HEIGHT, _WIDTH = 1, 2
 """The axes of a map in (N, H, W, C)."""
 
 
-def of_size(graph: Graph, size: tuple[int, int], name: str) -> Graph:
-    """A copy of a graph, input (1, H, W, C), for pictures of `size`, width and height in px.
-
-    `name` is the network's, for messages. Raises ConvertError, which names the nearest size that was found to work.
-    """
-    made = _made(graph, size)
-    if made is None:
-        _, height, width, _ = (int(n) for n in graph.tensor(graph.subgraph.inputs[0]).shape)
-        raise ConvertError(_refusal(name, size, (width, height), _nearest(graph, (width, height), size)))
-    return made
-
-
-def _made(graph: Graph, size: tuple[int, int]) -> Graph | None:
-    """The graph at this size; None if a layer of it does not fit."""
+def of_size(graph: Graph, size: tuple[int, int]) -> Graph | None:
+    """A copy of a graph, input (1, H, W, C), for pictures of `size`, width and height in px; None if it does not fit."""
     copy = Graph(graph.serialize())
     pools = [i for i, op in enumerate(copy.operators) if _is_over_the_whole_map(copy, op)]
     for i in pools:
@@ -107,28 +95,3 @@ def _fits(before: Graph, after: Graph) -> bool:
     outputs = [[list(graph.tensor(i).shape) for i in graph.subgraph.outputs] for graph in (before, after)]
     computed = [after.tensor(int(i)).shape for op in after.operators for i in op.outputs]
     return outputs[0] == outputs[1] and all(int(n) > 0 for shape in computed for n in shape)
-
-
-def _nearest(graph: Graph, own: tuple[int, int], asked: tuple[int, int]) -> tuple[int, int]:
-    """A size that works, on the line from the graph's own to the one that does not, found by halving the distance."""
-    steps = max(abs(a - b) for a, b in zip(own, asked, strict=True))
-
-    def size(step: int) -> tuple[int, int]:
-        width, height = (a + round((b - a) * step / steps) for a, b in zip(own, asked, strict=True))
-        return width, height
-
-    works, fails = 0, steps
-    while fails - works > 1:
-        middle = (works + fails) // 2
-        works, fails = (works, middle) if _made(graph, size(middle)) is None else (middle, fails)
-    return size(works)
-
-
-def _refusal(name: str, asked: tuple[int, int], own: tuple[int, int], nearest: tuple[int, int]) -> str:
-    begin = f"{name} cannot take pictures of {asked[0]}x{asked[1]} px"
-    if nearest == own:
-        return (
-            f"{begin}: a layer fits {own[0]}x{own[1]} alone, such as a dense layer on the whole map or a constant for "
-            "each place; leave the other sizes out"
-        )
-    return f"{begin}: a layer does not fit them; the nearest size that works is {nearest[0]}x{nearest[1]}"
