@@ -27,6 +27,7 @@ from convert.pipeline import Converted, convert
 from convert.screen import console
 from convert.sources import Source
 from convert.timing import ENOUGH_S, medians_ms
+from convert.verify import AtOwnSize
 
 MAX_ACCURACY_LOSS = 0.02
 """By which the recommended bundle's accuracy may be below that of the source at the size that it was made for."""
@@ -144,13 +145,25 @@ def _measured(sources: Iterable[Source], options: Options, aside: Path) -> list[
 
 def _row(source: Source, converted: Converted, ms: float, options: Options) -> Measured:
     measured = converted.card.verification
-    own = measured.get("own_size", measured)
-    agreement, accuracy, wanted = own["top1_agreement"], measured["accuracy"], own["source_accuracy"]
-    is_right = accuracy is None or accuracy >= wanted - MAX_ACCURACY_LOSS
-    is_good = converted.disagreement is None and agreement >= options.min_agreement and is_right
+    name, accuracy = _name(_size(source)), measured["accuracy"]
+    own = AtOwnSize(
+        **measured.get("own_size")
+        or {"input": name, **{key: measured[key] for key in ("top1_agreement", "max_score_difference", "source_accuracy")}}
+    )
     card = replace(converted.card, verification={**measured, "latency_ms": ms})
-    difference = own["max_score_difference"]
-    return Measured(_size(source), card, converted.notes, agreement, difference, accuracy, ms, is_good)
+    good = is_good(own, accuracy, converted.disagreement, options.min_agreement)
+    return Measured(
+        _size(source), card, converted.notes, own.top1_agreement, own.max_score_difference, accuracy, ms, good
+    )
+
+
+def is_good(own: AtOwnSize, accuracy: float | None, disagreement: str | None, min_agreement: float) -> bool:
+    """Whether a size may be recommended: `disagreement` is that with the source at the bundle's size, if any.
+
+    `accuracy` is the bundle's, and compared with that of the source at its own size; None if no class is known.
+    """
+    is_right = accuracy is None or own.source_accuracy is None or accuracy >= own.source_accuracy - MAX_ACCURACY_LOSS
+    return disagreement is None and own.top1_agreement >= min_agreement and is_right
 
 
 def _none_is_good(rows: list[Measured], options: Options) -> str:
