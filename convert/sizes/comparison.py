@@ -148,7 +148,10 @@ def _row(source: Source, converted: Converted, ms: float, options: Options) -> M
     name, accuracy = _name(_size(source)), measured["accuracy"]
     own = AtOwnSize(
         **measured.get("own_size")
-        or {"input": name, **{key: measured[key] for key in ("top1_agreement", "max_score_difference", "source_accuracy")}}
+        or {
+            "input": name,
+            **{key: measured[key] for key in ("top1_agreement", "max_score_difference", "source_accuracy")},
+        }
     )
     card = replace(converted.card, verification={**measured, "latency_ms": ms})
     good = is_good(own, accuracy, converted.disagreement, options.min_agreement)

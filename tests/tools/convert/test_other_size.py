@@ -28,8 +28,8 @@ from convert.pictures import read_pixels
 from convert.quantize import quantize
 from convert.sources import Source
 from tests.tools.convert.conftest import Run
-from tests.tools.convert.small import saved_model, scores, tflite
 from tests.tools.convert.small import picture as spec
+from tests.tools.convert.small import saved_model, scores, tflite
 from tests.tools.convert.test_applications import with_lively_answers
 from tests.tools.convert.test_command_line import listing, served
 
@@ -149,7 +149,8 @@ def test_a_tflite_file_whose_pad_became_the_padding_same_pads_as_same_does() -> 
 def test_an_8_bit_graph_is_near_the_float_one_at_that_size(head: Callable[[Any], Any]) -> None:
     graph = Graph(from_keras(network(head), "small", {}).tflite)
     rewrite.add_signature(graph)
-    quantized = Graph(quantize(graph, "int8", [one[None] for one in noise(OWN, OWN, 8)]))
+    livelier = [1.6 * one[None] for one in noise(OWN, OWN, 8)]  # means over fewer places spread further
+    quantized = Graph(quantize(graph, "int8", livelier))
     small, wanted = (Reference(resized(one, (24, 20)).serialize()) for one in (quantized, graph))
     tensors = noise(20, 24)
     expected = np.stack([wanted(one[None]) for one in tensors])

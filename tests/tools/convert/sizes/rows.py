@@ -19,7 +19,9 @@ def card(name: str = "m") -> ModelCard:
     )
 
 
-def row(side: int, agreement: float, accuracy: float | None, ms: float, is_good: bool = True, high: int = 0) -> Measured:
+def row(
+    side: int, agreement: float, accuracy: float | None, ms: float, is_good: bool = True, high: int = 0
+) -> Measured:
     return Measured((side, high or side), card(), (), agreement, 0.25, accuracy, ms, is_good)
 
 

@@ -45,8 +45,19 @@ def sorted_pictures(run: Cli, keras_file: Path, pictures: Path, tmp_path: Path) 
 
 @pytest.fixture
 def compared(run: Cli, keras_file: Path, sorted_pictures: Path, tmp_path: Path) -> Compared:
-    given = ("--preprocess", "tf", "--quantize", "float32", "--validation", sorted_pictures, "--out", tmp_path / "models")
-    return Compared(run(keras_file, *given, "--sizes", "56,96x80", "--min-agreement", "1"), tmp_path / "models", sorted_pictures)
+    given = (
+        "--preprocess",
+        "tf",
+        "--quantize",
+        "float32",
+        "--validation",
+        sorted_pictures,
+        "--out",
+        tmp_path / "models",
+    )
+    return Compared(
+        run(keras_file, *given, "--sizes", "56,96x80", "--min-agreement", "1"), tmp_path / "models", sorted_pictures
+    )
 
 
 def test_the_table_the_curve_and_one_bundle(compared: Compared) -> None:
