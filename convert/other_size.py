@@ -20,7 +20,7 @@ _HEIGHT, _WIDTH = 1, 2
 
 
 def of_size(graph: Graph, size: tuple[int, int]) -> Graph | None:
-    """A copy of a graph, input (1, H, W, C), for pictures of `size`, width and height in px; None if it does not fit."""
+    """A copy of a graph, (1, H, W, C), for pictures of `size`, width and height in px; None if a layer does not fit."""
     copy = Graph(graph.serialize())
     pools = [i for i, op in enumerate(copy.operators) if _is_over_the_whole_map(copy, op)]
     for i in pools:

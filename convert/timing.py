@@ -25,7 +25,7 @@ EIGHT_BITS = ("dynamic", "int8")
 def medians_ms(models: dict[str, bytes], enough_s: float = ENOUGH_S) -> dict[str, float]:
     """The median of one inference of each .tflite file, in ms, on one thread.
 
-    The models take turns, so that what else the machine does falls on all of them. After `enough_s` seconds no turn begins.
+    The models take turns, so that what else the machine does falls on all of them. No turn begins after `enough_s`.
     """
     interpreters = {name: _warm(data) for name, data in models.items()}
     times: dict[str, list[float]] = {name: [] for name in models}

@@ -19,7 +19,7 @@ Size = tuple[int, int]
 
 
 class GraphSizes:
-    """A .tflite graph at other sizes; see `sources.Sizes`. The reference is that graph, before what is done to it here."""
+    """A .tflite graph at other sizes; see `sources.Sizes`. The reference is that graph as the file has it."""
 
     def __init__(self, tflite: bytes) -> None:
         """The file, whose input is (1, H, W, C)."""
@@ -45,10 +45,7 @@ def at_size(source: Source, size: Size | None) -> Source:
     height, width, channels = source.input_shape
     if size is None or size == (width, height):
         return source
-    sizes = source.sizes or GraphSizes(source.tflite)
-    if not sizes.fits(size):
-        raise ConvertError(_refusal(source.name, sizes, size, (width, height)))
-    tflite, scores = sizes.at(size)
+    tflite, scores = fitting(source, size).at(size)
     note = f"the network is for {width}x{height} px: at {size[0]}x{size[1]} it answers otherwise"
     if (form := detect(Graph(tflite))) not in ("float32", "float16"):
         note += f", and what is {form} in it was made for pictures of {width}x{height}"
@@ -61,6 +58,15 @@ def at_size(source: Source, size: Size | None) -> Source:
         notes=(*source.notes, note),
         own=source,
     )
+
+
+def fitting(source: Source, size: Size) -> Sizes:
+    """The source at other sizes, of which `size` is known to fit; raises ConvertError if a layer does not fit it."""
+    height, width, _ = source.input_shape
+    sizes = source.sizes or GraphSizes(source.tflite)
+    if not sizes.fits(size):
+        raise ConvertError(_refusal(source.name, sizes, size, (width, height)))
+    return sizes
 
 
 def _refusal(name: str, sizes: Sizes, asked: Size, own: Size) -> str:

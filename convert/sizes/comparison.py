@@ -4,7 +4,7 @@ import hashlib
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from convert import bundle
 from convert.errors import ConvertError, LowAgreementError
 from convert.opening.networks import NETWORKS
 from convert.opening.opened import opened
-from convert.opening.resized import at_size
+from convert.opening.resized import at_size, fitting
 from convert.options import Options
 from convert.pipeline import Converted, convert
 from convert.screen import console
@@ -55,7 +55,7 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """ "235x235"."""
+        """Width and height, as 235x235."""
         return _name(self.size)
 
     @property
@@ -86,7 +86,7 @@ def compare(options: Options) -> Comparison:
         if options.validation is None:
             raise ConvertError("--sizes compares the sizes on your own pictures: give --validation DIR")
         own = _remembering(given.own or given)
-        sources = [_of_size(own, size, options, stack) for size in _sizes(own, options)]
+        sources = _of_sizes(own, options)
         aside = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         rows = _measured(sources, options, aside)
         good = [row for row in rows if row.is_good]
@@ -111,12 +111,21 @@ def _sizes(own: Source, options: Options) -> list[Size]:
     return sorted({*options.sizes, _size(own)}, key=lambda size: (size[0] * size[1], size))
 
 
-def _of_size(own: Source, size: Size, options: Options, stack: ExitStack) -> Source:
-    """The source as `--input-size` would open it: Keras builds its own networks for each size."""
-    if options.source in NETWORKS and size != _size(own):
-        built = stack.enter_context(opened(replace(options, input_size=size)))
-        return replace(built, own=own)
-    return at_size(own, size)
+def _of_sizes(own: Source, options: Options) -> Iterator[Source]:
+    """The source at each size, as `--input-size` opens it: Keras builds the networks that it has by name.
+
+    Raises ConvertError for a size that does not fit, before the first one is made if the source is a file.
+    """
+    sizes, by_name = _sizes(own, options), options.source in NETWORKS
+    for size in sizes if not by_name else ():
+        fitting(own, size)
+    return (_built(own, size, options) if by_name and size != _size(own) else at_size(own, size) for size in sizes)
+
+
+def _built(own: Source, size: Size, options: Options) -> Source:
+    with opened(replace(options, input_size=size)) as built:
+        made_for = {"made_for": _name(_size(own))}
+        return replace(built, own=own, origin={**built.origin, **made_for})
 
 
 def _remembering(source: Source) -> Source:
@@ -133,31 +142,24 @@ def _remembering(source: Source) -> Source:
 
 
 def _measured(sources: Iterable[Source], options: Options, aside: Path) -> list[Measured]:
-    made: dict[str, tuple[Source, Converted]] = {}
+    made: dict[str, tuple[Size, Converted]] = {}
+    files: dict[str, bytes] = {}
     for source in sources:
         name = _name(_size(source))
         console.print(f"{name} px")
-        made[name] = source, convert(source, replace(options, out=aside / name), keep_any=True)
-    files = {name: (aside / name / source.name / MODEL_FILE).read_bytes() for name, (source, _) in made.items()}
+        made[name] = _size(source), convert(source, replace(options, out=aside / name), keep_any=True)
+        files[name] = (aside / name / source.name / MODEL_FILE).read_bytes()
     ms = medians_ms(files, enough_s=ENOUGH_S * len(files))
-    return [_row(source, converted, ms[name], options) for name, (source, converted) in made.items()]
+    return [_row(size, converted, ms[name], options) for name, (size, converted) in made.items()]
 
 
-def _row(source: Source, converted: Converted, ms: float, options: Options) -> Measured:
-    measured = converted.card.verification
-    name, accuracy = _name(_size(source)), measured["accuracy"]
-    own = AtOwnSize(
-        **measured.get("own_size")
-        or {
-            "input": name,
-            **{key: measured[key] for key in ("top1_agreement", "max_score_difference", "source_accuracy")},
-        }
-    )
+def _row(size: Size, converted: Converted, ms: float, options: Options) -> Measured:
+    measured, accuracy = converted.card.verification, converted.card.verification["accuracy"]
+    figures = measured.get("own_size", measured)  # the source's own size is compared with itself
+    own = AtOwnSize(_name(size), figures["top1_agreement"], figures["max_score_difference"], figures["source_accuracy"])
     card = replace(converted.card, verification={**measured, "latency_ms": ms})
     good = is_good(own, accuracy, converted.disagreement, options.min_agreement)
-    return Measured(
-        _size(source), card, converted.notes, own.top1_agreement, own.max_score_difference, accuracy, ms, good
-    )
+    return Measured(size, card, converted.notes, own.top1_agreement, own.max_score_difference, accuracy, ms, good)
 
 
 def is_good(own: AtOwnSize, accuracy: float | None, disagreement: str | None, min_agreement: float) -> bool:

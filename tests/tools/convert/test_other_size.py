@@ -200,7 +200,7 @@ def deep(x: Any) -> Any:
 @pytest.mark.parametrize("kept", [from_tflite, lambda source: source], ids=["tflite", "function"])
 def test_what_is_too_small_is_refused_with_the_least_size_that_works(kept: Callable[[Source], Source]) -> None:
     source = kept(from_keras(network(deep, 64, 64), "small", {}))
-    with pytest.raises(ConvertError, match="does not fit them.*the nearest size that works is 38x38"):
+    with pytest.raises(ConvertError, match=r"does not fit them.*the nearest size that works is 38x38"):
         at_size(source, (20, 20))
     assert at_size(source, (38, 38)).input_shape == (38, 38, 3)
     with pytest.raises(ConvertError, match="the nearest size that works is 38x38"):
