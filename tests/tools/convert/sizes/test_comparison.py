@@ -18,6 +18,7 @@ from convert.verify import AtOwnSize
 from tests.tools.convert.conftest import Run
 from tests.tools.convert.sizes.rows import row
 from tests.tools.convert.test_command_line import listing, served
+from tests.tools.convert.test_other_size import deep, network
 
 Cli = Callable[..., Run]
 
@@ -81,8 +82,6 @@ def test_a_row_is_what_input_size_measures(run: Cli, keras_file: Path, compared:
     assert re.search(rf"│ 56x56 +│ +{100 * own['top1_agreement']:.1f}% │", compared.run.out)
     assert own["source_accuracy"] == 1.0
 
-
-def test_the_cards_time_is_the_tables(compared: Compared) -> None:
     card = served(compared.out / "narrow").card
     (ms,) = re.findall(rf"│ {card.input.width}x{card.input.height} +│[^│]+│[^│]+│[^│]+│ +([\d.]+) │", compared.run.out)
     assert f"{card.verification['latency_ms']:.1f}" == ms
@@ -94,12 +93,11 @@ def test_without_pictures_it_is_refused(run: Cli, keras_file: Path, tmp_path: Pa
     assert "--sizes compares the sizes on your own pictures: give --validation DIR" in result.err
 
 
-def test_a_size_that_does_not_fit_is_refused_before_any_is_measured(
-    run: Cli, keras_file: Path, pictures: Path, tmp_path: Path
-) -> None:
-    result = run(keras_file, "--sizes", "8,64", "--validation", pictures, "--out", tmp_path / "models")
+def test_a_size_that_does_not_fit_is_refused_before_any_is_measured(run: Cli, pictures: Path, tmp_path: Path) -> None:
+    network(deep, 64, 64).save(tmp_path / "deep.keras")
+    result = run(tmp_path / "deep.keras", "--sizes", "20,72", "--validation", pictures, "--out", tmp_path / "models")
     assert (result.code, listing(tmp_path / "models")) == (2, [])
-    assert "narrow cannot take pictures of 8x8 px" in result.err
+    assert "deep cannot take pictures of 20x20 px" in result.err
     assert "64x64 px" not in result.err
 
 
