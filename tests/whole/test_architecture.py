@@ -38,7 +38,7 @@ MAY_USE = {
     "convert.contract": {"ground", "inference", "convert"},
     "convert.opening": {"ground", "inference", "convert", "convert.contract", "convert.digits"},
     "convert.sizes": {"ground", "inference", "convert", "convert.opening"},
-    "convert": {"ground", "inference", "convert.contract", "convert.opening"},
+    "convert": {"ground", "inference", "convert.contract", "convert.opening", "convert.sizes"},
     "layers": set(),
     "layers.emulator": {"layers"},
     "layers.sandbox": {"layers"},
