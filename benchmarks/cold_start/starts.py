@@ -99,7 +99,7 @@ def lay_out(
     task, opt = root / "task", root / "opt"
     function_contents(project).extract(task)
     if slimmed:
-        unpack(wheels, opt / "python")
+        unpack(wheels, opt / "python", local_target())
     else:
         for wheel in wheels:
             zipfile.ZipFile(wheel).extractall(opt / "python")
