@@ -14,6 +14,24 @@ def shown(parser: argparse.ArgumentParser, level: str) -> Shown:
         parser.exit(2, f"error: {error}\n")
 
 
+def those_shown(levels: list[str]) -> tuple[list[Shown], dict[str, str]]:
+    """What this machine can show of `levels`, and for each other level why it is not measured."""
+    found: list[Shown] = []
+    left_out: dict[str, str] = {}
+    for level in levels:
+        try:
+            chosen = show(level)
+        except ProcessorMissing as error:
+            left_out[level] = str(error)
+            continue
+        same = next((other for other in found if other.words == chosen.words), None)
+        if same:
+            left_out[level] = f"the same as {same.level} here: {chosen.heading}"
+        else:
+            found.append(chosen)
+    return found, left_out
+
+
 def shown_to_this_process(parser: argparse.ArgumentParser, level: str) -> Shown:
     """The same for a benchmark that measures in its own process, which starts again under the mask if it needs one."""
     chosen = shown(parser, level)

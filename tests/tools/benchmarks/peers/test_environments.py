@@ -29,7 +29,7 @@ def test_without_an_index_one_line_says_what_to_do(monkeypatch, tmp_path):
 
 def test_a_python_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(environments, "find_python", lambda version: None)
-    with pytest.raises(PeerMissing, match="tflite-runtime needs Python 3.11, which is not on this machine"):
+    with pytest.raises(PeerMissing, match=r"tflite-runtime needs Python 3\.11, which is not on this machine"):
         python_of("tflite-runtime")
 
 
