@@ -1,6 +1,7 @@
 """Time from a new process to its first answer: the packaged function, bare scripts in other engines, and Keras.
 
-The function's zip, the runtime layer and the model layer with Inception v3 are unpacked as Lambda lays them out.
+The function's zip, the runtime layer and the model layer with Inception v3 are unpacked as Lambda lays them out, and
+mounted read-only if bubblewrap is here.
 A process that sees nothing else answers one API Gateway event. A bare script imports NumPy, Pillow and an engine, and
 answers for the same picture. LiteRT's has the wheels as pip unpacks them; the others have environments of their
 kind. All have bytecode and the same number of threads. The variants take turns; the first round fills the disk cache
@@ -20,7 +21,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +33,7 @@ from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.cold_start import account
+from benchmarks.cold_start.processes import Starter
 from benchmarks.cold_start.starts import BARE, KERAS, MODES, NOT_CACHED, PACKAGED, PEERS, Start, prepare
 from convert.arguments import count
 from convert.screen import console
@@ -59,36 +60,20 @@ def drop_from_disk_cache(start: Start) -> None:
             os.close(file)
 
 
-def answer_once(start: Start, shown: Shown) -> dict[str, float]:
+def answer_once(starter: Starter, start: Start, shown: Shown) -> dict[str, float]:
     """Start a process and wait for its first answer: the whole time, and the parts that its log states, in ms."""
     drop_from_disk_cache(start)
-    began = time.perf_counter()
-    with subprocess.Popen(
-        start.command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**start.environment, **shown.environment},
-    ) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line == "answered\n":
-                break
-        total = (time.perf_counter() - began) * 1000
-    if process.returncode != 0:
-        raise SystemExit(f"no answer from {' '.join(start.command)}")
-    logged: list[dict[str, Any]] = [json.loads(line) for line in lines if "cold_start_ms" in line]
-    return {**(logged[0]["cold_start_ms"] if logged else {}), "answered_ms": total}
+    ended = starter.run(start, shown)
+    logged: list[dict[str, Any]] = [json.loads(line) for line in ended.out.splitlines() if "cold_start_ms" in line]
+    return {**(logged[0]["cold_start_ms"] if logged else {}), "answered_ms": ended.ms}
 
 
-def measure(starts: dict[str, Start], shown: Shown, rounds: int) -> dict[str, dict[str, float]]:
+def measure(starter: Starter, starts: dict[str, Start], shown: Shown, rounds: int) -> dict[str, dict[str, float]]:
     """Median of each part of each variant, in ms; the variants take turns."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in starts}
     for number in track(range(rounds + 1), "Starting processes", console=console):
         for name, start in starts.items():
-            run = answer_once(start, shown)
+            run = answer_once(starter, start, shown)
             if number:
                 runs[name].append(run)
     return {name: {part: statistics.median(r[part] for r in rs) for part in rs[0]} for name, rs in runs.items()}
@@ -143,12 +128,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         starts, left_out = prepare(Path(folder), options.against, options.threads)
         os.sync()  # only what has been written can be dropped from the disk cache
-        medians = measure(starts, shown, options.rounds)
-        accounts = {mode: account.account(starts[PACKAGED.format(mode)], shown, options.rounds) for mode in MODES}
+        with Starter(Path(folder)) as starter:
+            medians = measure(starter, starts, shown, options.rounds)
+            packaged = {mode: starts[PACKAGED.format(mode)] for mode in MODES}
+            accounts = {
+                mode: account.account(starter, start, shown, options.rounds) for mode, start in packaged.items()
+            }
     show(medians, heading, options.rounds)
     found = shares(medians)
     show_shares(found)
     Console(width=130).print(account.table(accounts, heading, options.rounds))
+    if starter.writable:
+        print(f"the files were writable, so that each start compares the model's checksum: {starter.writable}")
     for name, reason in left_out.items():
         print(f"not measured: {name}: {reason}")
     if options.out:

@@ -3,16 +3,17 @@
 import json
 import re
 import statistics
-import subprocess
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rich.table import Table
 
-from benchmarks.cold_start.starts import HERE, Start
+from benchmarks.cold_start.processes import Ended, Starter
+from benchmarks.cold_start.starts import HERE, ISOLATED, Start
+from convert.modes import Mode
 from localaws.processor.mask import Shown
 
 SCRIPT = str(HERE / "answer_in_parts.py")
@@ -31,20 +32,17 @@ class Import:
     depth: int
 
 
-def account(start: Start, shown: Shown, rounds: int) -> dict[str, float]:
+def account(starter: Starter, start: Start, shown: Shown, rounds: int) -> dict[str, float]:
     """Part to median ms, in the order in which they happen. The imports are split by package.
 
     Their split is measured in other processes, since `-X importtime` takes time itself, and scaled to what the imports
-    take without it.
+    take without it. The first process of each kind does not count.
     """
-    plain = [_run(start, shown, [])[0]["parts_ms"] for _ in range(rounds + 1)][1:]
+    plain = [_facts(starter.run(_in_parts(start), shown))["parts_ms"] for _ in range(rounds + 1)][1:]
+    traced = [starter.run(_in_parts(start, "-X", "importtime"), shown) for _ in range(rounds + 1)][1:]
     parts = {part: statistics.median(run[part] for run in plain) for part in plain[0]}
-    shares: dict[str, list[float]] = defaultdict(list)
-    for _ in range(rounds):
-        facts, imports = _run(start, shown, ["-X", "importtime"])
-        for group, ms in by_package(imports, frozenset(facts["shared_objects"])).items():
-            shares[group].append(ms)
-    split = {group: statistics.median(found) for group, found in shares.items()}
+    splits = [by_package(of_app(run.err), _facts(run)["shared_objects"]) for run in traced]
+    split = {group: statistics.median(one[group] for one in splits) for group in splits[0]}
     scale = parts[IMPORTS] / sum(split.values())
     found: dict[str, float] = {}
     for part, ms in parts.items():
@@ -52,14 +50,17 @@ def account(start: Start, shown: Shown, rounds: int) -> dict[str, float]:
     return found
 
 
-def _run(start: Start, shown: Shown, options: list[str]) -> tuple[dict[str, dict[str, float]], list[Import]]:
-    """One start: what the script prints last, and the imports until `app` was imported."""
+def _in_parts(start: Start, *options: str) -> Start:
+    """The start of a packaged function, by the script that says what took how long."""
     *_, task, opt, event = start.command
-    command = [sys.executable, "-I", "-S", "-B", *options, SCRIPT, task, opt, event, str(time.monotonic_ns())]
-    environment = {**start.environment, **shown.environment}
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    facts: dict[str, dict[str, float]] = json.loads(ended.stdout.splitlines()[-2])
-    return facts, of_app(ended.stderr)
+    command = [sys.executable, *ISOLATED, *options, SCRIPT, task, opt, event, "BEGAN_NS"]
+    return Start(command, start.environment)
+
+
+def _facts(ended: Ended) -> dict[str, Any]:
+    """What the script prints before its answer."""
+    facts: dict[str, Any] = json.loads(ended.out.splitlines()[-2])
+    return facts
 
 
 def of_app(text: str) -> list[Import]:
@@ -72,7 +73,7 @@ def of_app(text: str) -> list[Import]:
     return lines[first : last + 1]
 
 
-def by_package(imports: list[Import], shared_objects: Iterable[str]) -> dict[str, float]:
+def by_package(imports: list[Import], shared_objects: Collection[str]) -> dict[str, float]:
     """Package to the ms of its modules, without those of Python's library that it is the first to import.
 
     Those are beside it under "Python's modules for <package>", and its shared objects, which are loaded and linked,
@@ -94,7 +95,7 @@ def by_package(imports: list[Import], shared_objects: Iterable[str]) -> dict[str
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def table(accounts: dict[str, dict[str, float]], heading: str, rounds: int) -> Table:
+def table(accounts: Mapping[Mode, dict[str, float]], heading: str, rounds: int) -> Table:
     """A row for each part, a column for each model, and the sum."""
     title = f"Where the milliseconds of a start go, medians of {rounds}\n{heading}"
     made = Table(title=title, title_justify="left", show_footer=True)

@@ -4,6 +4,7 @@ python -I -S -B answer_bare.py SITE_PACKAGES ENGINE MODEL PICTURE THREADS
 """
 
 import sys
+from typing import Any
 
 site_packages, engine, model, picture, threads = sys.argv[1:]
 sys.path.insert(0, site_packages)
@@ -14,14 +15,14 @@ from PIL import Image  # noqa: E402
 SIDE = 299
 
 
-def decoded():
+def decoded() -> Any:
     """The picture as the network's input, float32 (1, SIDE, SIDE, 3) in 0..1."""
     image = Image.open(picture)
     image.draft("RGB", (2 * SIDE, 2 * SIDE))
     return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)[None] / 255
 
 
-def litert():
+def litert() -> Any:
     """LiteRT's interpreter."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -36,7 +37,7 @@ def litert():
     return interpreter.get_tensor(wanted["index"])
 
 
-def onnxruntime():
+def onnxruntime() -> Any:
     """ONNX Runtime's session."""
     import onnxruntime as ort
 
@@ -46,7 +47,7 @@ def onnxruntime():
     return session.run(None, {session.get_inputs()[0].name: decoded()})[0]
 
 
-def openvino():
+def openvino() -> Any:
     """OpenVINO's compiled model."""
     import openvino as ov
 
