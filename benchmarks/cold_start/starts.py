@@ -161,7 +161,7 @@ def bare(python: Path, site: Path, engine: str, model: Path, picture: Path, thre
 
 
 def bare_peers(folder: Path, picture: Path, threads: int) -> tuple[dict[str, Start], dict[str, str]]:
-    """The starts of the engines with an environment of their own; why one is left out."""
+    """The starts of the engines that have an environment each; why one is left out."""
     found, left_out = {}, {}
     for name, title in PEERS.items():
         try:
