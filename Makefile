@@ -120,11 +120,12 @@ remote-model: $(VENV)/.dev ## what a model from S3 costs a cold start, against a
 hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
 	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
 
-bench: $(VENV)/.dev ## the README's figures, measured on this machine shown as AVX2 (arm64: estimated), in a quarter of an hour
-	$(BIN)/python -m benchmarks.inception.latency --processor all --as-exported --out build/bench/latency.json
-	-$(BIN)/python -m benchmarks.arm64 --out build/bench/arm64.json
+bench: $(VENV)/.dev ## this project beside other engines: times, starts, requests, sizes, dollars, in forty minutes; ARGS for benchmarks.peers
+	-$(BIN)/python -W ignore -m benchmarks.cold_start --out build/bench/cold_start.json
+	-$(BIN)/python -W ignore -m benchmarks.requests --out build/bench/requests.json
+	-$(BIN)/python -W ignore -m benchmarks.arm64 --out build/bench/arm64.json
+	$(BIN)/python -W ignore -m benchmarks.peers --processor all $(foreach name,cold_start requests arm64,--include build/bench/$(name).json) $(ARGS)
 	$(BIN)/python -m benchmarks.inception.on_digits
-	$(BIN)/python -m benchmarks.cold_start
 	-$(BIN)/python -m benchmarks.fronts
 	$(BIN)/python -m benchmarks.batch.folder
 

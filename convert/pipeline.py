@@ -48,8 +48,8 @@ class _Float:
 
     graph: Graph
     quantization: Found
-    moved: int
-    """Number of convolutions that were moved before a pool."""
+    changes: dict[str, int]
+    """Number of convolutions that were changed, by how; see `rewrite.make_faster`."""
     scores: Scores
     """What the output means, now that a final softmax or sigmoid may be gone."""
 
@@ -89,14 +89,14 @@ def convert(source: Source, options: Options) -> Converted:
 
 
 def _rewritten(graph: Graph, already: Found, contract: Contract, options: Options) -> _Float:
-    scores, moved = contract.scores.value, 0
+    scores, changes = contract.scores.value, rewrite.UNCHANGED
     if already == "float32":
         if options.rewrite:
-            moved = rewrite.move_convolutions_before_pools(graph)
+            changes = rewrite.make_faster(graph, options.mode)
             if scores == "probabilities":
                 scores = rewrite.without_final_activation(graph)
         rewrite.add_signature(graph)
-    return _Float(graph, already, moved, scores)
+    return _Float(graph, already, changes, scores)
 
 
 def _float_difference(source: Source, form: _Float, contract: Contract, labels: Labels) -> float:
@@ -139,7 +139,7 @@ def _judge_of(form: _Float, options: Options, contract: Contract, labels: Labels
 def _card(
     source: Source, data: bytes, quantization: Found, form: _Float, contract: Contract, labels: Labels
 ) -> ModelCard:
-    return bundle.make_card(source, data, quantization, form.moved, contract, labels.output(form.scores))
+    return bundle.make_card(source, data, quantization, form.changes, contract, labels.output(form.scores))
 
 
 def _spread_out(folder: Path | None, purpose: str, limit: int) -> list[Path]:

@@ -13,6 +13,7 @@ from localaws.processor import mask_build
 
 SOURCE = Path(__file__).with_name("count.c")
 SCRIPT = Path(__file__).with_name("infer.py")
+PROJECT = Path(__file__).parents[2]
 WITHOUT_SYS = ("bwrap", "--dev-bind", "/", "/", "--tmpfs", "/sys", "--")
 """Runs a command as Lambda's arm64 does: nothing is mounted at /sys."""
 _AT_ONCE = 2
@@ -39,30 +40,39 @@ class Counts(NamedTuple):
 
 
 class Counter:
-    """Counts under one emulator, with the layer's packages."""
+    """Counts under one emulator, with the packages of one engine."""
 
-    def __init__(self, emulator: Emulator, packages: Path, has_sys: bool = True, preloaded: Path | None = None) -> None:
-        """`preloaded` is a library that the program loads before all others.
+    def __init__(
+        self,
+        emulator: Emulator,
+        packages: Path,
+        has_sys: bool = True,
+        preloaded: Path | None = None,
+        engine: str = "litert",
+    ) -> None:
+        """`preloaded` is a library that the program loads before all others; `engine` a key of `peers.engines`.
 
         Raises EmulatorError if this QEMU takes no plugins, CompilerMissing if the plugin cannot be built.
         """
         if not emulator.takes_plugins:
             raise EmulatorError(f"{emulator.qemu} takes no plugins: install the package qemu-user")
         self._emulator, self._packages, self._prefix = emulator, packages, () if has_sys else WITHOUT_SYS
+        self._engine = engine
         self._preloaded = {} if preloaded is None else {"LD_PRELOAD": str(preloaded)}
         self._plugin = mask_build.library(SOURCE, [f"-DPLUGIN_API={plugin_api(emulator.qemu)}"])
 
     def one_inference(self, model: Path, inferences: int) -> Counts:
         """Of a run with `inferences` and one with twice as many, so that start and loading cancel out."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            few, many = pool.map(lambda number: self._run(model, number), (inferences, 2 * inferences))
+            few, many = pool.map(lambda number: self.run(model, number), (inferences, 2 * inferences))
         return Counts(*(difference // inferences for difference in many.without(few)))
 
-    def _run(self, model: Path, inferences: int) -> Counts:
-        program = [str(self._emulator.python), "-S", "-B", str(SCRIPT), str(model), str(inferences)]
+    def run(self, model: Path, inferences: int, blocks: Path | None = None) -> Counts:
+        """Of a whole process with so many inferences. `blocks` is a file to write, see count.c and infer.py."""
+        program = [str(self._emulator.python), "-S", "-B", str(SCRIPT), self._engine, str(model), str(inferences)]
         command = [*self._prefix, *self._emulator.command(program, str(self._plugin))]
-        wanted = {"PYTHONPATH": str(self._packages), "PATH": "/usr/bin:/bin", **self._preloaded}
-        environment = self._emulator.environment(wanted)
+        wanted = {"PYTHONPATH": f"{self._packages}:{PROJECT}", "PATH": "/usr/bin:/bin", **self._preloaded}
+        environment = self._emulator.environment(wanted if blocks is None else {**wanted, "BLOCKS": str(blocks)})
         try:
             ended = subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=True

@@ -36,7 +36,7 @@ NAMES = [network.name for network in networks(None)]
 
 def compare(network: Network, pictures: Pictures, shown: list[Shown], options: argparse.Namespace) -> OfNetwork:
     """Prepare one network in every engine, judge it, measure it; raises ConvertError."""
-    from benchmarks.peers.models import prepare  # TensorFlow takes seconds to import
+    from benchmarks.peers.models import AS_EXPORTED, prepare  # TensorFlow takes seconds to import
     from benchmarks.peers.needs import agreement, needs
     from benchmarks.peers.turns import measure
 
@@ -44,7 +44,7 @@ def compare(network: Network, pictures: Pictures, shown: list[Shown], options: a
         prepared = prepare(network, pictures, Path(folder))
         judging = track([*prepared.models] if network.trained else [], "Judging", console=console)
         judged = {model.name: {each.level: agreement(model, prepared, each) for each in shown} for model in judging}
-        weighed = track(prepared.models, "Weighing", console=console)
+        weighed = track([m for m in prepared.models if AS_EXPORTED not in m.mode], "Weighing", console=console)
         needed = {model.name: needs(model, prepared, shown[0]) for model in weighed}
         turns = track(range(options.rounds), "Measuring", console=console)
         times = measure(shown, prepared.models, options.threads, prepared.judged, turns)

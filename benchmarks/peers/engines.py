@@ -1,8 +1,8 @@
 """Each engine behind one call. Its own Python imports this file, so it needs NumPy and nothing of this project.
 
-An engine takes a model's path and a number of threads. It gives back three functions: `encode`, a picture, float32
-(1, H, W, 3), to what the engine is fed with; `run`, that to the raw output; `decode`, that to float scores (classes,).
-What is measured is `run`.
+An engine takes a model's path and a number of threads. It gives back the input's shape and three functions: `encode`, a
+picture, float32 (1, H, W, C), to what the engine is fed with; `run`, that to the raw output; `decode`, that to float
+scores (classes,). What is measured is `run`.
 """
 
 import json
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 class Prepared(NamedTuple):
     """A loaded model."""
 
+    shape: tuple[int, ...]
     encode: Callable[[NDArray[np.float32]], Any]
     run: Callable[[Any], Any]
     decode: Callable[[Any], NDArray[Any]]
@@ -57,7 +58,7 @@ def keras(path: str, threads: int) -> Prepared:
     from convert.options import Options
 
     with opened(Options(**json.loads(Path(path).read_text(encoding="utf-8")))) as source:
-        return Prepared(_as_it_is, source.scores, _first)
+        return Prepared((1, *source.input_shape), _as_it_is, source.scores, _first)
 
 
 def onnxruntime(path: str, threads: int) -> Prepared:
@@ -67,8 +68,8 @@ def onnxruntime(path: str, threads: int) -> Prepared:
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return Prepared(_as_it_is, lambda picture: session.run(None, {name: picture})[0], _first)
+    given = session.get_inputs()[0]
+    return Prepared(given.shape, _as_it_is, lambda picture: session.run(None, {given.name: picture})[0], _first)
 
 
 def openvino(path: str, threads: int) -> Prepared:
@@ -76,8 +77,9 @@ def openvino(path: str, threads: int) -> Prepared:
     import openvino as ov
 
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    request = ov.Core().compile_model(path, "CPU", settings).create_infer_request()
-    return Prepared(_as_it_is, lambda picture: request.infer({0: picture})[0], _first)
+    compiled = ov.Core().compile_model(path, "CPU", settings)
+    request = compiled.create_infer_request()
+    return Prepared(compiled.input(0).shape, _as_it_is, lambda picture: request.infer({0: picture})[0], _first)
 
 
 ENGINES = {engine.__name__: engine for engine in (litert, tflite_runtime, tensorflow, keras, onnxruntime, openvino)}
@@ -106,7 +108,7 @@ def _interpreted(interpreter: Any) -> Prepared:
         scale, zero_point = wanted["quantization"]
         return _first((raw.astype(np.float64) - zero_point) * scale if scale else raw)
 
-    return Prepared(encode, run, decode)
+    return Prepared(tuple(given["shape"]), encode, run, decode)
 
 
 def _as_it_is(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from benchmarks.peers import others
 from benchmarks.peers.environments import PeerMissing, python_of
-from benchmarks.peers.sources import Network, Pictures, inputs
+from benchmarks.peers.sources import Network, Pictures, inputs, with_mirrored
 from chalicelib.inference.card import OutputSpec
 from chalicelib.inference.classifier import scores_of
 from chalicelib.inference.registry import load_card
@@ -75,7 +75,7 @@ def prepare(network: Network, pictures: Pictures, folder: Path) -> Prepared:
     with opened(options) as source:
         ours = _ours(source, options, network.title)
         spec = load_card(folder / "float32").input
-        judged = inputs(pictures.judged, spec)
+        judged = with_mirrored(inputs(pictures.judged, spec))
         np.save(folder / "judged.npy", judged)
         np.save(folder / "calibration.npy", inputs(pictures.calibration, spec))
         (folder / "float32.tflite").write_bytes(source.tflite)

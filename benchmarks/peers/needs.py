@@ -50,7 +50,7 @@ class Needs:
 def agreement(model: Model, prepared: Prepared, shown: Shown) -> Agreement:
     """The engine's answers against the network's own, under the processor that is shown; raises SystemExit."""
     with TemporaryDirectory() as folder:
-        raw, _ = _answered(model, prepared.judged, Path(folder), shown, threads=2)
+        raw, _ = _answered(model, prepared.judged, Path(folder), shown, threads=1)
     return Agreement.of(np.stack([scores_of(row, model.output) for row in raw]), prepared.expected)
 
 
