@@ -59,7 +59,8 @@ def table(counts: dict[str, Counts], heading: str) -> Table:
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Counts]:
     """Build the models, fetch the arm64 wheels, count; raises LayerError or CompilerMissing."""
     emulator = counting.emulator()
-    unpack(download(target(PYTHON, "arm64"), REQUIREMENTS, folder / "wheels"), folder / "python")
+    arm64 = target(PYTHON, "arm64")
+    unpack(download(arm64, REQUIREMENTS, folder / "wheels"), folder / "python", arm64)
     counter = Counter(emulator, folder / "python", has_sys=not options.without_sys)
     from benchmarks.inception.models import write_all  # TensorFlow takes seconds to import
 

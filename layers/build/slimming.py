@@ -37,6 +37,8 @@ LEFT_OUT: dict[str, str] = {
     "numpy/_core/lib/*": "for compiling against numpy",
     "numpy/_configtool.py": "command line",
     "numpy/_pyinstaller/*": "another packager's hooks",
+    "numpy.libs/*": "OpenBLAS with its Fortran runtime; layers/blas stands in for it",
+    "numpy/linalg/lapack_lite.*": "another interface to LAPACK",
     "numpy/doc/*": "documentation",
     "numpy/f2py/*": "Fortran wrappers",
     "numpy/fft/*": "Fourier transforms",

@@ -43,7 +43,8 @@ MAY_USE = {
     "layers.emulator": {"layers"},
     "layers.sandbox": {"layers"},
     "layers.cpulist": {"layers"},
-    "layers.build": {"ground", "inference", "layers", "layers.cpulist"},
+    "layers.blas": {"layers"},
+    "layers.build": {"ground", "inference", "layers", "layers.blas", "layers.cpulist"},
     "layers.check": {
         "ground",
         "inference",
