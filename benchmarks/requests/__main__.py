@@ -112,7 +112,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=count, default=15, metavar="N", help="of each picture (default %(default)s)")
     parser.add_argument("--photograph", type=Path, metavar="FILE", help="the picture that is enlarged (default: drawn)")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="bundles called int8 and dynamic (default: converted)")
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="bundles called int8 and dynamic (default: converted)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the figures as JSON, too")
     mask_option.add_option(parser)
     return parser
@@ -140,7 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
     for name, bar in BARS.items():
         print(f"{name}: {models['int8'][name]['ratio']:.3f} of the inference; the aim on AVX2 is at most {bar}")
     if options.out:
-        facts = {"date": time.strftime("%Y-%m-%d"), "machine": shown.heading, "rounds": options.rounds, "models": models}
+        facts = {
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": shown.heading,
+            "rounds": options.rounds,
+            "models": models,
+        }
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -54,7 +54,9 @@ def drawn(size: tuple[int, int]) -> Image.Image:
     for scale in (1, 2, 4, 8, 16, 32, 64, 128):
         noise = rng.normal(0, 1, (-(-height // scale), -(-width // scale), 3)).astype(np.float32)
         noise += 2 * noise.mean(axis=2, keepdims=True)  # channels of a photograph resemble each other
-        grey = Image.fromarray(np.clip(128 + 20 * noise, 0, 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        grey = Image.fromarray(np.clip(128 + 20 * noise, 0, 255).astype(np.uint8)).resize(
+            size, Image.Resampling.BICUBIC
+        )
         total += (np.asarray(grey, np.float32) - 128) * scale**0.5 / 12
     total += np.linspace(60, 190, width, dtype=np.float32)[:, np.newaxis]
     return Image.fromarray(np.clip(total, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7))
