@@ -17,9 +17,9 @@ from typing import Any
 task_root, opt, given, *named = sys.argv[1:]
 sys.path[:0] = [task_root, str(Path(opt) / "python")]  # Lambda's order
 
-import app  # noqa: E402
 from chalice.app import Request  # noqa: E402
 
+import app  # noqa: E402
 from chalicelib import runtime  # noqa: E402
 from chalicelib.api.bodies import read_body  # noqa: E402
 from chalicelib.api.forms import of_predict  # noqa: E402
