@@ -43,16 +43,18 @@ def loaded(stripped: Stripped, opened: Image.Image) -> Image.Image | None:
         return None
     try:
         from pyspng import load
-        from zlib_ng import zlib_ng
+        from zlib_ng.zlib_ng import decompressobj
     except ImportError:  # Pillow does without
         return None
     try:
-        inflating = zlib_ng.decompressobj()
+        inflating = decompressobj()
         rows = inflating.decompress(memoryview(data)[begin:], stripped.work + 1)
         if len(rows) != stripped.work or not inflating.eof or inflating.unused_data != PIXELS_END:
             return None
         pixels = load(_with_stored(data[:_HEADER_END], rows), mode)
-    except (zlib_ng.error, RuntimeError):
+    except MemoryError:
+        raise
+    except Exception:  # whatever the two raise: Pillow decides
         return None
     return Image.frombuffer(mode, opened.size, pixels, "raw", mode, 0, 1)
 

@@ -86,7 +86,7 @@ LOADED_BY_APP = {
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
 NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 ONLY = {"chalice": {"app", "chalicelib.api.fronted", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
-THIRD_PARTY = {"numpy", "PIL", "chalice", "boto3", "botocore", "urllib3"}
+THIRD_PARTY = {"numpy", "PIL", "pybase64", "pyspng", "zlib_ng", "chalice", "boto3", "botocore", "urllib3"}
 
 
 def package_of(module: str) -> str:

@@ -131,7 +131,7 @@ def test_by_size(monkeypatch):
     assert spng.loaded(stripped, image) is None
 
 
-@pytest.mark.parametrize("missing", ["pyspng", "zlib_ng"])
+@pytest.mark.parametrize("missing", ["pyspng", "zlib_ng.zlib_ng"])
 def test_without_the_libraries_pillow_decodes(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
     stripped, image = opened(png(STREAM))
