@@ -27,7 +27,7 @@ def request(text: str | None) -> Request:
 
 @pytest.mark.parametrize(
     "text",
-    [PLAIN, "QQ==", "QR==", "", None, "\n".join((PLAIN[:76], PLAIN[76:])), "Q!Q==", "QUJD====", "QQ==QQ==", PLAIN + "QQ=="],
+    [PLAIN, "QQ==", "QR==", "", None, "\n".join((PLAIN[:76], PLAIN[76:])), "Q!Q==", "QUJD====", "QQ==QQ==", PLAIN * 2],
     ids=["usual", "short", "bits that no byte needs", "empty", "none", "lines", "a letter that is none", "padding",
          "two", "behind another"],
 )  # fmt: skip
