@@ -120,6 +120,9 @@ remote-model: $(VENV)/.dev ## what a model from S3 costs a cold start, against a
 hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
 	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
 
+requests: $(VENV)/.dev ## what a warm request takes beyond the inference, by picture and by part; ARGS="--rounds 31"
+	$(BIN)/python -W ignore -m benchmarks.requests $(ARGS)
+
 bench: $(VENV)/.dev ## this project beside other engines: times, starts, requests, sizes, dollars, in forty minutes; ARGS for benchmarks.peers
 	-$(BIN)/python -W ignore -m benchmarks.cold_start --out build/bench/cold_start.json
 	-$(BIN)/python -W ignore -m benchmarks.requests --out build/bench/requests.json
@@ -192,4 +195,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune remote-model hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune remote-model hostile requests bench lock release clean

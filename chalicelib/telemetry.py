@@ -66,6 +66,11 @@ class ColdStart:
             first, self._unclaimed = self._unclaimed, False
             return first
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether somebody has claimed it: this process is warm."""
+        return not self._unclaimed
+
     def breakdown(self) -> dict[str, float]:
         """The parts that are known so far, and their sum."""
         with self._lock:

@@ -88,7 +88,7 @@ def test_the_real_layers_bill(wanted: Target, build_real: Callable[[Target], Pat
     bom = json.loads(built.with_suffix(SUFFIX).read_text())
     valid(bom)
     outer = {one["name"]: one for one in bom["components"] if one["type"] == "library"}
-    assert set(outer) == {"ai-edge-litert", "numpy", "pillow"}
+    assert set(outer) == {"ai-edge-litert", "numpy", "pillow", "pybase64", "pyspng", "zlib-ng"}
     assert all(one["hashes"][0]["content"] in REQUIREMENTS.read_text() and one["licenses"] for one in outer.values())
     found = all_components(bom)
     assert found["libwebp"]["version"] and found["libjpeg / libjpeg-turbo"]["licenses"]
