@@ -98,7 +98,8 @@ def _write(options: argparse.Namespace, said: str, found: list[Step], batches: l
         "advice": list(tables.advice(found, batches)),
     }
     (options.out / "peak.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    draw([found[0], found[-1]][: len(found)], said, options.out / "peak.png")
+    shown = [found[0], *[step for step in found[1:-1] if not step.setup.retries][-1:], *found[1:][-1:]]
+    draw(shown, said, options.out / "peak.png")
     CONSOLE.print(f"Written to {options.out}: peak.json, peak.png")
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from benchmarks.peak.fleet import COLD
 from benchmarks.peak.limits import ACCOUNT_CONCURRENCY, REQUESTS_PER_ENVIRONMENT, UNRESERVED
 from benchmarks.peak.periods import Period, whole
 from benchmarks.peak.setup import Setup
@@ -15,6 +14,9 @@ HELD = 0.001
 MUCH = 1_000_000
 """Concurrency and requests a second that bound nothing."""
 RETRIES = 8
+ROOM = 1.5
+"""How much more than the load the throttles take if clients try again."""
+PROBE_S = 15.0
 _ROUND_UP = 100
 """To whole hundreds, since quotas are asked for in such numbers."""
 
@@ -56,26 +58,36 @@ def steps(setup: Setup) -> Iterator[Step]:
         yield now
     if now.held:
         return
-    yield step(f"concurrency {asked.account_limit:,}, clients try again {RETRIES} times", _retrying(asked))
+    retrying = _retrying(asked)
+    yield step(f"concurrency {retrying.account_limit:,}, clients try again {RETRIES} times", retrying)
     yield step_with_provisioned(asked)
 
 
 def step_with_provisioned(setup: Setup) -> Step:
     """The least provisioned concurrency, in hundreds, that holds the load, with models loaded in INIT."""
     ready = replace(setup, warm_in_init=True)
-    probe = replace(ready, load=replace(ready.load, minutes=1), account_limit=MUCH)  # each minute is like the first
-    least, most = 0, _ROUND_UP * math.ceil(setup.load.per_minute / 60 * ready.durations.first_s.mean() / _ROUND_UP)
+    least, most = 0, _up(setup.load.per_second * ready.durations.warm_s.max())
     while most - least > _ROUND_UP:
         middle = (least + most) // 2 // _ROUND_UP * _ROUND_UP
-        held = simulate(replace(probe, provisioned=middle)).unanswered_share <= HELD
-        least, most = (least, middle) if held else (middle, most)
-    made = simulate(replace(probe, provisioned=most))
-    limit = max(ACCOUNT_CONCURRENCY, _up(most + max(UNRESERVED, (made.kind == COLD).sum()), _rate(setup)))
+        least, most = (least, middle) if _holds_at_first(ready, middle) else (middle, most)
+    free = simulate(replace(ready, provisioned=most, account_limit=MUCH))
+    limit = max(ACCOUNT_CONCURRENCY, _up(most + max(UNRESERVED, len(free.cold_at_s)), setup.load.per_second))
     return step(f"{most:,} provisioned, concurrency {limit:,}", replace(ready, provisioned=most, account_limit=limit))
 
 
+def _holds_at_first(setup: Setup, provisioned: int) -> bool:
+    """Whether few enough requests are throttled in the first seconds; later ones find more environments."""
+    load = replace(setup.load, minutes=1, only_s=PROBE_S)
+    found = simulate(replace(setup, load=load, provisioned=provisioned, account_limit=MUCH))
+    return int((~found.answered).sum()) <= HELD * setup.load.per_minute * setup.load.minutes
+
+
 def _retrying(setup: Setup) -> Setup:
-    return replace(setup, retries=RETRIES)
+    """Clients that try again, with throttles that leave room for it."""
+    again = replace(setup, retries=RETRIES, rate=ROOM * setup.rate)
+    if again.account_rate is not None:
+        again = replace(again, account_rate=ROOM * again.account_rate)
+    return replace(again, account_limit=_concurrency(again))
 
 
 def _opened(setup: Setup) -> Setup:
@@ -83,7 +95,7 @@ def _opened(setup: Setup) -> Setup:
     if setup.front.account_rate is None:
         return setup
     account = setup.account_rate or setup.front.account_rate
-    needed = max(account, _up(_rate(setup)))
+    needed = max(account, _up(setup.load.per_second))
     rate, burst = max(setup.rate, needed), max(setup.burst, setup.front.account_burst)
     return replace(setup, rate=rate, burst=burst, account_rate=needed)
 
@@ -97,12 +109,7 @@ def _names_of(setup: Setup, opened: Setup) -> str:
 def _concurrency(setup: Setup) -> int:
     """Environments that Lambda makes if no limit of the account stops it; the scaling rate does."""
     free = simulate(replace(setup, account_limit=MUCH, reserved=None))
-    return max(setup.account_limit, _up(len(free.cold_at_s) + setup.provisioned, _rate(setup)))
-
-
-def _rate(setup: Setup) -> float:
-    """Requests a second, on average."""
-    return setup.load.per_minute / 60
+    return max(setup.account_limit, _up(len(free.cold_at_s) + setup.provisioned, setup.load.per_second))
 
 
 def _up(concurrency: float, rate: float = 0.0) -> int:

@@ -1,4 +1,4 @@
-"""A picture of two deployments, as it is and what holds the load: requests, environments and latency over time."""
+"""A picture of deployments beside each other: requests, environments and latency over time."""
 
 import io
 import textwrap
@@ -35,7 +35,7 @@ def draw(steps: list[Step], heading: str, path: Path) -> None:
         columns[0][row].set_ylabel(label)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize(64).save(path, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(128).save(path, optimize=True)
 
 
 def _requests(axes: Axes, requests: Requests, seconds: int) -> None:
@@ -79,4 +79,6 @@ def _latency(axes: Axes, requests: Requests, seconds: int) -> None:
         values = [np.percentile(group, share) if len(group) else np.nan for group in groups]
         axes.plot(np.arange(seconds) + 0.5, values, color=colour, label=f"p{share}")
     axes.set_yscale("log")
+    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        ticks(lambda value, _: f"{value:,.0f}")
     axes.legend(frameon=False, loc="upper right", fontsize=9)

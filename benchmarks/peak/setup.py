@@ -31,12 +31,22 @@ class Load:
     even: bool = False
     """Evenly spread, and not at random (a Poisson process whose number in each minute is given)."""
 
+    only_s: float = float("inf")
+    """Requests after this time are left out."""
+
+    @property
+    def per_second(self) -> float:
+        """On average."""
+        return self.per_minute / 60
+
     def arrivals_s(self, rng: np.random.Generator) -> np.ndarray:
         """The times of all requests, rising."""
         if self.even:
-            return np.arange(self.per_minute * self.minutes) * (60 / self.per_minute)
-        starts = 60.0 * np.arange(self.minutes)[:, None]
-        return np.sort(starts + 60 * rng.random((self.minutes, self.per_minute)), axis=None)
+            all_s = np.arange(self.per_minute * self.minutes) / self.per_second
+        else:
+            starts_s = 60.0 * np.arange(self.minutes)[:, None]
+            all_s = np.sort(starts_s + 60 * rng.random((self.minutes, self.per_minute)), axis=None)
+        return all_s[all_s < self.only_s]
 
 
 @dataclass(frozen=True)
