@@ -58,9 +58,9 @@ def heading(setup: Setup, options: argparse.Namespace) -> str:
     source = "measured, not on Lambda" if setup.arch == "x86_64" else "estimated, not on Graviton"
     throttle = "" if setup.front.account_rate is None else f" ({setup.rate:,} a second, burst {setup.burst:,})"
     return (
-        f"{load.per_minute:,} requests a minute for {minutes}; {setup.front.name}{throttle}; concurrency {setup.limit:,};"
-        f" {options.bundle}, {setup.memory_mb:,} MB, {setup.arch}: INIT {_median_ms(times.init_s)}, first"
-        f" {_median_ms(times.first_s)}, warm {_median_ms(times.warm_s)} ({source})"
+        f"{load.per_minute:,} requests a minute for {minutes}; {setup.front.name}{throttle}; concurrency"
+        f" {setup.limit:,}; {options.bundle}, {setup.memory_mb:,} MB, {setup.arch}: INIT"
+        f" {_median_ms(times.init_s)}, first {_median_ms(times.first_s)}, warm {_median_ms(times.warm_s)} ({source})"
     )
 
 

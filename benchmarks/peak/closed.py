@@ -1,6 +1,7 @@
 """Clients in a closed loop: each sends, waits for the response, pauses, and sends again. Simulated, or seen."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
@@ -35,12 +36,20 @@ class Seen:
     outcome: np.ndarray
     """As `benchmarks.peak.path` numbers them."""
 
-    def figures(self, clients: Clients) -> dict[str, float]:
-        """What is compared. Latencies are those of answers, in ms; a share is of all tries."""
+    @classmethod
+    def together(cls, parts: Sequence["Seen"]) -> "Seen":
+        """The tries of all parts."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("latency_s", "outcome")))
+
+    def figures(self, seconds: float) -> dict[str, float]:
+        """What is compared, of tries in so many seconds.
+
+        Latencies are those of answers, in ms; a share is of all tries.
+        """
         answers_ms = 1000 * self.latency_s[self.outcome == ANSWERED]
         latency = {f"latency p{share}, ms": float(np.percentile(answers_ms, share)) for share in (50, 90, 99)}
         return {
-            "answers a second": len(answers_ms) / clients.seconds,
+            "answers a second": len(answers_ms) / seconds,
             **latency,
             "throttled by Lambda": float((self.outcome == THROTTLED_BY_LAMBDA).mean()),
             "throttled by the front": float((self.outcome == THROTTLED_BY_FRONT).mean()),

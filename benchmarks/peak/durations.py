@@ -56,10 +56,10 @@ def measured(tune: Path, bundle: str, memory_mb: int, arch: str) -> Durations:
     if arch == "x86_64":
         row = min(rows, key=lambda one: one["warm_ms"])
         return Durations.around(row["init_ms"], row["first_ms"], row["warm_ms"], row["warm_p90_ms"])
-    row = next((one for one in rows if one["threads"] == 1), None)
-    if memory_mb != MEMORY_MB_PER_VCPU or bundle not in MADE or row is None:
+    if memory_mb != MEMORY_MB_PER_VCPU or bundle not in MADE:
         given = f"--bundle {bundle} --memory-mb {memory_mb} --arch {arch}: arm64 is estimated for {' and '.join(MADE)}"
         raise UnknownTimes(f"{given} at {MEMORY_MB_PER_VCPU} MB only; choose these, or --arch x86_64")
+    row = next(one for one in rows if one["threads"] == 1)
     other_ms = _arm64_ms(MADE[bundle]) - row["inference_ms"]
     warm_ms = row["warm_ms"] + other_ms
     spread = row["warm_p90_ms"] / row["warm_ms"]

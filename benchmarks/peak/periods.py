@@ -79,9 +79,7 @@ def _period(
 ) -> Period:
     outcome, end_s = requests.outcome[chosen], start_s + seconds
     latency_ms = 1000 * requests.latency_s[chosen & requests.answered]
-    environments = (
-        setup.provisioned + int((requests.cold_at_s < end_s).sum()) - int((requests.lost_at_s < end_s).sum())
-    )
+    environments = setup.provisioned + int((requests.cold_at_s < end_s).sum()) - int((requests.lost_at_s < end_s).sum())
     return Period(
         start_s=start_s,
         seconds=seconds,

@@ -4,14 +4,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.peak.fleet import COLD, PROVISIONED
 from benchmarks.peak.path import ANSWERED, THROTTLED_BY_FRONT
 from benchmarks.peak.setup import BACKOFF_S, MOST_BACKOFF_S, Setup
 
-Array = np.ndarray
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -38,27 +40,27 @@ class Requests:
     @property
     def answered(self) -> Array:
         """Which of them were answered."""
-        return self.outcome == ANSWERED
+        return np.equal(self.outcome, ANSWERED)
 
     @property
     def throttled(self) -> Array:
         """Which of them ended with a status such as 429."""
-        return self.outcome >= THROTTLED_BY_FRONT
+        return np.greater_equal(self.outcome, THROTTLED_BY_FRONT)
 
     @property
     def invoked(self) -> Array:
         """Which of them reached the function."""
-        return self.duration_s > 0
+        return np.greater(self.duration_s, 0)
 
     @property
     def cold(self) -> Array:
         """Which of them waited for a new environment."""
-        return self.invoked & (self.kind == COLD)
+        return np.logical_and(self.invoked, self.kind == COLD)
 
     @property
     def provisioned(self) -> Array:
         """Which of them ran in an environment of provisioned concurrency."""
-        return self.invoked & (self.kind == PROVISIONED)
+        return np.logical_and(self.invoked, self.kind == PROVISIONED)
 
     @property
     def unanswered_share(self) -> float:

@@ -59,7 +59,8 @@ def advice(steps: Sequence[Step], batches: Sequence[Batched]) -> Iterator[str]:
         return
     yield f"Not held as it is: {_answered(first)}{_why(first)}."
     if last.held:
-        yield f"Held with: {'; '.join(_changes(first, last))}. Then {_answered(last)}, for ${last.figures.total_usd:.2f}."
+        held = f"{_answered(last)}, for ${last.figures.total_usd:.2f}"
+        yield f"Held with: {'; '.join(_changes(first, last))}. Then {held}."
     else:
         yield f"Nothing tried here holds it. Best with: {'; '.join(_changes(first, last))}: {_answered(last)}."
     if last.setup.provisioned > first.setup.provisioned:
@@ -88,7 +89,8 @@ def _changes(first: Step, last: Step) -> Iterator[str]:
     if now.limit > was.limit:
         yield f"a concurrency of {now.limit:,} (ask AWS)"
     if now.provisioned > was.provisioned:
-        yield f"provisioned concurrency {now.provisioned:,} with WARM_IN_INIT=true ({UNRESERVED} of the limit stay free)"
+        free = f"{UNRESERVED} of the limit stay free"
+        yield f"provisioned concurrency {now.provisioned:,} with WARM_IN_INIT=true ({free})"
 
 
 def _why(step: Step) -> str:

@@ -71,7 +71,7 @@ class TestClients:
         path = Path([], fleet, 30.0, 30.0)
         seen = simulate_clients(path, Clients(number, 2000.0, think_s), 0.0, seed=0)
         weights = [_choose(number - 1, busy) * (work_s / think_s) ** busy for busy in range(environments + 1)]
-        found = Seen(seen.latency_s, seen.outcome).figures(Clients(number, 2000.0, think_s))
+        found = Seen(seen.latency_s, seen.outcome).figures(2000.0)
         assert found["throttled by Lambda"] == pytest.approx(weights[-1] / sum(weights), rel=0.03)
 
 
