@@ -55,12 +55,12 @@ class Requests:
     @property
     def cold(self) -> Array:
         """Which of them waited for a new environment."""
-        return np.logical_and(self.invoked, self.kind == COLD)
+        return self.invoked & np.equal(self.kind, COLD)
 
     @property
     def provisioned(self) -> Array:
         """Which of them ran in an environment of provisioned concurrency."""
-        return np.logical_and(self.invoked, self.kind == PROVISIONED)
+        return self.invoked & np.equal(self.kind, PROVISIONED)
 
     @property
     def unanswered_share(self) -> float:
