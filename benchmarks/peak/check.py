@@ -1,11 +1,10 @@
 """Compares the model with what 24 clients see of the app in `localaws`, on a few instances.
 
-The model is fed by a calibration before: one client, one instance. No figure of a run that is compared goes into its
-prediction. Each instance has the share of the processor that a small memory size buys, so that as many instances as are
-compared do not disturb each other on two processors.
+The model is fed by a calibration: one client, one instance. It takes turns with the run that is compared, because this
+machine's speed varies; no figure of that run goes into its prediction. Each instance has the share of the processor
+that a small memory size buys, so that as many instances as are compared do not disturb each other on two processors.
 """
 
-import io
 import json
 import os
 import random
@@ -13,35 +12,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path as FilePath
-from typing import Any
 
 import numpy as np
-from moto.apigatewayv2.models import apigatewayv2_backends
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peak import deployment
 from benchmarks.peak.clients import send
 from benchmarks.peak.closed import OUTCOMES, Clients, Seen, simulate_clients
+from benchmarks.peak.deployment import MEMORY_MB, NO_THROTTLE, Deployed
 from benchmarks.peak.durations import Durations
 from benchmarks.peak.fleet import Bucket, Fleet
 from benchmarks.peak.limits import FRONTS, FUNCTION_TIMEOUT_S
 from benchmarks.peak.path import Path
 from benchmarks.tune.__main__ import find_shares
 from localaws.cloud.local_aws import LocalAws
-from localaws.deploy.deployer import PROJECT, Deployer
+from localaws.deploy.deployer import PROJECT
 from localaws.host import interpreters
-from localaws.host.function import Function
 from localaws.host.lambda_host import LambdaHost
 from localaws.host.masking import additions
 from localaws.processor.mask import Shown
 
-MEMORY_MB = 128
-PICTURE_PX = (3200, 2400)
 CLIENTS = Clients(number=24, seconds=10.0, pause_s=1.0)
 ROUNDS = 3
 """Each begins with new instances: then more than one answer in a hundred waits for one, and p99 is a cold start's."""
@@ -51,7 +46,8 @@ has the processor of a whole period at once, and answers sooner."""
 WITHIN = 0.15
 LEAST_SHARE = 0.02
 """Shares below this are compared as differences: there, a ratio says nothing."""
-COLD_STARTS, WARM_REQUESTS, REFUSALS = 6, 120, 20
+COLD_STARTS, WARM_REQUESTS, REFUSALS = 3, 8, 5
+"""Of each turn of the calibration; the second number is for each cold start."""
 _GO_FIRST = -10
 PREDICTIONS = 80
 """Rounds that are simulated, each with another seed."""
@@ -62,89 +58,81 @@ class Run:
     """What is compared: the function's concurrency, and the stage's throttle."""
 
     instances: int
-    rate: float = 1000.0
-    burst: float = 1000.0
+    rate: float = NO_THROTTLE
+    burst: float = NO_THROTTLE
 
     def __str__(self) -> str:
-        throttle = f", throttle {self.rate:.0f} a second, burst {self.burst:.0f}" if self.rate < 1000 else ""
+        throttle = f", throttle {self.rate:.0f} a second, burst {self.burst:.0f}" if self.rate < NO_THROTTLE else ""
         return f"{CLIENTS.number} clients on {self.instances} instances{throttle}"
 
 
 RUNS = (Run(2), Run(4), Run(4, 6.0, 12.0))
 
 
-class Deployed:
-    """The app behind an HTTP API in `localaws`, called as a client calls it."""
+@dataclass(frozen=True)
+class Calibration:
+    """What one client sees of one instance, in s."""
 
-    def __init__(self, cloud: LocalAws, python: Any) -> None:
-        """Deploy it; raises DeployFailed."""
-        self._cloud = cloud
-        made = Deployer(cloud, python, say=lambda _: None, front="http").deploy()
-        self.url, self._api_id = made.url, made.api_id
-        self._function = next(name for name in made.functions if name.endswith("-front"))
-        self._lambda = cloud.client("lambda")
-        self._lambda.update_function_configuration(FunctionName=self._function, MemorySize=MEMORY_MB)
+    cold_s: list[float]
+    warm_s: list[float]
+    refused_s: list[float]
 
-    def close(self) -> None:
-        """Close the client of Lambda."""
-        self._lambda.close()
+    @classmethod
+    def together(cls, parts: Sequence["Calibration"]) -> "Calibration":
+        """The requests of all turns."""
+        found = ([second for part in parts for second in getattr(part, field.name)] for field in fields(cls))
+        return cls(*found)
 
-    def limit(self, run: Run) -> None:
-        """Set concurrency and throttle."""
-        self._lambda.put_function_concurrency(FunctionName=self._function, ReservedConcurrentExecutions=run.instances)
-        api = apigatewayv2_backends[Function.account_id][self._cloud.region].apis[self._api_id]  # has no UpdateStage
-        settings = {"throttlingRateLimit": run.rate, "throttlingBurstLimit": run.burst}
-        api.stages["$default"].default_route_settings = settings
+    @property
+    def overhead_s(self) -> float:
+        """The way there and back: what a throttled request takes."""
+        return float(np.median(self.refused_s))
 
-    def make_cold(self) -> None:
-        """End all instances."""
-        self._cloud.host.stop_idle_instances(self._function)
+    @property
+    def durations(self) -> Durations:
+        """For the model. INIT and the first request are not told apart: together they are a cold request."""
+        cold_s, warm_s = (np.array(seconds) - self.overhead_s for seconds in (self.cold_s, self.warm_s))
+        return Durations(np.zeros(1), cold_s, warm_s)
 
 
-def calibrate(deployed: Deployed, picture: bytes) -> tuple[Durations, float]:
-    """What one client sees of one instance, and of a request that is throttled: the way there and back, in s."""
-    deployed.limit(Run(0))
-    refused = [_expect(deployed, picture, 503) for _ in range(REFUSALS)]
-    overhead_s = float(np.median(refused[1:]))
-    deployed.limit(Run(1))
-    cold_s, warm_s, chance = [], [], random.Random(0)
+def calibrate(deployed: Deployed, picture: bytes, chance: random.Random) -> Calibration:
+    """One turn."""
+    deployed.limit(0)
+    refused_s = [_expect(deployed, picture, 503) for _ in range(REFUSALS)]
+    deployed.limit(1)
+    cold_s, warm_s = [], []
     for _ in range(COLD_STARTS):
         deployed.make_cold()
-        cold_s.append(_expect(deployed, picture, 200) - overhead_s)
-        for _ in range(WARM_REQUESTS // COLD_STARTS):
+        cold_s.append(_expect(deployed, picture, 200))
+        for _ in range(WARM_REQUESTS):
             time.sleep(chance.uniform(0, MOST_PAUSE_S))
-            warm_s.append(_expect(deployed, picture, 200) - overhead_s)
-    # INIT and the first request are not told apart here: together they are what a cold request takes
-    return Durations(np.zeros(1), np.array(cold_s), np.array(warm_s)), overhead_s
+            warm_s.append(_expect(deployed, picture, 200))
+    return Calibration(cold_s, warm_s, refused_s)
 
 
-def predict(run: Run, durations: Durations, overhead_s: float) -> dict[str, float]:
+def predict(run: Run, calibration: Calibration) -> dict[str, float]:
     """The model's figures for a run."""
     seen = []
     for seed in range(PREDICTIONS):
-        rng = np.random.default_rng(seed)
-        fleet = Fleet(durations, run.instances, 0, FUNCTION_TIMEOUT_S, rng)
+        fleet = Fleet(calibration.durations, run.instances, 0, FUNCTION_TIMEOUT_S, np.random.default_rng(seed))
         path = Path([Bucket(run.rate, run.burst)], fleet, FRONTS["http"].timeout_s, FUNCTION_TIMEOUT_S)
-        seen.append(simulate_clients(path, CLIENTS, overhead_s, seed))
+        seen.append(simulate_clients(path, CLIENTS, calibration.overhead_s, seed))
     return Seen.together(seen).figures(PREDICTIONS * CLIENTS.seconds)
 
 
-def observe(deployed: Deployed, run: Run, picture: FilePath) -> dict[str, float]:
-    """What the clients see, which run in another process."""
-    deployed.limit(run)
-    seen = []
-    for seed in range(ROUNDS):
-        deployed.make_cold()
-        given = (CLIENTS.number, CLIENTS.seconds, CLIENTS.pause_s, seed)
-        command = [sys.executable, "-m", "benchmarks.peak.clients", deployed.url, str(picture), *map(str, given)]
-        done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
-        tries = json.loads(done.stdout.splitlines()[-1])
-        unknown = {status for _, status in tries} - set(OUTCOMES)
-        if unknown:
-            raise RuntimeError(f"the API answers {', '.join(map(str, sorted(unknown)))}")
-        latency_s, outcome = zip(*((took_s, OUTCOMES[status]) for took_s, status in tries), strict=True)
-        seen.append(Seen(np.array(latency_s), np.array(outcome)))
-    return Seen.together(seen).figures(ROUNDS * CLIENTS.seconds)
+def observe(deployed: Deployed, run: Run, picture: FilePath, seed: int) -> Seen:
+    """What the clients see in one round, which run in another process. All instances are new."""
+    deployed.limit(run.instances, run.rate, run.burst)
+    deployed.make_cold()
+    given = (CLIENTS.number, CLIENTS.seconds, CLIENTS.pause_s, seed)
+    command = [sys.executable, "-m", "benchmarks.peak.clients", deployed.url, str(picture), *map(str, given)]
+    done = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+    tries = json.loads(done.stdout.splitlines()[-1])
+    unknown = {status for _, status in tries} - set(OUTCOMES)
+    if unknown:
+        raise RuntimeError(f"the API answers {', '.join(map(str, sorted(unknown)))}")
+    latency_s, outcome = zip(*((took_s, OUTCOMES[status]) for took_s, status in tries), strict=True)
+    return Seen(np.array(latency_s), np.array(outcome))
 
 
 def agrees(predicted: float, seen: float, what: str) -> bool:
@@ -161,29 +149,34 @@ def check(shown: Shown, console: Console) -> int:
         os.nice(_GO_FIRST)  # what stands between function and clients must not wait for other programs
     host = LambdaHost(max_instances=8, processor=shares, additions=additions(shown))
     with LocalAws(host=host) as cloud, tempfile.TemporaryDirectory(prefix="slimception-") as folder:
-        picture = FilePath(folder, "picture.jpg")
-        picture.write_bytes(_picture())
+        sent, picture = deployment.picture(), FilePath(folder, "picture.jpg")
+        picture.write_bytes(sent)
         deployed = Deployed(cloud, interpreters.preferred())
-        console.print("Deployed.")
-        durations, overhead_s = calibrate(deployed, picture.read_bytes())
-        console.print(
-            f"Not on Lambda: {shown.heading}, {MEMORY_MB} MB, shares by {shares.name}. One client alone: cold"
-            f" {1000 * np.median(durations.first_s):.0f} ms, warm {1000 * np.median(durations.warm_s):.0f} ms,"
-            f" refused {1000 * overhead_s:.1f} ms."
-        )
-        held = True
+        console.print(f"Deployed. Not on Lambda: {shown.heading}, {MEMORY_MB} MB, shares by {shares.name}.")
+        held, chance = True, random.Random(0)
         for run in RUNS:
-            predicted, seen = predict(run, durations, overhead_s), observe(deployed, run, picture)
-            made = Table(title=str(run))
-            for column in ("", "predicted", "seen", "seen / predicted", ""):
-                made.add_column(column, justify="right" if column else "left")
-            for row in _rows(predicted, seen):
-                made.add_row(*row)
-            console.print(made)
+            turns, rounds = [], []
+            for seed in range(ROUNDS):
+                turns.append(calibrate(deployed, sent, chance))
+                rounds.append(observe(deployed, run, picture, seed))
+            calibration = Calibration.together(turns)
+            predicted, seen = predict(run, calibration), Seen.together(rounds).figures(ROUNDS * CLIENTS.seconds)
+            console.print(_table(run, calibration, predicted, seen))
             held &= all(agrees(predicted[what], seen[what], what) for what in predicted)
         deployed.close()
     console.print(f"{'All within' if held else 'Not within'} {WITHIN:.0%}.")
     return 0 if held else 1
+
+
+def _table(run: Run, calibration: Calibration, predicted: dict[str, float], seen: dict[str, float]) -> Table:
+    times = calibration.durations
+    alone = f"one alone: cold {1000 * np.median(times.first_s):.0f} ms, warm {1000 * np.median(times.warm_s):.0f} ms"
+    made = Table(title=f"{run}; {alone}, refused {1000 * calibration.overhead_s:.1f} ms")
+    for column in ("", "predicted", "seen", "seen / predicted", ""):
+        made.add_column(column, justify="right" if column else "left")
+    for row in _rows(predicted, seen):
+        made.add_row(*row)
+    return made
 
 
 def _rows(predicted: dict[str, float], seen: dict[str, float]) -> Iterator[tuple[str, ...]]:
@@ -199,10 +192,3 @@ def _expect(deployed: Deployed, picture: bytes, status: int) -> float:
     if found != status:
         raise RuntimeError(f"the API answers {found} in place of {status}")
     return took_s
-
-
-def _picture() -> bytes:
-    """A JPEG that takes some time to decode, and has few bytes."""
-    file = io.BytesIO()
-    Image.radial_gradient("L").resize(PICTURE_PX).convert("RGB").save(file, "JPEG", quality=30)
-    return file.getvalue()

@@ -27,7 +27,9 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         times = measured(options.tune, options.bundle, options.memory_mb, arch)
         setup = replace(setup_of(options), arch=arch, durations=times)
         queued = [simulate_batch(setup, workers) for workers in options.workers]
-        batches[arch] = [{"workers": one.workers, "last_s": one.last_s, "usd": one.usd} for one in queued]
+        batches[arch] = [
+            {"workers": one.workers, "last_s": round(one.last_s, 1), "usd": round(one.usd, 2)} for one in queued
+        ]
         for front in FRONTS:
             found = list(steps(_opened(replace(setup, front_name=front))))
             console.print(f"{FRONTS[front].name}, {arch}")
@@ -37,8 +39,32 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     written = {"per_minute": options.per_minute, "minutes": options.minutes, "fronts": rows, "batch": batches}
     (options.out / "peak-fronts.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-    console.print(f"Written to {options.out}: peak-fronts.json")
+    console.print(f"Written to {options.out}: peak-fronts.json. As in docs/peak.md:")
+    for line in (*lines(rows), *lines_of_batch(batches)):
+        console.print(line, markup=False)
     return 0
+
+
+def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The rows of the page's table of the API; fronts whose figures differ in dollars alone have a row each."""
+    for row in rows:
+        deployment = f"concurrency {row['concurrency']:,}"
+        if row["provisioned"]:
+            deployment += f", {row['provisioned']:,} provisioned"
+        if row["retries"]:
+            deployment += f", {row['retries']} more tries"
+        rate = f"{row['account_rate']:,.0f}" if row["account_rate"] else "none"
+        cells = (FRONTS[row["front"]].name, row["arch"], rate, deployment, f"{row['throttled_share']:.2%}")
+        latency = (f"{row['p50_ms']:,.0f}", f"{row['p99_ms']:,.0f}")
+        yield f"| {' | '.join((*cells, *latency, format(row['environments'], ','), format(row['usd'], '.2f')))} |"
+
+
+def lines_of_batch(batches: dict[str, list[dict[str, float]]]) -> Iterator[str]:
+    """The rows of the page's table of the batch."""
+    for arch, found in batches.items():
+        for one in found:
+            last = f"{one['last_s'] / 60:,.1f}"
+            yield f"| {arch} | {one['workers']:,} | {last} | {one['usd']:.2f} |"
 
 
 def _opened(setup: Setup) -> Setup:

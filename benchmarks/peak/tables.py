@@ -87,7 +87,8 @@ def _changes(first: Step, last: Step) -> Iterator[str]:
     if now.account_rate not in (None, was.account_rate, now.front.account_rate):
         yield f"API Gateway's throttle of the account raised to {now.account_rate:,.0f} a second (ask AWS)"
     if now.limit > was.limit:
-        yield f"a concurrency of {now.limit:,} (ask AWS)"
+        way = "ask AWS" if now.limit > was.account_limit else "raise what is reserved"
+        yield f"a concurrency of {now.limit:,} ({way})"
     if now.provisioned > was.provisioned:
         free = f"{UNRESERVED} of the limit stay free"
         yield f"provisioned concurrency {now.provisioned:,} with WARM_IN_INIT=true ({free})"
