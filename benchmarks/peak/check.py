@@ -1,8 +1,9 @@
 """Compares the model with what 24 clients see of the app in `localaws`, on a few instances.
 
-The model is fed by a calibration: one client, one instance. It takes turns with the run that is compared, because this
-machine's speed varies; no figure of that run goes into its prediction. Each instance has the share of the processor
-that a small memory size buys, so that as many instances as are compared do not disturb each other on two processors.
+The model is fed by a calibration: one client alone, and for cold starts one client for each instance. It takes turns
+with the run that is compared, because this machine's speed varies; no figure of that run goes into its prediction. Each
+instance has the share of the processor that a small memory size buys, so that as many instances as are compared do not
+disturb each other on two processors.
 """
 
 import json
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path as FilePath
@@ -46,8 +48,8 @@ has the processor of a whole period at once, and answers sooner."""
 WITHIN = 0.15
 LEAST_SHARE = 0.02
 """Shares below this are compared as differences: there, a ratio says nothing."""
-COLD_STARTS, WARM_REQUESTS, REFUSALS = 3, 8, 5
-"""Of each turn of the calibration; the second number is for each cold start."""
+COLD_STARTS, WARM_REQUESTS, REFUSALS = 2, 12, 5
+"""Of each turn of the calibration: cold starts of all instances at once, and warm requests after each of these."""
 _GO_FIRST = -10
 PREDICTIONS = 80
 """Rounds that are simulated, each with another seed."""
@@ -71,7 +73,7 @@ RUNS = (Run(2), Run(4), Run(4, 6.0, 12.0))
 
 @dataclass(frozen=True)
 class Calibration:
-    """What one client sees of one instance, in s."""
+    """What clients see that meet no other at an instance, in s."""
 
     cold_s: list[float]
     warm_s: list[float]
@@ -95,15 +97,16 @@ class Calibration:
         return Durations(np.zeros(1), cold_s, warm_s)
 
 
-def calibrate(deployed: Deployed, picture: bytes, chance: random.Random) -> Calibration:
-    """One turn."""
+def calibrate(deployed: Deployed, run: Run, picture: bytes, chance: random.Random) -> Calibration:
+    """One turn. As many instances start at once as in the run: INIT has a whole vCPU, and they share the machine's."""
     deployed.limit(0)
     refused_s = [_expect(deployed, picture, 503) for _ in range(REFUSALS)]
-    deployed.limit(1)
-    cold_s, warm_s = [], []
+    deployed.limit(run.instances)
+    cold_s, warm_s = list[float](), list[float]()
     for _ in range(COLD_STARTS):
         deployed.make_cold()
-        cold_s.append(_expect(deployed, picture, 200))
+        with ThreadPoolExecutor(run.instances) as pool:
+            cold_s += pool.map(lambda _: _expect(deployed, picture, 200), range(run.instances))
         for _ in range(WARM_REQUESTS):
             time.sleep(chance.uniform(0, MOST_PAUSE_S))
             warm_s.append(_expect(deployed, picture, 200))
@@ -157,7 +160,7 @@ def check(shown: Shown, console: Console) -> int:
         for run in RUNS:
             turns, rounds = [], []
             for seed in range(ROUNDS):
-                turns.append(calibrate(deployed, sent, chance))
+                turns.append(calibrate(deployed, run, sent, chance))
                 rounds.append(observe(deployed, run, picture, seed))
             calibration = Calibration.together(turns)
             predicted, seen = predict(run, calibration), Seen.together(rounds).figures(ROUNDS * CLIENTS.seconds)
@@ -170,7 +173,7 @@ def check(shown: Shown, console: Console) -> int:
 
 def _table(run: Run, calibration: Calibration, predicted: dict[str, float], seen: dict[str, float]) -> Table:
     times = calibration.durations
-    alone = f"one alone: cold {1000 * np.median(times.first_s):.0f} ms, warm {1000 * np.median(times.warm_s):.0f} ms"
+    alone = f"alone: cold {1000 * np.median(times.first_s):.0f} ms, warm {1000 * np.median(times.warm_s):.0f} ms"
     made = Table(title=f"{run}; {alone}, refused {1000 * calibration.overhead_s:.1f} ms")
     for column in ("", "predicted", "seen", "seen / predicted", ""):
         made.add_column(column, justify="right" if column else "left")
