@@ -1,4 +1,4 @@
-"""Clients in a process of their number of threads: sends a picture to an API again and again, and prints what it saw.
+"""Clients, each in a thread, send a picture to an API again and again; prints what they saw.
 
     python -m benchmarks.peak.clients URL PICTURE NUMBER SECONDS PAUSE_S SEED
 

@@ -83,7 +83,7 @@ def _changes(first: Step, last: Step) -> Iterator[str]:
     was, now = first.setup, last.setup
     if now.front.account_rate is not None and (now.rate, now.burst) != (was.rate, was.burst):
         command = "front" if now.front_name == "http" else "settings"
-        yield f"`python -m layers {command} --rate {now.rate:.0f} --burst {now.burst:.0f}`"
+        yield f"`python -m layers {command} --stage dev --rate {now.rate:.0f} --burst {now.burst:.0f}`"
     if now.account_rate not in (None, was.account_rate, now.front.account_rate):
         yield f"API Gateway's throttle of the account raised to {now.account_rate:,.0f} a second (ask AWS)"
     if now.limit > was.limit:

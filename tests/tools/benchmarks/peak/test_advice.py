@@ -32,7 +32,7 @@ def test_what_holds_needs_no_advice(setup):
 def test_a_throttle_is_named_with_its_command(setup):
     found, said = advised(setup(front_name="http"))
     assert found[-1].held and found[-1].setup.rate == 10_000
-    assert "HTTP API throttles" in said and "`python -m layers front --rate 10000 --burst 5000`" in said
+    assert "HTTP API throttles" in said and "`python -m layers front --stage dev --rate 10000 --burst 5000`" in said
     assert "ask AWS" not in said
 
 
@@ -102,7 +102,7 @@ def test_the_table_of_every_front(tmp_path, capsys):
     assert {(row["front"], row["arch"]) for row in rows} == {
         (front, arch) for front in ("rest", "http", "url") for arch in ("x86_64", "arm64")
     }
-    assert all(row["held"] for row in rows) and "REST API, arm64" in capsys.readouterr().out
+    assert all(row["held"] for row in rows) and "| REST API | arm64 | 10,000 |" in capsys.readouterr().out
 
 
 def test_unknown_times_are_one_line(capsys):
