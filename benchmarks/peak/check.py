@@ -26,7 +26,7 @@ from rich.table import Table
 from benchmarks.peak import deployment
 from benchmarks.peak.clients import send
 from benchmarks.peak.closed import OUTCOMES, Clients, Seen, simulate_clients
-from benchmarks.peak.deployment import MEMORY_MB, NO_THROTTLE, Deployed
+from benchmarks.peak.deployment import MEMORY_MB, NO_THROTTLE, Deployed, Timed
 from benchmarks.peak.durations import Durations
 from benchmarks.peak.fleet import Bucket, Fleet
 from benchmarks.peak.limits import FRONTS, FUNCTION_TIMEOUT_S
@@ -35,7 +35,6 @@ from benchmarks.tune.__main__ import find_shares
 from localaws.cloud.local_aws import LocalAws
 from localaws.deploy.deployer import PROJECT
 from localaws.host import interpreters
-from localaws.host.lambda_host import LambdaHost
 from localaws.host.masking import additions
 from localaws.processor.mask import Shown
 
@@ -77,6 +76,8 @@ class Calibration:
 
     cold_s: list[float]
     warm_s: list[float]
+    function_s: list[float]
+    """How long the function took of each warm request."""
     refused_s: list[float]
 
     @classmethod
@@ -87,22 +88,21 @@ class Calibration:
 
     @property
     def overhead_s(self) -> float:
-        """The way there and back: what a throttled request takes."""
-        return float(np.median(self.refused_s))
+        """What a client waits for in addition to the function."""
+        return float(np.median(np.array(self.warm_s) - np.array(self.function_s)))
 
     @property
     def durations(self) -> Durations:
         """For the model. INIT and the first request are not told apart: together they are a cold request."""
-        cold_s, warm_s = (np.array(seconds) - self.overhead_s for seconds in (self.cold_s, self.warm_s))
-        return Durations(np.zeros(1), cold_s, warm_s)
+        return Durations(np.zeros(1), np.array(self.cold_s) - self.overhead_s, np.array(self.function_s))
 
 
-def calibrate(deployed: Deployed, run: Run, picture: bytes, chance: random.Random) -> Calibration:
+def calibrate(deployed: Deployed, host: Timed, run: Run, picture: bytes, chance: random.Random) -> Calibration:
     """One turn. As many instances start at once as in the run: INIT has a whole vCPU, and they share the machine's."""
     deployed.limit(0)
     refused_s = [_expect(deployed, picture, 503) for _ in range(REFUSALS)]
     deployed.limit(run.instances)
-    cold_s, warm_s = list[float](), list[float]()
+    cold_s, warm_s, function_s = list[float](), list[float](), list[float]()
     for _ in range(COLD_STARTS):
         deployed.make_cold()
         with ThreadPoolExecutor(run.instances) as pool:
@@ -110,16 +110,17 @@ def calibrate(deployed: Deployed, run: Run, picture: bytes, chance: random.Rando
         for _ in range(WARM_REQUESTS):
             time.sleep(chance.uniform(0, MOST_PAUSE_S))
             warm_s.append(_expect(deployed, picture, 200))
-    return Calibration(cold_s, warm_s, refused_s)
+            function_s.append(host.duration_s)
+    return Calibration(cold_s, warm_s, function_s, refused_s)
 
 
 def predict(run: Run, calibration: Calibration) -> dict[str, float]:
     """The model's figures for a run."""
-    seen = []
+    seen, refused_s = [], float(np.median(calibration.refused_s))
     for seed in range(PREDICTIONS):
         fleet = Fleet(calibration.durations, run.instances, 0, FUNCTION_TIMEOUT_S, np.random.default_rng(seed))
         path = Path([Bucket(run.rate, run.burst)], fleet, FRONTS["http"].timeout_s, FUNCTION_TIMEOUT_S)
-        seen.append(simulate_clients(path, CLIENTS, calibration.overhead_s, seed))
+        seen.append(simulate_clients(path, CLIENTS, calibration.overhead_s, refused_s, seed))
     return Seen.together(seen).figures(PREDICTIONS * CLIENTS.seconds)
 
 
@@ -150,7 +151,7 @@ def check(shown: Shown, console: Console) -> int:
     shares = find_shares()
     with suppress(OSError):
         os.nice(_GO_FIRST)  # what stands between function and clients must not wait for other programs
-    host = LambdaHost(max_instances=8, processor=shares, additions=additions(shown))
+    host = Timed(max_instances=8, processor=shares, additions=additions(shown))
     with LocalAws(host=host) as cloud, tempfile.TemporaryDirectory(prefix="slimception-") as folder:
         sent, picture = deployment.picture(), FilePath(folder, "picture.jpg")
         picture.write_bytes(sent)
@@ -160,7 +161,7 @@ def check(shown: Shown, console: Console) -> int:
         for run in RUNS:
             turns, rounds = [], []
             for seed in range(ROUNDS):
-                turns.append(calibrate(deployed, run, sent, chance))
+                turns.append(calibrate(deployed, host, run, sent, chance))
                 rounds.append(observe(deployed, run, picture, seed))
             calibration = Calibration.together(turns)
             predicted, seen = predict(run, calibration), Seen.together(rounds).figures(ROUNDS * CLIENTS.seconds)
@@ -174,7 +175,10 @@ def check(shown: Shown, console: Console) -> int:
 def _table(run: Run, calibration: Calibration, predicted: dict[str, float], seen: dict[str, float]) -> Table:
     times = calibration.durations
     alone = f"alone: cold {1000 * np.median(times.first_s):.0f} ms, warm {1000 * np.median(times.warm_s):.0f} ms"
-    made = Table(title=f"{run}; {alone}, refused {1000 * calibration.overhead_s:.1f} ms")
+    around = (
+        f"around it {1000 * calibration.overhead_s:.1f} ms, refused {1000 * np.median(calibration.refused_s):.1f} ms"
+    )
+    made = Table(title=f"{run}; {alone}, {around}")
     for column in ("", "predicted", "seen", "seen / predicted", ""):
         made.add_column(column, justify="right" if column else "left")
     for row in _rows(predicted, seen):

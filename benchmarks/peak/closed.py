@@ -56,8 +56,12 @@ class Seen:
         }
 
 
-def simulate_clients(path: Path, clients: Clients, overhead_s: float, seed: int) -> Seen:
-    """What the clients would see. `overhead_s`: the way there and back, which a throttled request takes alone."""
+def simulate_clients(path: Path, clients: Clients, overhead_s: float, refused_s: float, seed: int) -> Seen:
+    """What the clients would see.
+
+    `overhead_s`: what an answer takes in addition to the function, whose environment takes the next request meanwhile.
+    `refused_s`: what a throttled request takes.
+    """
     chance = random.Random(seed)
     following = [(clients.pauses_s(chance), number) for number in range(clients.number)]
     heapify(following)
@@ -65,7 +69,7 @@ def simulate_clients(path: Path, clients: Clients, overhead_s: float, seed: int)
     while following[0][0] < clients.seconds:
         now, number = following[0]
         what, duration_s, _ = path.offer(now)
-        latency_s.append(overhead_s + duration_s)
+        latency_s.append(refused_s if what >= THROTTLED_BY_FRONT else overhead_s + duration_s)
         outcome.append(what)
         heapreplace(following, (now + latency_s[-1] + clients.pauses_s(chance), number))
     return Seen(np.array(latency_s), np.array(outcome))

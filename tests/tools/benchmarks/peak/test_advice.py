@@ -58,7 +58,7 @@ def test_a_peak_that_is_steeper_than_lambda_grows_needs_provisioned_concurrency(
 class TestClients:
     def test_one_client_that_is_never_throttled(self, constant):
         fleet = Fleet(constant, 1, 0, 30.0, np.random.default_rng(0))
-        seen = simulate_clients(Path([Bucket(9e9, 9e9)], fleet, 30.0, 30.0), Clients(1, 100.0, 0.1), 0.05, seed=0)
+        seen = simulate_clients(Path([Bucket(9e9, 9e9)], fleet, 30.0, 30.0), Clients(1, 100.0, 0.1), 0.05, 9.0, seed=0)
         assert (seen.outcome == ANSWERED).all()
         assert len(seen.outcome) == pytest.approx(100 / (0.1 + 0.05 + 0.1), rel=0.05)
         assert seen.latency_s[1:] == pytest.approx(0.15)
@@ -69,7 +69,7 @@ class TestClients:
         times = Durations(np.array([0.0]), np.array([work_s]), np.array([work_s]))
         fleet = Fleet(times, environments, 0, 30.0, np.random.default_rng(0))
         path = Path([], fleet, 30.0, 30.0)
-        seen = simulate_clients(path, Clients(number, 2000.0, think_s), 0.0, seed=0)
+        seen = simulate_clients(path, Clients(number, 2000.0, think_s), 0.0, 0.0, seed=0)
         weights = [_choose(number - 1, busy) * (work_s / think_s) ** busy for busy in range(environments + 1)]
         found = Seen(seen.latency_s, seen.outcome).figures(2000.0)
         assert found["throttled by Lambda"] == pytest.approx(weights[-1] / sum(weights), rel=0.03)
