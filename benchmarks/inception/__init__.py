@@ -1,1 +1,1 @@
-"""Inception v3 in each quantisation: the time of one inference, and the accuracy after training on digits."""
+"""Inception v3 in each quantisation: the models that are counted, and the accuracy after training on digits."""

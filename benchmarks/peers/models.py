@@ -109,7 +109,7 @@ def _of(ours: list[Model], modes: tuple[Mode, ...]) -> list[Model]:
 
 
 def _of_peers(ours: list[Model], output: OutputSpec, folder: Path) -> tuple[list[Model], dict[str, str]]:
-    """The same network in engines with an environment of their own; why one is left out, by its name."""
+    """The same network in the other engines; and by the name of one that is left out, why."""
     models, left_out = [], {}
     for name, (title, runner, make) in others.MAKERS.items():
         try:

@@ -1,4 +1,4 @@
-"""A picture of one network on one processor: milliseconds by engine and mode, this project's own rows marked."""
+"""A picture of one network on one processor: milliseconds by engine and mode, this project's rows marked."""
 
 import io
 import textwrap
@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmarks.peers.models import AS_EXPORTED
 from benchmarks.peers.outcome import OWN, OfNetwork, Row
 
-OURS, THEIRS, GREY = "#1f5fa8", "#b9bec6", "#666666"
+OURS, SAME_ENGINE, THEIRS, GREY = "#1f5fa8", "#9dbfe2", "#b9bec6", "#666666"
 
 
 def draw(found: OfNetwork, level: str, heading: str, path: Path) -> None:
@@ -31,19 +32,24 @@ def draw(found: OfNetwork, level: str, heading: str, path: Path) -> None:
 def _bars(axes: Axes, rows: Sequence[Row], threads: int) -> None:
     longest = max(row.ms[threads] for row in rows)
     for place, row in enumerate(rows):
-        colour = OURS if row.engine == OWN else THEIRS
+        colour = OURS if _is_ours(row) else SAME_ENGINE if row.engine == OWN else THEIRS
         ms = row.ms[threads]
         axes.barh(
             place, ms, color=colour if row.counts else "none", edgecolor=colour, hatch="" if row.counts else "///"
         )
         share = row.agreement.same_first if row.agreement else None
-        said = f"{ms:.1f}" if row.counts or share is None else f"{ms:.1f}, but only {share:.0%} the same class"
+        said = f"{ms:.1f}" if row.counts or share is None else f"{ms:.1f}, but only {share:.1%} the same class"
         axes.text(ms + longest / 100, place, said, va="center", fontsize=8, color="black" if row.counts else GREY)
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=9)
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
-        label.set_fontweight("bold" if row.engine == OWN else "normal")
+        label.set_fontweight("bold" if _is_ours(row) else "normal")
     axes.set_xlim(0, 1.2 * longest)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _is_ours(row: Row) -> bool:
+    """Whether the converter made it faster; the others in LiteRT are as TensorFlow exports them."""
+    return row.engine == OWN and AS_EXPORTED not in row.mode

@@ -21,7 +21,7 @@ COMMANDS = [
 
 def test_there_are_benchmarks():
     names = {str(path.relative_to(ROOT / "benchmarks")) for path in COMMANDS}
-    assert {"tune/__main__.py", "cold_start/__main__.py", "inception/latency.py", "batch/proof.py"} < names
+    assert {"tune/__main__.py", "cold_start/__main__.py", "peers/__main__.py", "batch/proof.py"} < names
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: f"{path.parent.name}.{path.stem}")
