@@ -12,7 +12,7 @@ from convert.graph_parts import add_constant, add_tensor, float_constant, new_op
 _Activation = schema.ActivationFunctionType
 _NONE = _Activation.NONE
 OPERATORS = {_Activation.RELU: Op.RELU, _Activation.RELU6: Op.RELU6, _Activation.RELU_N1_TO_1: Op.RELU_N1_TO_1}
-"""The activations that may differ among the merged: each is then an operator of its own, behind its part."""
+"""The activations that may differ among the merged: each is then a separate operator behind its part."""
 _INPUT, _WEIGHTS, _BIAS = range(3)
 _WITH_ACTIVATION = 4
 """The first version of TRANSPOSE_CONV that has an activation (tensorflow/lite/tools/versioning/op_version.cc)."""
