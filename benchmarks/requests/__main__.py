@@ -1,9 +1,9 @@
 """A warm `POST /predict` through the packaged function, beside the bare inference of the same model on one thread.
 
 Inception v3 with random weights, in int8 and in dynamic range. The picture comes in JSON, as base64 in the base64 of
-the REST API's event. Request and inference take turns in one process. "ratio" is the request's time over that of the
-inference; the parts are measured one by one, after the request, and what they leave of it is "the rest": Chalice, the
-request's record, its log line and the response.
+the REST API's event. Request and inference take turns in one process, and their processor time is measured. "ratio" is
+the median of the rounds' ratios of request to inference. The parts are measured one by one, after the request; what
+they leave of it is "the rest": Chalice, the request's record, its log line and the response.
 
     python -m benchmarks.requests [--rounds 15] [--processor avx2] [--photograph FILE] [--models DIR] [--out FILE.json]
 """
@@ -79,13 +79,13 @@ def ask(laid: Path, model: str, models: Path, pictures: Path, rounds: int, shown
 
 
 def medians(rounds: dict[str, list[dict[str, float]]], sizes_bytes: dict[str, int]) -> Found:
-    """What is shown of one model: medians, the ratio of the medians, and what the parts leave of the request."""
+    """What is shown of one model: medians, the median of the ratios, and what the parts leave of the request."""
     found: Found = {}
     for name, times in rounds.items():
         middle = {part: statistics.median(each[part] for each in times) for part in times[0]}
         request, inference = middle.pop("request"), middle.pop("inference")
         parts = {**middle, REST: max(0.0, request - inference - sum(middle.values()))}
-        ratio = request / inference
+        ratio = statistics.median(each["request"] / each["inference"] for each in times)
         found[name] = {"bytes": sizes_bytes[name], "request_ms": request, "inference_ms": inference, "ratio": ratio}
         found[name]["parts_ms"] = parts
     return found

@@ -64,11 +64,12 @@ def test_a_process_measures_request_inference_and_parts(tmp_path):
     assert rounds["small"][0]["request"] > rounds["small"][0]["inference"] > 0
 
 
-def test_the_ratio_is_of_the_medians_and_the_rest_is_what_the_parts_leave():
-    rounds = {"x": [{"inference": 100.0, "request": r, "decode": 5.0, "encode": 1.0} for r in (150.0, 110.0, 109.0)]}
+def test_the_ratio_is_the_median_of_the_ratios_and_the_rest_is_what_the_parts_leave():
+    pairs = ((100.0, 150.0), (100.0, 110.0), (200.0, 206.0))
+    rounds = {"x": [{"inference": i, "request": r, "decode": 5.0, "encode": 1.0} for i, r in pairs]}
     found = bench.medians(rounds, {"x": 7})
     assert found["x"]["ratio"] == 1.1
-    assert found["x"]["parts_ms"] == {"decode": 5.0, "encode": 1.0, "the rest": 4.0}
+    assert found["x"]["parts_ms"] == {"decode": 5.0, "encode": 1.0, "the rest": 44.0}
     assert bench.table(found, "title").row_count == 4 + 3
 
 
