@@ -49,6 +49,7 @@ MAY_USE = {
         "ground",
         "inference",
         "app",
+        "api",
         "layers",
         "layers.build",
         "layers.cpulist",
