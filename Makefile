@@ -111,6 +111,9 @@ intake-proof: $(VENV)/.dev ## 500 pictures through each trigger on this machine'
 tune: $(VENV)/.dev ## the best memory size for each bundle, on this machine: table, pictures, JSON; with ARGS
 	$(BIN)/python -W ignore -m benchmarks.tune $(ARGS)
 
+peak: $(VENV)/.dev ## will it hold my peak? a simulation of Lambda's scaling: minutes, plot, dollars, advice; ARGS="--per-minute 1000000 --front http", or --check
+	@$(BIN)/python -W ignore -m benchmarks.peak $(ARGS)
+
 workflow: $(VENV)/.dev ## two models compared by the state machine on this machine's AWS, to a report (ARGS="--fail timeout")
 	$(BIN)/python -W ignore -m benchmarks.workflow $(ARGS)
 
@@ -119,6 +122,9 @@ remote-model: $(VENV)/.dev ## what a model from S3 costs a cold start, against a
 
 hostile: $(VENV)/.dev ## hostile pictures, requests, bombs and mutants through the function; ARGS="--long --timed" for all of them
 	@$(BIN)/python -W ignore -m benchmarks.hostile $(ARGS)
+
+requests: $(VENV)/.dev ## what a warm request takes beyond the inference, by picture and by part; ARGS="--rounds 31"
+	$(BIN)/python -W ignore -m benchmarks.requests $(ARGS)
 
 bench: $(VENV)/.dev ## this project beside other engines: times, starts, requests, sizes, dollars, in forty minutes; ARGS for benchmarks.peers
 	-$(BIN)/python -W ignore -m benchmarks.cold_start --out build/bench/cold_start.json
@@ -192,4 +198,4 @@ $(VENV)/.dev: $(VENV)/.convert $(VENV)/.check requirements/dev.txt
 	@.venv-deploy-$*/bin/$(INSTALL) -r layers/requirements.txt -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune remote-model hostile bench lock release clean
+.PHONY: help run check unit test format model digits convert-env layers package stack audit deploy destroy prove up batch-proof intake-proof workflow tune peak remote-model hostile requests bench lock release clean

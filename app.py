@@ -2,6 +2,8 @@
 
 from chalicelib import telemetry  # first, for its clock starts the cold start's "import" span  # isort: skip
 
+telemetry.cold_start.importing()
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,6 +1,5 @@
 """Two models share the work. A hash of the key decides which one gets it, so the answer is the same everywhere."""
 
-import hashlib
 import math
 from typing import Literal, NamedTuple
 
@@ -14,6 +13,8 @@ def dealt(name: str, key: str) -> float:
     It is the first 64 bits of a SHA-256 digest as a binary fraction, rounded down to a float: rounded up it could reach
     1, or a weight that the fraction itself stays below.
     """
+    import hashlib  # loads OpenSSL: 2 ms, and most processes have no experiment
+
     number = int.from_bytes(hashlib.sha256(f"{name}\0{key}".encode()).digest()[:8])
     nearest = number / 2**64
     return nearest if nearest * 2**64 <= number else math.nextafter(nearest, 0.0)

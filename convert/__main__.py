@@ -7,14 +7,15 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from pathlib import Path
 from textwrap import fill
 
 from chalicelib.errors import SlimceptionError
 from chalicelib.inference.card import RESIZES, SCORES
-from convert.arguments import channels, count, keep_float, name, share, size
+from convert.arguments import channels, count, keep_float, name, share, size, sizes
 from convert.contract.findings import PREPROCESS
 from convert.errors import ConvertError, LowAgreementError
 from convert.modes import DEFAULT_MODE, MODE_WITH_PICTURES, MODES
@@ -94,7 +95,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--std", type=channels, metavar="N[,N,N]", help="and what the differences were divided by")
     p.add_argument("--resize", choices=RESIZES, help="how pictures were resized in training (default: bilinear)")
     p.add_argument(
-        "--input-size", type=size, metavar="N|WxH", help="for a network that leaves its size open: pixels a side"
+        "--input-size",
+        type=size,
+        metavar="N|WxH",
+        help="pixels a side: needed if the network leaves its size open, else for smaller pictures and cheaper answers",
+    )
+    p.add_argument(
+        "--sizes",
+        type=sizes,
+        metavar="N,N,...",
+        help="compare these sizes on --validation; write the cheapest good one, and a curve of them all",
     )
     p.add_argument("--scores", choices=SCORES, help="what the output means, if the model does not show it")
     p.add_argument("--output", metavar="NAME", help="which output holds the scores, if there are several")
@@ -115,7 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Convert; returns the exit code: 0, 1 if the bundle disagrees with its source, 2 for any other failure."""
     options = Options(**vars(parser().parse_args(arguments)))
     try:
-        _run(options)
+        if options.sizes:
+            _compare(options)
+        else:
+            _run(options)
     except LowAgreementError as error:
         print(f"convert: {error}", file=sys.stderr)
         return LOW_AGREEMENT
@@ -132,15 +145,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options) -> None:
-    try:
+    with _needs_its_packages():
         from convert import pipeline, screen
         from convert.opening.opened import opened
-    except ImportError as error:
-        raise ConvertError(f"{error.name} is not installed: run `make convert-env`") from error
     with opened(options) as source:
         converted = pipeline.convert(source, options)
         screen.layers(converted.layers)
         screen.result(converted.card, options.out / source.name, converted.notes)
+
+
+def _compare(options: Options) -> None:
+    with _needs_its_packages():
+        from convert import screen
+        from convert.sizes import curve, table
+        from convert.sizes.comparison import compare
+    compared = compare(options)
+    best, drawn = compared.best, options.out / f"{compared.best.card.name}-sizes.svg"
+    drawn.write_text(curve.svg(compared, options.min_agreement), encoding="utf-8")
+    screen.result(best.card, options.out / best.card.name, best.notes)
+    table.show(compared, options, drawn)
+
+
+@contextmanager
+def _needs_its_packages() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise ConvertError(f"{error.name} is not installed: run `make convert-env`") from error
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ def size(text: str) -> tuple[int, int]:
     return width, height
 
 
+def sizes(text: str) -> tuple[tuple[int, int], ...]:
+    """Several of them, with commas between: "171,203,235"."""
+    return tuple(size(part) for part in text.split(","))
+
+
 def channels(text: str) -> tuple[float, ...]:
     """One number for all channels, or three with commas between them, red first."""
     try:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -42,9 +42,14 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 def make_card(
-    source: Source, model: bytes, quantization: Found, moved: int, contract: Contract, output: OutputSpec
+    source: Source,
+    model: bytes,
+    quantization: Found,
+    changes: Mapping[str, int],
+    contract: Contract,
+    output: OutputSpec,
 ) -> ModelCard:
-    """The card of a model that is not verified yet; `moved` is the number of convolutions moved before a pool."""
+    """The card of a model that is not verified yet; `changes` is what `rewrite.make_faster` returned."""
     return ModelCard(
         name=source.name,
         sha256=hashlib.sha256(model).hexdigest(),
@@ -54,7 +59,7 @@ def make_card(
         input=contract.input,
         output=output,
         contract=contract.card,
-        source={**source.origin, "convolutions_moved_before_pools": moved},
+        source={**source.origin, **changes},
     )
 
 

@@ -59,7 +59,9 @@ class Options:
     resize: Resize | None = None
     """One of `card.RESIZES`."""
     input_size: tuple[int, int] | None = None
-    """Width and height in px, for a network that leaves them open."""
+    """Width and height in px: the training's for a network that leaves them open, others for a cheaper answer."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Widths and heights in px to compare, for the cheapest that is good enough."""
     crop: float | None = None
     """Share of the shorter side that is kept, above 0 and at most 1."""
     scores: Scores | None = None

@@ -40,6 +40,8 @@ class Converted:
     """What the user should know: what was assumed, and what is missing."""
     layers: tuple[LayerError, ...] = ()
     """For `--explain`."""
+    disagreement: str | None = None
+    """Why the options refuse the bundle, if it was to be written all the same."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,17 @@ class _Float:
 
     graph: Graph
     quantization: Found
-    moved: int
-    """Number of convolutions that were moved before a pool."""
+    changes: dict[str, int]
+    """Number of convolutions that were changed, by how; see `rewrite.make_faster`."""
     scores: Scores
     """What the output means, now that a final softmax or sigmoid may be gone."""
 
 
-def convert(source: Source, options: Options) -> Converted:
-    """Write the bundle `options.out / source.name`; raises ConvertError, and then keeps the bundle that was there."""
+def convert(source: Source, options: Options, keep_any: bool = False) -> Converted:
+    """Write the bundle `options.out / source.name`; raises ConvertError, and then keeps the bundle that was there.
+
+    With `keep_any` a bundle that disagrees with its source is written, too, and `disagreement` says so.
+    """
     options = options.or_else(source.defaults)
     labels, notes = labelled(source.labels, source.outputs, options.labels, options.validation)
     validation = _spread_out(options.validation, "validation", options.validation_limit)
@@ -82,21 +87,25 @@ def convert(source: Source, options: Options) -> Converted:
             options.validation,
             difference=difference,
             latency_ms=latency_ms,
+            own=contract.own,
         )
-        _judge(found.measured, options, made.mode)
+        disagreement = _disagreement(found.measured, options, made.mode)
+        if disagreement and not keep_any:
+            raise LowAgreementError(disagreement)
         card = bundle.record(folder, card, found.measured)
-        return Converted(card, source.notes + notes + contract.notes + made.notes + found.notes, made.layers)
+        said = source.notes + notes + contract.notes + made.notes + found.notes
+        return Converted(card, said, made.layers, disagreement)
 
 
 def _rewritten(graph: Graph, already: Found, contract: Contract, options: Options) -> _Float:
-    scores, moved = contract.scores.value, 0
+    scores, changes = contract.scores.value, rewrite.UNCHANGED
     if already == "float32":
         if options.rewrite:
-            moved = rewrite.move_convolutions_before_pools(graph)
+            changes = rewrite.make_faster(graph, options.mode)
             if scores == "probabilities":
                 scores = rewrite.without_final_activation(graph)
         rewrite.add_signature(graph)
-    return _Float(graph, already, moved, scores)
+    return _Float(graph, already, changes, scores)
 
 
 def _float_difference(source: Source, form: _Float, contract: Contract, labels: Labels) -> float:
@@ -139,26 +148,27 @@ def _judge_of(form: _Float, options: Options, contract: Contract, labels: Labels
 def _card(
     source: Source, data: bytes, quantization: Found, form: _Float, contract: Contract, labels: Labels
 ) -> ModelCard:
-    return bundle.make_card(source, data, quantization, form.moved, contract, labels.output(form.scores))
+    return bundle.make_card(source, data, quantization, form.changes, contract, labels.output(form.scores))
 
 
 def _spread_out(folder: Path | None, purpose: str, limit: int) -> list[Path]:
     return pictures.spread(pictures.find_pictures(folder, purpose), limit) if folder else []
 
 
-def _judge(measured: Verification, options: Options, mode: Found) -> None:
-    """Raise LowAgreementError if bundle and source differ more than the options allow."""
+def _disagreement(measured: Verification, options: Options, mode: Found) -> str | None:
+    """What to say if bundle and source differ more than the options allow."""
     agreement, difference = measured.top1_agreement, measured.max_score_difference
     if agreement is not None and agreement < options.min_agreement:
-        raise LowAgreementError(
+        return (
             f"bundle and source name the same class on {agreement:.1%} of the pictures, and --min-agreement is "
             f"{options.min_agreement:.0%}: nothing was written. {_advice(mode)}"
         )
     if difference is not None and not difference <= options.max_difference:
-        raise LowAgreementError(
+        return (
             f"a score of bundle and source differs by {difference:.2f}, and --max-difference is "
             f"{options.max_difference:.2f}: nothing was written. {_advice(mode)}"
         )
+    return None
 
 
 def _advice(mode: Found) -> str:

@@ -25,12 +25,16 @@ def recipe_for(graph: Graph, mode: Mode, keep_float: frozenset[str] = frozenset(
     """The recipe of a mode other than float32; operators whose names (`Graph.name`) are in `keep_float` stay in float.
 
     Dynamic range leaves DEPTHWISE_CONV_2D in float: XNNPACK has no kernel for it, and LiteRT's is slower than float.
+    int8 leaves AVERAGE_POOL_2D in float: XNNPACK has no 8-bit kernel for it, so that it would leave the delegate. In
+    float it stays, between a DEQUANTIZE and a QUANTIZE, which are fast and round no more than the 8-bit kernel does.
     """
     rules = recipe_manager.RecipeManager()
     rules.load_quantization_recipe(_BASE[mode]())
     if mode == "dynamic":
         rules.add_quantization_config(".*", TFLOperationName.DEPTHWISE_CONV_2D, algorithm_key=_FLOAT)
         keep_float |= _small_layers(graph)
+    elif mode == "int8":
+        rules.add_quantization_config(".*", TFLOperationName.AVERAGE_POOL_2D, algorithm_key=_FLOAT)
     for op in graph.operators:
         if op.outputs and graph.name(op) in keep_float:
             rules.add_quantization_config(_scope(graph, op), TFLOperationName.ALL_SUPPORTED, algorithm_key=_FLOAT)

@@ -74,7 +74,7 @@ def result(card: ModelCard, folder: Path, notes: Iterable[str]) -> None:
     table = Table(title=str(folder), show_header=False, title_justify="left")
     for name, value in _rows(card):
         table.add_row(name, value)
-    _table_console().print(table)
+    table_console().print(table)
     for note in notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
@@ -95,10 +95,11 @@ def layers(errors: Sequence[LayerError]) -> None:
     total = sum(one.weights_bytes for one in errors)
     table.add_section()
     table.add_row(f"all {len(errors)}", "", "", f"{total / 1000:.1f}", "")
-    _table_console().print(table)
+    table_console().print(table)
 
 
-def _table_console() -> Console:
+def table_console() -> Console:
+    """Standard output, for tables."""
     return Console(width=100 if not sys.stdout.isatty() else None)
 
 
@@ -121,3 +122,8 @@ def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "largest difference of a score", f"{measured['max_score_difference']}"
     if measured["accuracy"] is not None:
         yield "accuracy", f"{measured['accuracy']:.1%} (source: {measured['source_accuracy']:.1%})"
+    if own := measured.get("own_size"):
+        yield f"same best class as at {own['input']}", f"{own['top1_agreement']:.1%}"
+        yield f"largest difference from {own['input']}", f"{own['max_score_difference']}"
+        if own["source_accuracy"] is not None:
+            yield f"accuracy of the source at {own['input']}", f"{own['source_accuracy']:.1%}"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,16 @@ from convert.options import NO_DEFAULTS, Defaults
 
 IMAGENET_OUTPUTS = (1000, 1001)
 IMAGENET_CROP = 0.875
+
+
+class Sizes(Protocol):
+    """A network at sizes of pictures, width and height in px, for which it was not made."""
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Whether every layer takes pictures of this size."""
+
+    def at(self, size: tuple[int, int]) -> tuple[bytes, Callable[[NDArray[np.float32]], NDArray[Any]]]:
+        """The .tflite file and the reference, as `Source.scores`, of a size that fits."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,10 @@ class Source:
     defaults: Defaults = NO_DEFAULTS
     notes: tuple[str, ...] = ()
     """What the user should know of how the source was opened."""
+    sizes: "Sizes | None" = None
+    """The network at other sizes of pictures, by the source's framework; None if only its .tflite graph is there."""
+    own: "Source | None" = None
+    """The source at the size of pictures that it was made for, if this is not that size."""
 
 
 def sha256_of(path: Path) -> str:

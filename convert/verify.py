@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chalicelib.inference.classifier import Classifier, rank
 from chalicelib.inference.engine import find_engine
 from chalicelib.inference.registry import load_bundle
-from convert.contract.decide import Expected
+from convert.contract.decide import Expected, OwnSize
 from convert.errors import ConvertError
 from convert.pictures import class_of, read_pixels
 
@@ -21,6 +21,17 @@ FLOAT_DIFFERENCE = 0.01
 """Of one score, between the source and its float32 form: what a change of kernels explains is a thousandth."""
 MANY_PICTURES = 10
 """From so many on, one class for all of them is worth a note."""
+
+
+@dataclass(frozen=True)
+class AtOwnSize:
+    """A bundle of another size, compared with its source at the size of pictures that the source was made for."""
+
+    input: str
+    """That size, "299x299": width and height in px."""
+    top1_agreement: float
+    max_score_difference: float
+    source_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,12 @@ class Verification:
     latency_ms: float
     """Median of one inference on one thread, on the machine of the conversion."""
     engine: str
+    own_size: AtOwnSize | None = None
+    """None if the bundle takes pictures of the size that its source was made for, or if there were no pictures."""
 
     def to_dict(self) -> dict[str, Any]:
         """The form in which the card holds it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "own_size" or value}
 
 
 class Verified(NamedTuple):
@@ -82,19 +95,23 @@ def verify(
     *,
     difference: float,
     latency_ms: float,
+    own: OwnSize | None = None,
 ) -> Verified:
     """Compare the bundle's scores with the source's on each picture.
 
     A picture's class is the name of its folder below `folder`. `difference` is that of the float32 form, and
-    `latency_ms` was measured. Raises ConvertError or ModelError.
+    `latency_ms` was measured. `own` reads each picture from its file again, at the source's own size. Raises
+    ConvertError or ModelError.
     """
     spec = classifier.card.input
-    scores, wanted, truth = [], [], []
+    scores, wanted, truth, at_own = [], [], [], []
     for path in pictures:
         pixels = read_pixels(path, spec)
         scores.append(classifier.scores(pixels))
         wanted.append(expected(pixels))
         truth.append(class_of(path, folder, classifier.labels) if folder else None)
+        if own:
+            at_own.append(own.expected(read_pixels(path, own.input)))
     engine = f"{classifier.engine.name} {classifier.engine.version}"
     if not scores:
         none = Verification(0, None, None, None, None, None, difference, latency_ms, engine)
@@ -103,14 +120,30 @@ def verify(
         pictures=len(scores),
         top1_agreement=_share(_best(a) == _best(b) for a, b in zip(scores, wanted, strict=True)),
         top5_agreement=_share(_overlap(a, b) for a, b in zip(scores, wanted, strict=True)),
-        max_score_difference=round(float(np.max(np.abs(np.subtract(scores, wanted)))), 4),
+        max_score_difference=_largest_difference(scores, wanted),
         accuracy=_accuracy(scores, truth),
         source_accuracy=_accuracy(wanted, truth),
         float_difference=difference,
         latency_ms=latency_ms,
         engine=engine,
+        own_size=_at_own_size(own, scores, at_own, truth) if own else None,
     )
     return Verified(measured, tuple(_one_class(wanted, classifier.labels)))
+
+
+def _at_own_size(
+    own: OwnSize, scores: list[NDArray[Any]], at_own: list[NDArray[Any]], truth: list[int | None]
+) -> AtOwnSize:
+    return AtOwnSize(
+        input=f"{own.input.width}x{own.input.height}",
+        top1_agreement=_share(_best(a) == _best(b) for a, b in zip(scores, at_own, strict=True)),
+        max_score_difference=_largest_difference(scores, at_own),
+        source_accuracy=_accuracy(at_own, truth),
+    )
+
+
+def _largest_difference(scores: list[NDArray[Any]], wanted: list[NDArray[Any]]) -> float:
+    return round(float(np.max(np.abs(np.subtract(scores, wanted)))), 4)
 
 
 def _one_class(wanted: list[NDArray[Any]], labels: tuple[str, ...]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 The arm64 wheels run under QEMU as on a Neoverse N1, one thread. Counts are the same in every run. ONNX Runtime's int8
 stands beside LiteRT's modes.
 
-    python -m benchmarks.arm64 [--mode int8]... [--without-sys] [--out FILE.json]
+    python -m benchmarks.arm64 [--mode int8]... [--functions] [--without-sys] [--out FILE.json]
 """
 
 import argparse
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.arm64 import counting, peer
+from benchmarks.arm64 import counting, functions, peer
 from benchmarks.arm64.counting import Counter, Counts
 from benchmarks.arm64.estimate import ASSUMPTIONS, Estimate
 from benchmarks.peers.environments import PeerMissing
@@ -59,13 +59,17 @@ def table(counts: dict[str, Counts], heading: str) -> Table:
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Counts]:
     """Build the models, fetch the arm64 wheels, count; raises LayerError or CompilerMissing."""
     emulator = counting.emulator()
-    unpack(download(target(PYTHON, "arm64"), REQUIREMENTS, folder / "wheels"), folder / "python")
+    arm64 = target(PYTHON, "arm64")
+    unpack(download(arm64, REQUIREMENTS, folder / "wheels"), folder / "python", arm64)
     counter = Counter(emulator, folder / "python", has_sys=not options.without_sys)
     from benchmarks.inception.models import write_all  # TensorFlow takes seconds to import
 
     models = write_all(folder, modes=options.mode or MODES)
     turns = track(models.items(), "Counting", console=console)
     counts = {name: counter.one_inference(path, options.inferences) for name, path in turns}
+    for name, path in models.items() if options.functions else ():
+        found = functions.by_function(counter, path, folder)
+        Console(width=150).print(functions.table(found, f"{name}: millions of instructions by function, one inference"))
     if not options.mode:
         try:
             counts[peer.NAME] = peer.count_it(emulator, folder, not options.without_sys, options.inferences)
@@ -105,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--inferences", type=count, default=1, metavar="K", help="of a run; the other has 2K (default %(default)s)"
     )
+    parser.add_argument("--functions", action="store_true", help="also show which functions execute them")
     parser.add_argument(
         "--without-sys",
         action="store_true",

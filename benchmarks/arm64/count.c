@@ -1,8 +1,10 @@
 /*
  * A plugin of QEMU's user-mode emulation: counts the AArch64 instructions that a program executes, by class.
  *
- * At the program's end it writes one line to standard error: INSTRUCTIONS, then name=count for each class. Each
- * translated block is classified once and counted whole at each execution. Only one thread may compute at a time.
+ * At the program's end it writes one line to standard error: INSTRUCTIONS, then name=count for each class. If BLOCKS is
+ * set in the environment, it also writes a line for each block to the file of that name: the block's address, how often
+ * it was executed, and its instructions by class. Each translated block is classified once and counted whole at each
+ * execution. Only one thread may compute at a time.
  *
  * Sources: QEMU documentation, "QEMU TCG Plugins"; the declarations are those of QEMU's qemu-plugin.h, which Debian
  * does not package. PLUGIN_API is its version that the emulator takes: 1 before QEMU 9.0, 2 in 9.0, 3 from 9.1 on.
@@ -20,6 +22,7 @@ struct qemu_plugin_insn;
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned, void *), int flags, void *);
 void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 #if PLUGIN_API >= 3
@@ -51,7 +54,12 @@ static const struct {
     {WIDENING, 0x9F00F400, 0x0F002000},     /* SMLAL, UMLAL (by element) */
 };
 
-static uint64_t executed[CLASSES];
+/* A translated block. None is freed: they are few, and each is needed until the end. */
+static struct block {
+    struct block *next;
+    uint64_t address, executed;
+    uint32_t counts[CLASSES];
+} *blocks;
 
 static uint32_t word_of(const struct qemu_plugin_insn *instruction)
 {
@@ -64,33 +72,55 @@ static uint32_t word_of(const struct qemu_plugin_insn *instruction)
     return word;
 }
 
-static void on_execution(unsigned processor, void *of_block)
+static void on_execution(unsigned processor, void *block)
 {
-    const uint32_t *counts = of_block;
     (void)processor;
-    for (int i = 0; i < CLASSES; i++)
-        executed[i] += counts[i];
+    ((struct block *)block)->executed++;
 }
 
-static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
+static void on_translation(plugin_id id, struct qemu_plugin_tb *translated)
 {
-    uint32_t *counts = calloc(CLASSES, sizeof *counts); /* for as long as the block, which is until the end */
+    struct block *block = calloc(1, sizeof *block);
     (void)id;
-    for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
-        uint32_t word = word_of(qemu_plugin_tb_get_insn(block, i));
+    block->address = qemu_plugin_tb_vaddr(translated);
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(translated); i++) {
+        uint32_t word = word_of(qemu_plugin_tb_get_insn(translated, i));
         for (size_t j = 0; j < sizeof ENCODINGS / sizeof *ENCODINGS; j++)
-            counts[ENCODINGS[j].class] += (word & ENCODINGS[j].mask) == ENCODINGS[j].value;
+            block->counts[ENCODINGS[j].class] += (word & ENCODINGS[j].mask) == ENCODINGS[j].value;
     }
-    qemu_plugin_register_vcpu_tb_exec_cb(block, on_execution, NO_REGISTERS, counts);
+    block->next = blocks;
+    blocks = block;
+    qemu_plugin_register_vcpu_tb_exec_cb(translated, on_execution, NO_REGISTERS, block);
+}
+
+static void write_blocks(FILE *file)
+{
+    for (const struct block *block = blocks; block; block = block->next) {
+        if (!block->executed)
+            continue;
+        fprintf(file, "%llx %llu", (unsigned long long)block->address, (unsigned long long)block->executed);
+        for (int i = 0; i < CLASSES; i++)
+            fprintf(file, " %u", block->counts[i]);
+        fputc('\n', file);
+    }
+    fclose(file);
 }
 
 static void at_end(plugin_id id, void *unused)
 {
+    uint64_t executed[CLASSES] = {0};
+    const char *path = getenv("BLOCKS");
+    FILE *file = path ? fopen(path, "w") : NULL;
     (void)id, (void)unused;
+    for (const struct block *block = blocks; block; block = block->next)
+        for (int i = 0; i < CLASSES; i++)
+            executed[i] += block->executed * block->counts[i];
     fputs("INSTRUCTIONS", stderr);
     for (int i = 0; i < CLASSES; i++)
         fprintf(stderr, " %s=%llu", NAMES[i], (unsigned long long)executed[i]);
     fputc('\n', stderr);
+    if (file)
+        write_blocks(file);
 }
 
 EXPORTED int qemu_plugin_install(plugin_id id, const void *info, int count, char **arguments)

@@ -64,14 +64,15 @@ class Counter:
     def one_inference(self, model: Path, inferences: int) -> Counts:
         """Of a run with `inferences` and one with twice as many, so that start and loading cancel out."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            few, many = pool.map(lambda number: self._run(model, number), (inferences, 2 * inferences))
+            few, many = pool.map(lambda number: self.run(model, number), (inferences, 2 * inferences))
         return Counts(*(difference // inferences for difference in many.without(few)))
 
-    def _run(self, model: Path, inferences: int) -> Counts:
+    def run(self, model: Path, inferences: int, blocks: Path | None = None) -> Counts:
+        """Of a whole process with so many inferences. `blocks` is a file to write, see count.c and infer.py."""
         program = [str(self._emulator.python), "-S", "-B", str(SCRIPT), self._engine, str(model), str(inferences)]
         command = [*self._prefix, *self._emulator.command(program, str(self._plugin))]
         wanted = {"PYTHONPATH": f"{self._packages}:{PROJECT}", "PATH": "/usr/bin:/bin", **self._preloaded}
-        environment = self._emulator.environment(wanted)
+        environment = self._emulator.environment(wanted if blocks is None else {**wanted, "BLOCKS": str(blocks)})
         try:
             ended = subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=True

@@ -1,4 +1,4 @@
-"""Lays out what is started: the packaged function and the layers as Lambda unpacks them, and the network in Keras."""
+"""Lays out what is started: the packaged function as Lambda unpacks it, and the same network in other engines."""
 
 import base64
 import json
@@ -6,12 +6,21 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
-from convert.__main__ import main as convert
+from benchmarks.peers import others
+from benchmarks.peers.environments import PeerMissing, python_of
+from benchmarks.peers.sources import Pictures, data_folder, inputs, networks
+from chalicelib.inference.registry import load_card
+from convert.modes import Mode
+from convert.opening.opened import opened
+from convert.options import Options
+from convert.pipeline import convert
 from convert.screen import quiet_libraries
 from layers.build.bytecode import compile_modules
 from layers.build.function import function_contents
@@ -21,10 +30,16 @@ from layers.targets import local_target
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 KERAS = "TensorFlow and Keras"
+PACKAGED, BARE = "packaged, {}", "LiteRT, bare script, {}"
+PEERS = {"onnxruntime": "ONNX Runtime, bare script, int8", "openvino": "OpenVINO, bare script, int8"}
+"""The environment's name to the name in tables."""
+MODES: tuple[Mode, ...] = ("dynamic", "int8")
+BUNDLE = "inception_v3"
 CLEAN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 AS_DEPLOYED = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
 NOT_CACHED = ", not in the disk cache"
 STANDARD_LIBRARY = Path(os.__file__).parent
+ISOLATED = ("-I", "-S", "-B")
 
 
 class Start(NamedTuple):
@@ -41,36 +56,54 @@ class Start(NamedTuple):
             yield from (path for path in (place, *place.rglob("*")) if path.is_file())
 
 
-def prepare(folder: Path, other: Path | None) -> dict[str, Start]:
-    """Write everything below `folder`; returns each variant. `other` is a second checkout."""
+class Prepared(NamedTuple):
+    """Every variant by its name, and the engines that are left out, with the reason."""
+
+    starts: dict[str, Start]
+    left_out: dict[str, str]
+
+
+def prepare(folder: Path, other: Path | None, threads: int) -> Prepared:
+    """Write everything below `folder`. `other` is a second checkout."""
     event, picture = write_event(folder)
-    bundles = folder / "bundles"
-    given = ["inception_v3", "--weights", "none", "--out", str(bundles)]
-    if convert(given) != 0:
-        raise SystemExit("Inception v3 cannot be converted")
+    write_models(folder)
     wheels = download(local_target(), REQUIREMENTS, folder / "wheels")
+    environment = {**CLEAN, **AS_DEPLOYED, "NUM_THREADS": str(threads)}
     cached, dropped = {}, {}
-    for name, (project, slimmed, bytecode) in variants(other).items():
-        root = folder / name
-        task, opt = lay_out(root, project, wheels, bundles, slimmed, bytecode)
-        script = str(HERE / "answer_event.py")
-        command = [sys.executable, "-I", "-S", "-B", script, str(task), str(opt), str(event)]
-        cached[name] = Start(command, {**CLEAN, **AS_DEPLOYED})
-        if bytecode:
+    for name, variant in variants(other).items():
+        root, bundles = folder / name, folder / variant.mode
+        task, opt = lay_out(root, variant, wheels, bundles)
+        command = [sys.executable, *ISOLATED, str(HERE / "answer_event.py"), str(task), str(opt), str(event)]
+        cached[name] = Start(command, environment)
+        if variant.bytecode:
             read_from = (root, bundles, STANDARD_LIBRARY, Path(sys.executable).resolve())
-            dropped[name + NOT_CACHED] = Start(command, {**CLEAN, **AS_DEPLOYED}, read_from)
-    return {**cached, **dropped, KERAS: Start(keras_command(folder, picture), CLEAN)}
+            dropped[name + NOT_CACHED] = Start(command, environment, read_from)
+    whole = folder / "whole wheels, bytecode" / "opt" / "python"
+    for mode in MODES:
+        model = folder / mode / BUNDLE / "model.tflite"
+        cached[BARE.format(mode)] = bare(Path(sys.executable), whole, "litert", model, picture, threads)
+    peers, left_out = bare_peers(folder, picture, threads)
+    keras = {**CLEAN, "TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
+    return Prepared({**cached, **peers, **dropped, KERAS: Start(keras_command(folder, picture), keras)}, left_out)
 
 
-def variants(other: Path | None) -> dict[str, tuple[Path, bool, bool]]:
-    """Name to project, whether its layer is slimmed, and whether it has bytecode."""
-    layers, modules = {True: "slimmed", False: "whole wheels"}, {True: "bytecode", False: "no bytecode"}
-    own = {
-        f"{layers[slimmed]}, {modules[bytecode]}": (PROJECT, slimmed, bytecode)
-        for slimmed in layers
-        for bytecode in modules
+class Variant(NamedTuple):
+    """A form of the packaged function."""
+
+    project: Path = PROJECT
+    mode: Mode = "dynamic"
+    slimmed: bool = True
+    bytecode: bool = True
+
+
+def variants(other: Path | None) -> dict[str, Variant]:
+    """Name to variant: each mode as it is deployed, and what slimming and bytecode are worth."""
+    own = {PACKAGED.format(mode): Variant(mode=mode) for mode in MODES} | {
+        "slimmed, no bytecode": Variant(bytecode=False),
+        "whole wheels, bytecode": Variant(slimmed=False),
+        "whole wheels, no bytecode": Variant(slimmed=False, bytecode=False),
     }
-    return own | ({f"slimmed, bytecode, {other.resolve().name}": (other, True, True)} if other else {})
+    return own | ({f"{PACKAGED.format('dynamic')}, {other.resolve().name}": Variant(other)} if other else {})
 
 
 def write_event(folder: Path) -> tuple[Path, Path]:
@@ -92,22 +125,55 @@ def write_event(folder: Path) -> tuple[Path, Path]:
     return folder / "event.json", picture
 
 
-def lay_out(
-    root: Path, project: Path, wheels: list[Path], bundles: Path, slimmed: bool, bytecode: bool
-) -> tuple[Path, Path]:
+def write_models(folder: Path) -> None:
+    """Inception v3 as a bundle in each mode, and what other engines make their models of."""
+    data = data_folder()
+    pictures = Pictures.prepare(data, folder)
+    options = Options(**networks(data)[0].options, calibration=pictures.calibration)
+    with opened(options) as source, quiet_libraries():
+        for mode in MODES:
+            convert(replace(source, name=BUNDLE), replace(options, quantize=mode, out=folder / mode))
+        spec = load_card(folder / MODES[0] / BUNDLE).input
+        (folder / "float32.tflite").write_bytes(source.tflite)
+    np.save(folder / "calibration.npy", inputs(pictures.calibration, spec))
+
+
+def lay_out(root: Path, variant: Variant, wheels: list[Path], bundles: Path) -> tuple[Path, Path]:
     """Unpack the project's function and the layers: (/var/task, /opt)."""
     task, opt = root / "task", root / "opt"
-    function_contents(project).extract(task)
-    if slimmed:
-        unpack(wheels, opt / "python")
+    function_contents(variant.project).extract(task)
+    if variant.slimmed:
+        unpack(wheels, opt / "python", local_target())
     else:
         for wheel in wheels:
             zipfile.ZipFile(wheel).extractall(opt / "python")
     (task / "models").symlink_to(bundles)
-    if bytecode:
+    if variant.bytecode:
         for folder in (task, opt / "python"):
             compile_modules(Path(sys.executable), folder, str(folder))
     return task, opt
+
+
+def bare(python: Path, site: Path, engine: str, model: Path, picture: Path, threads: int) -> Start:
+    """A script with an engine and nothing else; `site` has its packages."""
+    given = (site, engine, model, picture, threads)
+    return Start([str(python), *ISOLATED, str(HERE / "answer_bare.py"), *map(str, given)], CLEAN)
+
+
+def bare_peers(folder: Path, picture: Path, threads: int) -> tuple[dict[str, Start], dict[str, str]]:
+    """The starts of the engines that have an environment each; why one is left out."""
+    found, left_out = {}, {}
+    for name, title in PEERS.items():
+        try:
+            python = python_of(name)
+            _, engine, make = others.MAKERS[name]
+            model = make(python, folder)["int8"]
+        except (PeerMissing, SystemExit) as error:
+            left_out[title] = str(error)
+            continue
+        (site,) = (python.parents[1] / "lib").glob("python*/site-packages")
+        found[title] = bare(python, site, engine, model, picture, threads)
+    return found, left_out
 
 
 def keras_command(folder: Path, picture: Path) -> list[str]:

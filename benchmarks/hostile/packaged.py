@@ -14,7 +14,7 @@ def lay_out(folder: Path) -> list[str]:
     """Write both below `folder`; returns the command line of the process. Raises LayerError."""
     task, opt = folder / "task", folder / "opt"
     function_contents(PROJECT).extract(task)
-    unpack(download(local_target(), REQUIREMENTS, folder / "wheels"), opt / "python")
+    unpack(download(local_target(), REQUIREMENTS, folder / "wheels"), opt / "python", local_target())
     for place in (task, opt / "python"):
         compile_modules(Path(sys.executable), place, str(place))
     return [sys.executable, "-I", "-S", "-B", str(HERE / "worker.py"), str(task), str(opt)]

@@ -26,7 +26,7 @@ def build(tflite: bytes, mode: Mode, rewritten: bool) -> bytes:
     """The model in one mode, as `python -m convert` makes it with or without `--no-rewrite`."""
     graph = Graph(tflite)
     if rewritten:
-        rewrite.move_convolutions_before_pools(graph)
+        rewrite.make_faster(graph, mode)
         rewrite.without_final_activation(graph)
     rewrite.add_signature(graph)
     rng = np.random.default_rng(0)

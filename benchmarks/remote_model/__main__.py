@@ -24,7 +24,8 @@ from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.cold_start.__main__ import answer_once
-from benchmarks.cold_start.starts import AS_DEPLOYED, CLEAN, HERE, PROJECT, Start, lay_out, write_event
+from benchmarks.cold_start.processes import Starter
+from benchmarks.cold_start.starts import AS_DEPLOYED, CLEAN, HERE, Start, Variant, lay_out, write_event
 from benchmarks.remote_model import plans
 from benchmarks.remote_model.network import Network, bucket_at
 from convert.arguments import count
@@ -47,7 +48,7 @@ def starts_of(folder: Path, bundles: list[Path], endpoints: dict[str, dict[str, 
     (folder / "none").mkdir()
     commands = {}
     for name, models in ((LAYER, folder / BUCKET), ("s3", folder / "none")):
-        task, opt = lay_out(folder / f"root-{name}", PROJECT, wheels, models, slimmed=True, bytecode=True)
+        task, opt = lay_out(folder / f"root-{name}", Variant(), wheels, models)
         script = str(HERE / "answer_event.py")
         commands[name] = [sys.executable, "-I", "-S", "-B", script, str(task), str(opt), str(event)]
     starts = {}
@@ -60,12 +61,14 @@ def starts_of(folder: Path, bundles: list[Path], endpoints: dict[str, dict[str, 
     return starts
 
 
-def measure(starts: dict[tuple[str, str], Start], shown: Shown, rounds: int) -> dict[tuple[str, str], dict[str, float]]:
+def measure(
+    starter: Starter, starts: dict[tuple[str, str], Start], shown: Shown, rounds: int
+) -> dict[tuple[str, str], dict[str, float]]:
     """Median of each part in ms."""
     runs: dict[tuple[str, str], list[dict[str, float]]] = {name: [] for name in starts}
     for number in range(rounds + 1):
         for name, start in starts.items():
-            run = answer_once(start, shown)
+            run = answer_once(starter, start, shown)
             if number:
                 runs[name].append(run)
     return {name: {part: statistics.median(r.get(part, 0) for r in rs) for part in PARTS} for name, rs in runs.items()}
@@ -122,7 +125,8 @@ def main() -> int:
         endpoints = {LOCALAWS: environment, way: {**environment, "AWS_ENDPOINT_URL": paced}}
         starts = starts_of(folder, options.bundles, endpoints)
         os.sync()
-        medians = measure(starts, shown, options.rounds)
+        with Starter(folder / BUCKET) as starter:  # a layer is read-only, what comes from S3 is not
+            medians = measure(starter, starts, shown, options.rounds)
         sizes_mb = {bundle.name: (bundle / "model.tflite").stat().st_size / 1e6 for bundle in options.bundles}
         Console(width=130).print(table(medians, sizes_mb, options.rounds, shown.heading))
     return 0

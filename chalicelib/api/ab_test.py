@@ -1,6 +1,5 @@
 """The A/B test on the API: a request that names no model gets one of two, and the same key always gets the same one."""
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -52,6 +51,8 @@ class AbTest:
 
 
 def _digest(pictures: Iterable[bytes]) -> str:
+    import hashlib  # as in `split`
+
     digest = hashlib.sha256()
     for picture in pictures:
         digest.update(picture)

@@ -3,6 +3,7 @@
 import re
 from typing import Any, NamedTuple, Protocol
 
+from chalicelib.api import base64_text
 from chalicelib.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 
 SCALE_DOWN = "; scale the image down"
@@ -78,6 +79,11 @@ def _bytes(request: Request, content_type: str) -> bytes:
         from chalicelib.api import transcoded
 
         return transcoded.exact_bytes(text, content_type)
+    if isinstance(text, str) and event.get("isBase64Encoded"):
+        try:
+            return base64_text.exact(text)
+        except ValueError:
+            pass  # Chalice skips what is no base64
     body: bytes = request.raw_body or b""
     return body
 

@@ -2,7 +2,6 @@
 
 import time
 import traceback
-import uuid
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -36,7 +35,7 @@ class Exchange:
         self._settings, self._began = settings, time.perf_counter()
         self.request = request
         given = str((request.context or {}).get("requestId") or "")
-        self.id = given if given.isascii() and given.isprintable() and given else str(uuid.uuid4())  # it is a header
+        self.id = given if given.isascii() and given.isprintable() and given else _new_id()  # it is a header
         self.spans, self.record = Spans(), RequestRecord()
         self._content: Body | Document = {}
         self._is_timed, self._is_foreign = False, foreign
@@ -99,3 +98,10 @@ def server_timing(spans: Mapping[str, float]) -> str:
     Source: W3C Server Timing, "The Server-Timing Header Field".
     """
     return ", ".join(f"{name};dur={duration_ms}" for name, duration_ms in spans.items())
+
+
+def _new_id() -> str:
+    """For a request without an id: API Gateway gives each one."""
+    import uuid  # so Lambda's processes do without it
+
+    return str(uuid.uuid4())

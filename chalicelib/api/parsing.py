@@ -1,11 +1,10 @@
 """Request bodies and parameters to checked values. Every refusal names what was received and what is accepted."""
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib import strict_json
+from chalicelib.api import base64_text, picture_json
 from chalicelib.api.contract import (
     BATCH,
     IMAGE,
@@ -54,7 +53,8 @@ def parse_predict(body: bytes, fetch: Fetch = no_bucket) -> PredictRequest:
 
     A picture is base64, or the `s3://` URL of one, which `fetch` reads.
     """
-    fields = json_object(body)
+    known = picture_json.read(body)
+    fields = known.fields if known else json_object(body)
     top_k, model = parse_top_k(fields), parse_model(fields)
     if "instances" in fields:
         refuse_unknown(fields, SERVING)
@@ -62,7 +62,8 @@ def parse_predict(body: bytes, fetch: Fetch = no_bucket) -> PredictRequest:
     refuse_unknown(fields, SINGLE)
     if "image" not in fields:
         raise InvalidRequest('the field "image" is missing: send {"image": "<base64>"}')
-    return PredictRequest((picture_of(fields["image"], '"image"', fetch),), top_k, model)
+    picture = known.picture if known else picture_of(fields["image"], '"image"', fetch)
+    return PredictRequest((picture,), top_k, model)
 
 
 class BatchRequest(NamedTuple):
@@ -132,6 +133,11 @@ def decode_base64(text: Any, field: str) -> bytes:
             raise InvalidRequest(f"{field} is a data: URL that is not base64: expected data:image/...;base64,...")
     if not text.isascii():
         raise InvalidRequest(f"{field} is not base64: it holds characters outside ASCII")
+    try:
+        if text:
+            return base64_text.exact(text)
+    except ValueError:
+        pass  # it may be spelled otherwise
     compact = text.encode("ascii").translate(_STANDARD_ALPHABET, _WHITE_SPACE)
     bare = compact.rstrip(b"=")
     if not bare:
@@ -139,8 +145,8 @@ def decode_base64(text: Any, field: str) -> bytes:
     if len(compact) - len(bare) > 2 or len(bare) % 4 == 1:
         raise InvalidRequest(f"{field} is not base64: {len(compact)} characters cannot be a whole number of bytes")
     try:
-        return base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
-    except binascii.Error as error:
+        return base64_text.exact(bare + b"=" * (-len(bare) % 4))
+    except ValueError as error:
         raise InvalidRequest(f"{field} is not base64: it holds characters outside its alphabet") from error
 
 

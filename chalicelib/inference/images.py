@@ -123,12 +123,16 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
 
     stripped = strip(data)
     limits.check(stripped, spec.resize)
-    image = Image.open(io.BytesIO(stripped.data), formats=[sniff(data)])
+    image: Image.Image = Image.open(io.BytesIO(stripped.data), formats=[sniff(data)])
     if image.size != (stripped.width, stripped.height):
         raise ValueError(f"the reader finds {stripped.width}x{stripped.height} pixels, Pillow {image.size}")
     if stripped.variant != "lossless JPEG":  # which has no reduced scale
         image.draft(None, _draft_size(image.size, spec))  # changes only how a JPEG is decoded
     limits.check_decoded(stripped, image.size)
+    if stripped.variant == "PNG":
+        from chalicelib.inference import spng
+
+        image = spng.loaded(stripped, image) or image
     image.load()
     return Picture(image, _TRANSPOSE.get(stripped.orientation or 1))
 

@@ -44,13 +44,24 @@ class InputEncoder:
         tables = [(values - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)]
         self._tables = [quantize(table, dtype, scale, zero_point) for table in tables]
         self._same = all(np.array_equal(self._tables[0], table) for table in self._tables)
+        self._bytes = self._tables[0].tobytes() if self._same and dtype.itemsize == 1 else None
+        self._is_identity = self._bytes == bytes(range(256)) and dtype == np.uint8
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-        """uint8 (height, width, channels) to the tensor's dtype (1, height, width, channels)."""
+        """uint8 (height, width, channels) to the tensor's dtype (1, height, width, channels). Read, do not write it.
+
+        On 299x299 pixels `translate` takes 0.19 ms, `take` 0.24 and an index 0.58.
+        """
         if self._spec.color == "BGR":
             pixels = pixels[..., ::-1]
-        if self._same:
-            encoded = self._tables[0][pixels]
+        encoded: NDArray[Any]
+        if self._is_identity:
+            encoded = pixels
+        elif self._bytes is not None:
+            translated = pixels.tobytes().translate(self._bytes)
+            encoded = np.frombuffer(translated, self._tables[0].dtype).reshape(pixels.shape)
+        elif self._same:
+            encoded = self._tables[0].take(pixels)
         else:
-            encoded = np.stack([table[pixels[..., i]] for i, table in enumerate(self._tables)], axis=-1)
+            encoded = np.stack([table.take(pixels[..., i]) for i, table in enumerate(self._tables)], axis=-1)
         return encoded[np.newaxis]

@@ -40,7 +40,16 @@ class Contract(NamedTuple):
     expected: "Expected"
     """The scores that the source itself gives."""
     probes: list[NDArray[np.uint8]]
-    """Pictures of any kind, uint8 (height, width, channels), whose answers `expected` has already."""
+    """Pictures of any kind, uint8 (height, width, channels), on which `expected` answers only once."""
+    own: "OwnSize | None" = None
+    """What the source answers at the size that it was made for, if the bundle has another."""
+
+
+class OwnSize(NamedTuple):
+    """The source at the size of pictures that it was made for."""
+
+    input: InputSpec
+    expected: "Expected"
 
 
 class Expected:
@@ -83,16 +92,24 @@ def decide(source: Source, graph: Graph, options: Options, labels: Labels, pictu
     For each of its parts the user's choice comes first, then what the model or its publisher shows, then what labelled
     pictures show, then the usual. Raises ConvertError.
     """
-    pixels, notes = _pixels(source, graph, options, labels, pictures)
-    spec = input_spec(source, options, pixels.value)
-    answers = _Answers(source, spec, pictures)
+    original = source.own or source  # at every size the contract is the same
+    pixels, notes = _pixels(original, graph, options, labels, pictures)
+    spec = input_spec(original, options, pixels.value)
+    answers = _Answers(original, spec, pictures)
     scores = _scores(source.name, graph, options, labels, answers)
     if scores.kind == "assumption":
         notes += (f"assumed --scores {scores.value}: {scores.reason}",)
     card = {"pixels": pixels.on_card(str(pixels.value)), "scores": scores.on_card(scores.value)}
     if options.resize:
         card["resize"] = Finding(options.resize, "option", "--resize").on_card(options.resize)
-    return Contract(spec, scores, card, notes, Expected(answers, labels.output(scores.value)), answers.probes)
+    expected = Expected(answers, labels.output(scores.value))
+    if original is source:
+        return Contract(spec, scores, card, notes, expected, answers.probes)
+    own = OwnSize(spec, expected)
+    spec = input_spec(source, options, pixels.value)
+    answers = _Answers(source, spec, pictures)
+    expected = Expected(answers, labels.output(scores.value))
+    return Contract(spec, scores, card, notes, expected, answers.probes, own)
 
 
 def input_spec(source: Source, options: Options, preprocess: Preprocess) -> InputSpec:

@@ -31,7 +31,7 @@ class Form(NamedTuple):
 def form_of(shape: tuple[int | None, ...], size: tuple[int, int] | None) -> Form:
     """The form of a network whose input is `shape`, batch first, None where it is open; raises ConvertError.
 
-    `size` is the width and height in px that the user gives; only an open size can take another one.
+    `size` is the width and height in px that the user gives; only open sides take it (see `resized` for the others).
     """
     match shape[1:]:
         case (height, width, channels) if channels in CHANNELS:
@@ -70,9 +70,7 @@ def _sides(
             "give the one that it was trained with: --input-size 224"
         )
     wanted = size or (width, height)
-    if (height or wanted[1], width or wanted[0]) != (wanted[1], wanted[0]):
-        raise ConvertError(f"--input-size {wanted[0]}x{wanted[1]}: the model's input is {shown(shape)}, leave it out")
-    return int(wanted[1] or 0), int(wanted[0] or 0)
+    return int(height or wanted[1] or 0), int(width or wanted[0] or 0)
 
 
 def _grey(height: int | None, width: int | None, size: tuple[int, int] | None, shape: tuple[int | None, ...]) -> Form:

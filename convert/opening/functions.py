@@ -14,6 +14,7 @@ from convert.contract import frozen as evidence
 from convert.contract.findings import PREPROCESS, Finding
 from convert.errors import ConvertError
 from convert.opening.forms import Form, form_of
+from convert.opening.frozen_sizes import FrozenSizes, scores_of
 from convert.opening.outputs import Output, chosen
 from convert.options import Options
 from convert.sources import Source
@@ -43,8 +44,9 @@ def source_of(function: Function, name: str, origin: dict[str, Any], options: Op
         known["pixels"] = own
 
     def scores(tensor: NDArray[np.float32]) -> NDArray[Any]:
-        return np.asarray(frozen(tf.constant(tensor))[0]).reshape(-1)
+        return scores_of(frozen, tensor)
 
+    known["sizes"] = FrozenSizes(frozen, lambda at_size: _converted(at_size, name))
     notes = (*form.notes, *output.notes, *known.pop("notes", ()))
     about = {**origin, "tensorflow": tf.__version__, "keras": keras.__version__}
     return Source(name, tflite, form.shape, output.classes, scores, about, notes=notes, **known)

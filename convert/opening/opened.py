@@ -26,12 +26,12 @@ def opened(options: Options) -> Iterator[Source]:
     """
     if options.source == "digits":
         with _digits() as source:
-            yield named(source, options.name)
+            yield _sized(named(source, options.name), options)
         return
     with ExitStack() as unpacked:
         with working(f"Reading {options.source}"), quiet_libraries():
-            source = _open(options, unpacked)
-        yield named(source, options.name)
+            source = _sized(named(_open(options, unpacked), options.name), options)
+        yield source
 
 
 @contextmanager
@@ -42,6 +42,12 @@ def _digits() -> Iterator[Source]:
 
     with trained_digits() as source:
         yield source
+
+
+def _sized(source: Source, options: Options) -> Source:
+    from convert.opening.resized import at_size
+
+    return at_size(source, options.input_size)
 
 
 def _open(options: Options, unpacked: ExitStack) -> Source:

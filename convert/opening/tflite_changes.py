@@ -1,9 +1,11 @@
 """Changes of a .tflite graph's ends that leave what it computes as it is."""
 
-import numpy as np
+from typing import Any
+
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.graph import Graph, Op, Type, operator_code
+from convert.graph import Graph, Op
+from convert.graph_parts import add_constant, add_tensor, new_operator
 from convert.opening.forms import CHANNELS_FIRST
 
 
@@ -14,24 +16,23 @@ def put_before(graph: Graph, kind: int, shape: list[int], tensor_type: int | Non
     """
     old = int(graph.subgraph.inputs[0])
     before = graph.tensor(old)
-    new = _add_tensor(
+    new = add_tensor(
         graph, f"{graph.tensor_name(old)}_picture", shape, before.type if tensor_type is None else tensor_type
     )
     graph.tensor(new).quantization = before.quantization
-    operator = schema.OperatorT()
-    operator.opcodeIndex, operator.inputs, operator.outputs = _code(graph, kind), [new], [old]
+    inputs = [new]
+    options: Any
     if kind == Op.CAST:
-        operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.CastOptions, schema.CastOptionsT()
-        operator.builtinOptions.inDataType, operator.builtinOptions.outDataType = tensor_type, before.type
+        options = schema.CastOptionsT()
+        options.inDataType, options.outDataType = tensor_type, before.type
     elif kind == Op.RESHAPE:
-        operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
-        operator.builtinOptions = schema.ReshapeOptionsT()
-        operator.builtinOptions.newShape = [int(n) for n in before.shape]
-        operator.inputs.append(_add_constant(graph, f"{graph.tensor_name(old)}_shape", list(before.shape)))
+        options = schema.ReshapeOptionsT()
+        options.newShape = [int(n) for n in before.shape]
+        inputs.append(add_constant(graph, f"{graph.tensor_name(old)}_shape", [int(n) for n in before.shape]))
     else:
-        operator.builtinOptionsType = schema.BuiltinOptions.TransposeOptions
-        operator.builtinOptions = schema.TransposeOptionsT()
-        operator.inputs.append(_add_constant(graph, f"{graph.tensor_name(old)}_axes", list(CHANNELS_FIRST)))
+        options = schema.TransposeOptionsT()
+        inputs.append(add_constant(graph, f"{graph.tensor_name(old)}_axes", CHANNELS_FIRST))
+    operator = new_operator(graph, kind, inputs, old, options)
     graph.operators.insert(0, operator)
     graph.subgraph.inputs = [new]
     for mapping in [one for signature in graph.model.signatureDefs or [] for one in signature.inputs or []]:
@@ -59,27 +60,3 @@ def keep_the_first_graph(graph: Graph) -> bool:
         graph.model.subgraphs = graph.model.subgraphs[:1]
         graph.model.signatureDefs = [one for one in graph.model.signatureDefs or [] if not one.subgraphIndex]
     return more
-
-
-def _add_tensor(graph: Graph, name: str, shape: list[int], tensor_type: int, buffer: int = 0) -> int:
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape, tensor.type = name.encode(), np.array(shape, np.int32), tensor_type
-    tensor.buffer, tensor.hasRank = buffer, True
-    graph.subgraph.tensors.append(tensor)
-    return len(graph.subgraph.tensors) - 1
-
-
-def _add_constant(graph: Graph, name: str, values: list[int]) -> int:
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(np.array(values, np.int32).tobytes(), np.uint8)
-    graph.model.buffers.append(buffer)
-    return _add_tensor(graph, name, [len(values)], Type.INT32, len(graph.model.buffers) - 1)
-
-
-def _code(graph: Graph, kind: int) -> int:
-    """The index of an operator's code, added if it is not there."""
-    for index, code in enumerate(graph.model.operatorCodes):
-        if code.builtinCode == kind:
-            return index
-    graph.model.operatorCodes.append(operator_code(kind))
-    return len(graph.model.operatorCodes) - 1

@@ -8,8 +8,8 @@ from layers.build.archive import zip_folder
 from layers.build.bytecode import add_bytecode
 from layers.build.sbom import SUFFIX, layer_sbom, write_sbom
 from layers.build.wheels import REQUIREMENTS, download, unpack
+from layers.compiler import compile_library
 from layers.cpulist import library
-from layers.cpulist.compiler import compile_library
 from layers.targets import Target
 
 MOUNTED_AT = "/opt/python"
@@ -33,10 +33,11 @@ def build_runtime_layer(target: Target, folder: Path, requirements: Path = REQUI
     with tempfile.TemporaryDirectory(prefix="slimception-") as scratch:
         wheels, tree = Path(scratch, "wheels"), Path(scratch, "layer")
         fetched = download(target, requirements, wheels)
-        unpack(fetched, tree / "python")
+        compiled = unpack(fetched, tree / "python", target)
         if library.is_needed_on(target.arch):
-            compile_library(target, tree / library.PATH)
+            compile_library(target, library.SOURCE, tree / library.PATH)
+            compiled.append(tree / library.PATH)
         bytecode = add_bytecode(target.python, tree / "python", MOUNTED_AT)
         zip_folder(path, tree)
-        write_sbom(path.with_suffix(SUFFIX), layer_sbom(path.stem, fetched))
+        write_sbom(path.with_suffix(SUFFIX), layer_sbom(path.stem, fetched, tree, compiled))
     return BuiltLayer(path, bytecode)

@@ -11,6 +11,7 @@ import re
 import uuid
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from email.message import Message
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -30,9 +31,10 @@ _FILE_OF = {"Little CMS 2": "liblcms2", "OpenJPEG": "libopenjp2", "libjpeg / lib
 _LICENSE = "License :: OSI Approved :: "
 
 
-def layer_sbom(name: str, wheels: list[Path]) -> dict[str, Any]:
-    """The bill of a layer that was unpacked from these wheels."""
-    return _bom(name, [_wheel(path) for path in wheels])
+def layer_sbom(name: str, wheels: list[Path], tree: Path = Path(), compiled: Sequence[Path] = ()) -> dict[str, Any]:
+    """The bill of a layer that was unpacked from these wheels, with the libraries below `tree` compiled for it."""
+    libraries = [_file(path.relative_to(tree).as_posix(), path.read_bytes()) for path in compiled]
+    return _bom(name, [*map(_wheel, wheels), *libraries])
 
 
 def function_sbom(function: Contents) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def _wheel(path: Path) -> Component:
         metadata = next(name for name in names if name.endswith(".dist-info/METADATA"))
         kept = [name for name in names if reason_to_leave_out(name) is None]
         reasons = Counter(reason for name in names if (reason := reason_to_leave_out(name)))
-        inner = [_file(name, archive.read(name)) for name in kept if ".libs/" in name]
+        inner = [_file(f"python/{name}", archive.read(name)) for name in kept if ".libs/" in name]
         for name in names:
             if "/sboms/" in name and name.endswith(".json"):
                 inner += _stated(json.loads(archive.read(name)), kept)

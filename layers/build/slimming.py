@@ -37,6 +37,8 @@ LEFT_OUT: dict[str, str] = {
     "numpy/_core/lib/*": "for compiling against numpy",
     "numpy/_configtool.py": "command line",
     "numpy/_pyinstaller/*": "another packager's hooks",
+    "numpy.libs/*": "OpenBLAS with its Fortran runtime; layers/blas stands in for it",
+    "numpy/linalg/lapack_lite.*": "another interface to LAPACK",
     "numpy/doc/*": "documentation",
     "numpy/f2py/*": "Fortran wrappers",
     "numpy/fft/*": "Fourier transforms",
@@ -57,6 +59,13 @@ LEFT_OUT: dict[str, str] = {
     "pillow.libs/libharfbuzz-*": "text",
     "pillow.libs/liblcms2-*": "colour management",
     "pillow.libs/libpng16-*": "text with bitmaps; PIL reads PNG itself",
+    # base64, and a PNG's rows: one extension module of each is imported
+    "pybase64/__main__.py": "command line",
+    "pybase64/_fallback.py": "for where the extension module is missing; the standard library does as well",
+    "pybase64/_typing.py": "type stubs",
+    "pyspng/main.cpp": "source",
+    "zlib_ng/gzip_ng*.py": "gzip files",
+    "zlib_ng/zlib-ng/README.md": "documentation",
     "PIL/*.py": "a format, a tool or a window that is not served",
 }
 

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+from layers.blas.replacement import replace_openblas
 from layers.build.slimming import reason_to_leave_out
 from layers.errors import WheelError
 from layers.targets import Target
@@ -25,13 +26,17 @@ def download(target: Target, requirements: Path, folder: Path) -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
-def unpack(wheels: list[Path], folder: Path) -> None:
-    """Write below `folder` what the wheels hold and `slimming` keeps."""
+def unpack(wheels: list[Path], folder: Path, target: Target) -> list[Path]:
+    """Write below `folder` what the wheels hold and `slimming` keeps, and what stands in for OpenBLAS.
+
+    Returns the files that are of no wheel. Raises CompilerError.
+    """
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
                 if not name.endswith("/") and reason_to_leave_out(name) is None:
                     archive.extract(name, folder)
+    return replace_openblas(target, folder)
 
 
 def _explain(stderr: str, target: Target) -> str:

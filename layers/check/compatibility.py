@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from layers.check.elf import MAGIC, SharedObject, read_shared_object, symbols_of_version
 from layers.contents import Contents
+from layers.elf import MAGIC, SharedObject, read_shared_object, symbols_of_version
 from layers.errors import ContentsError
 from layers.targets import Target, Version
 

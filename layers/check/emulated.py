@@ -22,8 +22,10 @@ TIMEOUT_S = 3600
 """An inference of Inception v3 takes some seconds emulated."""
 LARGEST_DIFFERENCE = 0.02
 """Of a score, between the two processors: they round differently."""
-PACKAGES = ("ai_edge_litert", "numpy", "numpy.libs", "PIL", "pillow.libs")
+PACKAGES = ("ai_edge_litert", "numpy", "PIL", "pillow.libs")
 """What the runtime layer holds, as pip installs it."""
+BLAS = "numpy.libs"
+"""The folder of OpenBLAS, which the layer does not hold and the installed numpy does not load without."""
 
 Samples = dict[str, dict[str, dict[str, float]]]
 """Model, picture and label to score: see `main` in first_answer.py."""
@@ -99,6 +101,7 @@ def _installed() -> Contents | None:
     if spec is None or spec.origin is None:
         return None
     site = Path(spec.origin).parents[1]
-    files = (file for package in PACKAGES for file in (site / package).rglob("*") if file.is_file())
+    files = (file for package in (*PACKAGES, BLAS) for file in (site / package).rglob("*") if file.is_file())
     names = {file.relative_to(site).as_posix(): file for file in files}
-    return from_files("installed", {f"python/{n}": file for n, file in names.items() if not reason_to_leave_out(n)})
+    kept = {name: file for name, file in names.items() if name.startswith(BLAS) or not reason_to_leave_out(name)}
+    return from_files("installed", {f"python/{name}": file for name, file in kept.items()})

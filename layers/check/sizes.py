@@ -10,8 +10,8 @@ from layers.check.compatibility import Problem
 from layers.contents import Contents
 from layers.targets import DIRECT_UPLOAD_BYTES, MAX_LAYERS, UNZIPPED_BYTES
 
-RUNTIME_ZIPPED_BYTES = 25_000_000
-RUNTIME_UNZIPPED_BYTES = 80_000_000
+RUNTIME_ZIPPED_BYTES = 20_000_000
+RUNTIME_UNZIPPED_BYTES = 60_000_000
 """This project's budgets for the runtime layer, whose content a cold start fetches and maps."""
 MEGABYTE = 1_000_000
 

@@ -1,1 +1,1 @@
-"""The library that arm64 needs on Lambda, where cpuinfo finds no list of processors: source, compiler, LD_PRELOAD."""
+"""The library that arm64 needs on Lambda, where cpuinfo finds no list of processors: source and LD_PRELOAD."""

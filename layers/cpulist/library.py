@@ -1,7 +1,9 @@
 """Where the library lies, which processor needs it, and how a function comes to load it before all others."""
 
 import re
+from pathlib import Path
 
+SOURCE = Path(__file__).with_name("cpulist.c")
 PATH = "lib/libcpulist.so"
 """In the runtime layer."""
 LOADED_FROM = f"/opt/{PATH}"

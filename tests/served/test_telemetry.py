@@ -52,6 +52,12 @@ class TestColdStart:
         assert parts.pop("total_ms") > 0
         assert set(parts) <= {"python_ms"}
 
+    def test_it_is_over_once_somebody_has_claimed_it(self):
+        cold_start = ColdStart()
+        assert not cold_start.has_answered
+        cold_start.claim()
+        assert cold_start.has_answered
+
     def test_one_caller_alone_claims_it(self):
         cold_start, barrier, claims = ColdStart(), threading.Barrier(8), []
 

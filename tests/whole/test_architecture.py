@@ -37,16 +37,19 @@ MAY_USE = {
     "convert.digits": {"convert", "convert.contract", "convert.opening"},
     "convert.contract": {"ground", "inference", "convert"},
     "convert.opening": {"ground", "inference", "convert", "convert.contract", "convert.digits"},
-    "convert": {"ground", "inference", "convert.contract", "convert.opening"},
+    "convert.sizes": {"ground", "inference", "convert", "convert.opening"},
+    "convert": {"ground", "inference", "convert.contract", "convert.opening", "convert.sizes"},
     "layers": set(),
     "layers.emulator": {"layers"},
     "layers.sandbox": {"layers"},
     "layers.cpulist": {"layers"},
-    "layers.build": {"ground", "inference", "layers", "layers.cpulist"},
+    "layers.blas": {"layers"},
+    "layers.build": {"ground", "inference", "layers", "layers.blas", "layers.cpulist"},
     "layers.check": {
         "ground",
         "inference",
         "app",
+        "api",
         "layers",
         "layers.build",
         "layers.cpulist",
@@ -74,9 +77,10 @@ LOADED_BY_APP = {
     "chalicelib.aws", "chalicelib.aws.urls",
     "chalicelib.batch", "chalicelib.batch.wiring",
     "chalicelib.workflow", "chalicelib.workflow.wiring",
-    "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.bodies", "chalicelib.api.contract",
+    "chalicelib.api", "chalicelib.api.ab_test", "chalicelib.api.base64_text", "chalicelib.api.bodies",
+    "chalicelib.api.contract",
     "chalicelib.api.customers", "chalicelib.api.exchange", "chalicelib.api.forms", "chalicelib.api.metrics",
-    "chalicelib.api.parsing",
+    "chalicelib.api.parsing", "chalicelib.api.picture_json",
     "chalicelib.api.predictor", "chalicelib.api.record", "chalicelib.api.views",
     "chalicelib.api.fronted", "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
     "chalicelib.api.fronts.alb", "chalicelib.api.fronts.format_1", "chalicelib.api.fronts.format_2",
@@ -85,7 +89,7 @@ LOADED_BY_APP = {
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
 NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 ONLY = {"chalice": {"app", "chalicelib.api.fronted", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
-THIRD_PARTY = {"numpy", "PIL", "chalice", "boto3", "botocore", "urllib3"}
+THIRD_PARTY = {"numpy", "PIL", "pybase64", "pyspng", "zlib_ng", "chalice", "boto3", "botocore", "urllib3"}
 
 
 def package_of(module: str) -> str:

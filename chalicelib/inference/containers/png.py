@@ -21,7 +21,8 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _PALETTE = b"\3"
 _NAME = re.compile(rb"\w{4}")
-_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+PIXELS_END = b"\0\0\0\0" + b"\0\0\0\0IEND\xaeB`\x82"
+"""What stands behind the pixels of a whole picture that is stripped: no checksum, which Pillow reads over, and IEND."""
 _RAW_EXIF, _XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 """How ImageMagick keeps EXIF where eXIf is not known, and where XMP stands (XMP specification, part 3, 1.1.5)."""
 
@@ -60,7 +61,7 @@ def strip(data: bytes) -> Stripped:
     # one chunk: Pillow takes some microseconds of Python for each, and reads over the checksum
     kept += [min(pixels_bytes, _LARGEST_BYTES).to_bytes(4, "big"), b"IDAT", *pixels]
     if pixels_end <= len(data):
-        kept += [b"\0\0\0\0", _IEND]
+        kept.append(PIXELS_END)
     return Stripped(
         b"".join(kept),
         width,

@@ -43,6 +43,21 @@ class TestInputEncoder:
         got = InputEncoder(spec, np.dtype(np.float32)).encode(np.array([[[10, 20, 30]]], np.uint8))
         assert got.tolist() == [[[[29.0, 18.0, 7.0]]]]
 
+    @pytest.mark.parametrize(
+        ("dtype", "scale", "zero_point", "shared"), [(np.uint8, 1.0, 0, True), (np.int8, 1.0, -128, False)]
+    )
+    def test_pixels_that_the_model_takes_as_they_are_are_not_copied(self, dtype, scale, zero_point, shared):
+        got = InputEncoder(SPECS["none"], np.dtype(dtype), scale, zero_point).encode(PIXELS)
+        assert np.array_equal(got[0], PIXELS.astype(np.int16) + zero_point)
+        assert np.shares_memory(got, PIXELS) is shared
+
+    def test_every_value_of_a_pixel_in_views_of_any_order(self):
+        values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+        for view in (values, values[::-1], values[:, ::-1], values.transpose(1, 0, 2)):
+            got = InputEncoder(SPECS["tf"], np.dtype(np.int8), 0.0078125, -1).encode(view)
+            table = np.clip(np.rint((np.arange(256) - 127.5) / 127.5 / 0.0078125) - 1, -128, 127).astype(np.int8)
+            assert np.array_equal(got[0], table[view])
+
     def test_the_pixels_are_left_alone(self):
         before = PIXELS.copy()
         InputEncoder(SPECS["caffe"], np.dtype(np.float32)).encode(PIXELS)

@@ -1,18 +1,23 @@
 """The classes of AArch64 instructions, counted in a program of known instructions; and what is made of the counts."""
 
 import io
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from numpy._core import _multiarray_umath
 from rich.console import Console
 
 from benchmarks.arm64 import counting, peer
 from benchmarks.arm64.__main__ import table
 from benchmarks.arm64.counting import SOURCE, Counts, plugin_api, read
 from benchmarks.arm64.estimate import Estimate
+from benchmarks.arm64.functions import by_function
+from benchmarks.arm64.functions import table as functions_table
 from layers.errors import EmulatorError
 from localaws.errors import CompilerMissing
 from localaws.processor import mask_build
@@ -74,7 +79,12 @@ def test_each_instruction_is_in_its_classes(qemu, tmp_path, monkeypatch):
     program.write_bytes(executable([word for word, times in PROGRAM for _ in range(times)]))
     program.chmod(0o755)
     command = [qemu, "-cpu", "neoverse-n1", "-plugin", plugin, program]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    blocks = tmp_path / "blocks"
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "BLOCKS": str(blocks)}
+    )
+    by_block = [[int(number) for number in line.split()[1:]] for line in blocks.read_text().splitlines()]
+    assert sum(executed * counted[0] for executed, *counted in by_block) == read(ended.stderr).all
     assert read(ended.stderr) == Counts(
         all=81,
         simd=2 + 3 + 4 + 5 + 6 + 7 + 8 + 9,
@@ -88,8 +98,66 @@ def test_each_instruction_is_in_its_classes(qemu, tmp_path, monkeypatch):
 def test_a_run_with_twice_the_inferences_takes_the_start_off(monkeypatch, tmp_path):
     counter = object.__new__(counting.Counter)
     start, one = 1_000, 7
-    monkeypatch.setattr(counter, "_run", lambda model, number: Counts(*[start + number * one] * 6), raising=False)
+    monkeypatch.setattr(counter, "run", lambda model, number: Counts(*[start + number * one] * 6), raising=False)
     assert counter.one_inference(tmp_path, 3) == Counts(*[one] * 6)
+
+
+class TestFunctions:
+    """By function, from what the plugin wrote of each block and where the libraries were loaded."""
+
+    BASE = 0x7F0000000000
+
+    class Recorded:
+        """A counter whose runs write these blocks: a loop in one function, a block in another, one of no library."""
+
+        def __init__(self, library, first, second):
+            self.library, self.first, self.second = library, first, second
+
+        def run(self, model, inferences, blocks):
+            base = TestFunctions.BASE
+            lines = [
+                f"{base + self.first:x} {10 * inferences} 79 64 64 0 0 12",
+                f"{base + self.first + 4:x} {inferences} 50 0 0 0 0 9",
+                f"{base + self.second:x} {3 + inferences} 5 0 0 0 0 1",
+                f"10 {inferences} 7 0 0 0 0 0",
+            ]
+            blocks.write_text("\n".join(lines) + "\n")
+            size = self.library.stat().st_size + 0x1000
+            mapped = f"{base:x}-{base + size:x} r-xp 00000000 00:00 1 {self.library}\n"
+            Path(f"{blocks}.maps").write_text(f"7ffe00000000-7ffe00001000 rw-p 00000000 00:00 0 [stack]\n{mapped}")
+
+    @pytest.fixture
+    def functions(self, tmp_path):
+        library = Path(_multiarray_umath.__file__)
+        (first, name), (second, other) = _two_functions(library)
+        found = by_function(self.Recorded(library, first, second), tmp_path / "model", tmp_path)
+        return found, name, other
+
+    def test_a_run_with_one_inference_less_takes_the_start_off(self, functions):
+        found, name, other = functions
+        assert list(found) == [name, "other", other]
+        assert found[name].counts == Counts(840, 640, 640, 0, 0, 129)
+        assert found[other].counts.all == 5
+        assert found["other"].counts.all == 7
+
+    def test_its_hottest_block_is_its_loop(self, functions):
+        found, name, _ = functions
+        assert found[name].loop == Counts(79, 64, 64, 0, 0, 12)
+        made = functions_table(found, "Heading")
+        assert [*made.columns[-1].cells] == ["79 for 64 dots", "", ""]
+
+
+def _two_functions(library):
+    """Address and name of two functions of a library that lie apart and have one name each."""
+    with library.open("rb") as opened:
+        table_of = ELFFile(opened).get_section_by_name(".dynsym")
+        named = sorted(
+            (symbol.entry.st_value, symbol.name)
+            for symbol in table_of.iter_symbols()
+            if symbol.entry.st_info.type == "STT_FUNC" and symbol.entry.st_value and symbol.entry.st_size > 8
+        )
+    apart = [one for one in named if [other[0] for other in named].count(one[0]) == 1]
+    return apart[0], apart[-1]
 
 
 def test_without_the_plugins_line(tmp_path):

@@ -216,7 +216,6 @@ BAD_OPTIONS: dict[str, tuple[Callable[[Path], tuple[object, ...]], str]] = {
     "two scalings": (lambda _: ("--preprocess", "tf", "--mean", "100"), "has its own mean and deviation"),
     "a mean of two": (lambda _: ("--mean", "1,2"), "three for red, green and blue"),
     "a deviation of nothing": (lambda _: ("--std", "0"), "input.std has a 0"),
-    "another size": (lambda _: ("--input-size", "32"), "--input-size 32x32: the model's input is"),
     "no size": (lambda _: ("--input-size", "0"), "expected a number of pixels"),
     "an output of one": (lambda _: ("--output", "scores"), "has one output"),
     "unknown mode": (lambda _: ("--quantize", "int4"), "invalid choice"),

@@ -72,6 +72,6 @@ def test_a_name_that_leads_out_of_the_layer_is_refused(tmp_path: Path, name: str
 
 def test_what_is_not_there_or_no_artefact_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    for name, message in (("absent.zip", "does not exist"), ("notes.txt", "no zip, wheel")):
+    for name, message in (("absent.zip", "does not exist"), ("notes.txt", "not a zip, wheel")):
         with pytest.raises(ContentsError, match=message), open_contents(tmp_path / name):
             pass

@@ -55,7 +55,7 @@ def test_what_is_kept_exists(wheel_names: set[str]) -> None:
 def test_licences_and_versions_stay(runtime_zip: Path) -> None:
     with open_contents(runtime_zip) as runtime:
         names = list(runtime.sizes)
-    for package in ("ai_edge_litert", "numpy", "pillow"):
+    for package in ("ai_edge_litert", "numpy", "pillow", "pybase64", "pyspng", "zlib_ng"):
         assert [n for n in names if n.startswith(f"python/{package}-") and "/licenses/LICENSE" in n], package
         assert [n for n in names if n.startswith(f"python/{package}-") and n.endswith("/METADATA")], package
 

@@ -36,9 +36,9 @@ def test_two_models_are_two_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("unzipped", "zipped", "found"),
     [
-        (80 * MB, 25 * MB, []),
-        (80 * MB + 10_000, 25 * MB, ["80.01 MB unzipped, the runtime layer's budget is 80.00 MB"]),
-        (1, 26 * MB, ["26.00 MB zipped, the runtime layer's budget is 25.00 MB"]),
+        (60 * MB, 20 * MB, []),
+        (60 * MB + 10_000, 20 * MB, ["60.01 MB unzipped, the runtime layer's budget is 60.00 MB"]),
+        (1, 21 * MB, ["21.00 MB zipped, the runtime layer's budget is 20.00 MB"]),
     ],
 )
 def test_a_layer_over_the_budget_is_a_problem(unzipped: int, zipped: int, found: list[str]) -> None:

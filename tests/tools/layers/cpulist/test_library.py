@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from layers.compiler import OPTIONS
 from layers.cpulist import library
-from layers.cpulist.compiler import OPTIONS, SOURCE
 from layers.pythons import own
 from layers.sandbox import bubblewrap
 from layers.sandbox.view import View
@@ -23,7 +23,7 @@ def compiled(tmp_path: Path) -> Path:
     if not shutil.which("cc"):
         pytest.skip("no cc to compile the library with")
     path = tmp_path / "libcpulist.so"
-    subprocess.run(["cc", *OPTIONS, "-o", path, SOURCE], check=True)
+    subprocess.run(["cc", *OPTIONS, "-o", path, library.SOURCE], check=True)
     return path
 
 

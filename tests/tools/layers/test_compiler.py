@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from layers import compiler
 from layers.check.compatibility import find_problems
-from layers.check.elf import read_shared_object
+from layers.compiler import compile_library
 from layers.contents import open_contents
-from layers.cpulist import compiler
-from layers.cpulist.compiler import compile_library
+from layers.cpulist import library
+from layers.elf import read_shared_object
 from layers.errors import CompilerError
 from tests.tools.layers.conftest import ARM64, X86_64
 
@@ -30,10 +31,10 @@ def write_compiler(path: Path, script: str) -> None:
 
 def test_what_is_compiled_loads_on_lambda_and_is_the_same_each_time(tmp_path: Path) -> None:
     try:
-        compile_library(ARM64, tmp_path / "one/libcpulist.so")
+        compile_library(ARM64, library.SOURCE, tmp_path / "one/libcpulist.so")
     except CompilerError as error:
         pytest.skip(str(error))
-    compile_library(ARM64, tmp_path / "two/libcpulist.so")
+    compile_library(ARM64, library.SOURCE, tmp_path / "two/libcpulist.so")
     one = (tmp_path / "one/libcpulist.so").read_bytes()
     assert one == (tmp_path / "two/libcpulist.so").read_bytes()
     assert read_shared_object("libcpulist.so", one).machine == "EM_AARCH64"
@@ -44,12 +45,12 @@ def test_what_is_compiled_loads_on_lambda_and_is_the_same_each_time(tmp_path: Pa
 def test_without_a_compiler_the_error_names_what_to_install(no_zig: Path, tmp_path: Path) -> None:
     write_compiler(no_zig / "cc", "exit 1")  # this machine's own, of no use
     with pytest.raises(CompilerError, match=r"no compiler for arm64 here.*pip install ziglang.*gcc-aarch64-linux-gnu"):
-        compile_library(ARM64, tmp_path / "libcpulist.so")
+        compile_library(ARM64, library.SOURCE, tmp_path / "libcpulist.so")
 
 
 def test_a_cross_compiler_does(no_zig: Path, tmp_path: Path) -> None:
     write_compiler(no_zig / "aarch64-linux-gnu-gcc", 'while [ "$1" != -o ]; do shift; done; echo "$0" > "$2"')
-    compile_library(ARM64, tmp_path / "lib/libcpulist.so")
+    compile_library(ARM64, library.SOURCE, tmp_path / "lib/libcpulist.so")
     assert (tmp_path / "lib/libcpulist.so").read_text() == f"{no_zig}/aarch64-linux-gnu-gcc\n"
 
 
@@ -57,7 +58,7 @@ def test_the_machines_own_compiler_does_for_its_own_processor(no_zig: Path, tmp_
     if not X86_64.is_this_machine:
         pytest.skip("not x86_64")
     write_compiler(no_zig / "cc", 'while [ "$1" != -o ]; do shift; done; echo native > "$2"')
-    compile_library(X86_64, tmp_path / "libcpulist.so")
+    compile_library(X86_64, library.SOURCE, tmp_path / "libcpulist.so")
     assert (tmp_path / "libcpulist.so").read_text() == "native\n"
 
 
@@ -66,10 +67,10 @@ def test_a_compiler_that_fails_is_quoted(no_zig: Path, tmp_path: Path) -> None:
     with pytest.raises(
         CompilerError, match=r"aarch64-linux-gnu-gcc cannot compile the library cpulist\.c: no such header"
     ):
-        compile_library(ARM64, tmp_path / "libcpulist.so")
+        compile_library(ARM64, library.SOURCE, tmp_path / "libcpulist.so")
 
 
 def test_a_compiler_that_writes_nothing_fails(no_zig: Path, tmp_path: Path) -> None:
     shutil.copy(shutil.which("true", path="/bin:/usr/bin") or "/bin/true", no_zig / "aarch64-linux-gnu-gcc")
     with pytest.raises(CompilerError, match="no message"):
-        compile_library(ARM64, tmp_path / "libcpulist.so")
+        compile_library(ARM64, library.SOURCE, tmp_path / "libcpulist.so")

@@ -1,4 +1,4 @@
-"""What a shared object needs from the system, read with pyelftools."""
+"""What a shared object needs, read with pyelftools."""
 
 import io
 from dataclasses import dataclass
@@ -52,6 +52,13 @@ def symbols_of_version(data: bytes, version: str, limit: int = 3) -> list[str]:
         return []
     wanted = (i for i, entry in enumerate(of_symbol.iter_symbols()) if entry["ndx"] in indices)
     return sorted({symbols.get_symbol(i).name for i in wanted})[:limit]
+
+
+def undefined_symbols(data: bytes) -> set[str]:
+    """Names that other libraries have to define."""
+    symbols = ELFFile(io.BytesIO(data)).get_section_by_name(".dynsym")
+    found = symbols.iter_symbols() if symbols else ()
+    return {symbol.name for symbol in found if symbol.name and symbol["st_shndx"] == "SHN_UNDEF"}
 
 
 def _versions(elf: ELFFile) -> list[tuple[str, str]]:
