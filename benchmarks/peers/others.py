@@ -17,7 +17,10 @@ HERE = "benchmarks.peers"
 
 
 def onnx(python: Path, folder: Path, architecture: str = "x86_64") -> dict[str, Path]:
-    """ONNX files in float32 (by tf2onnx) and int8 (by ONNX Runtime's quantiser), by mode; `architecture` is Lambda's."""
+    """ONNX files in float32 (by tf2onnx) and int8 (by ONNX Runtime's quantiser), by mode.
+
+    The int8 one is for `architecture`, by Lambda's name.
+    """
 
     def make(made: Path) -> None:
         made.mkdir()

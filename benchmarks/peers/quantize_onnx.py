@@ -3,9 +3,9 @@
 python -m benchmarks.peers.quantize_onnx FLOAT.onnx CALIBRATION.npy INT8.onnx ARCHITECTURE
 
 Each tensor's range is a moving average of the least and the largest values of each picture, and each channel of the
-weights has its own scale. On x86_64 activations are unsigned and the weights keep 7 bits: on AVX2 the sums of products of
-8 bits overflow. Of all that was tried (docs/decisions/engine-onnx.md) this agrees best. On arm64 activations are signed,
-which takes the fewest instructions there (ONNX Runtime's documentation, "Quantize ONNX models").
+weights has its own scale. On x86_64 activations are unsigned and the weights keep 7 bits: on AVX2 the sums of products
+of 8 bits overflow. Of all that was tried (docs/decisions/engine-onnx.md) this agrees best. On arm64 activations are
+signed, which takes the fewest instructions there (ONNX Runtime's documentation, "Quantize ONNX models").
 """
 
 import sys
