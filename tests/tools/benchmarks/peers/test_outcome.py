@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from benchmarks.peers import plot
+from benchmarks import machine
+from benchmarks.peers import __main__, plot
 from benchmarks.peers.agreement import Agreement
 from benchmarks.peers.needs import Needs, Size, size
 from benchmarks.peers.outcome import OfNetwork, Outcome, Row
@@ -30,6 +31,11 @@ def network(trained=True):
     ]
     needed = {"LiteRT int8": NEEDS, "Other int8": Needs(300.0, Size(400.0, None), Size(150.0, 60.0))}
     return OfNetwork("Inception v3", trained, {"avx2": rows}, needed, {"OpenVINO": "not here"})
+
+
+def network_of(asked):
+    assert asked.name == "inception_v3"
+    return network()
 
 
 def outcome(trained=True):
@@ -112,3 +118,20 @@ def test_files_are_measured_together_and_zipped(tmp_path):
     assert found.unzipped_mb == 2.0
     assert found.zipped_mb < 0.01
     assert (found + Size(300.0, None)) == Size(302.0, None)
+
+
+def test_a_run_prints_its_tables_and_writes_json_and_pictures(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(machine, "those_shown", lambda levels: ([AVX2], {"native": "the same as avx2 here"}))
+    monkeypatch.setattr(__main__, "compare", lambda network, pictures, shown, options: network_of(network))
+    (tmp_path / "cold_start.json").write_text('{"ms": 176}')
+    out = tmp_path / "bench" / "bench.json"
+    included = ["--include", str(tmp_path / "cold_start.json"), "--include", str(tmp_path / "missing.json")]
+    assert __main__.main(["--network", "inception_v3", *included, "--out", str(out)]) == 0
+    facts = json.loads(out.read_text())
+    assert facts["cold_start"] == {"ms": 176} and "missing" not in facts
+    assert [*facts["networks"]] == ["inception_v3"]
+    assert (out.parent / "inception_v3-avx2.png").exists()
+    printed = capsys.readouterr().out
+    assert "Inception v3, one inference, medians of 20" in printed
+    assert "native is not measured: the same as avx2 here" in printed
+    assert "OpenVINO is not measured: not here" in printed
