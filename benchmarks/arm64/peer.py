@@ -30,4 +30,4 @@ def _model(folder: Path) -> Path:
     shutil.copyfile(exported, folder / "float32.tflite")
     rng = np.random.default_rng(0)
     np.save(folder / "calibration.npy", rng.uniform(-1, 1, (4, 299, 299, 3)).astype(np.float32))
-    return others.onnx(python, folder)["int8"]
+    return others.onnx(python, folder, "arm64")["int8"]

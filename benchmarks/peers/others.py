@@ -16,17 +16,20 @@ PROJECT = Path(__file__).parents[2]
 HERE = "benchmarks.peers"
 
 
-def onnx(python: Path, folder: Path) -> dict[str, Path]:
-    """ONNX files in float32 (by tf2onnx) and int8 (by ONNX Runtime's quantiser), by mode."""
+def onnx(python: Path, folder: Path, architecture: str = "x86_64") -> dict[str, Path]:
+    """ONNX files in float32 (by tf2onnx) and int8 (by ONNX Runtime's quantiser), by mode.
+
+    The int8 one is for `architecture`, by Lambda's name.
+    """
 
     def make(made: Path) -> None:
         made.mkdir()
         given = ["--tflite", str(folder / "float32.tflite"), "--output", str(made / "float32.onnx"), "--opset", "18"]
         run(Path(sys.executable), "tf2onnx.convert", *given)
         calibration, int8 = folder / "calibration.npy", made / "int8.onnx"
-        run(python, f"{HERE}.quantize_onnx", str(made / "float32.onnx"), str(calibration), str(int8))
+        run(python, f"{HERE}.quantize_onnx", str(made / "float32.onnx"), str(calibration), str(int8), architecture)
 
-    made = cached("peers", _key("onnxruntime", folder), make)
+    made = cached("peers", f"{_key('onnxruntime', folder)}-{architecture}", make)
     return {"float32": made / "float32.onnx", "int8": made / "int8.onnx"}
 
 
