@@ -45,8 +45,8 @@ MOST_PAUSE_S = 0.1
 """Before each warm request of the calibration, since instances pause, too, until a client comes: one that was idle
 has the processor of a whole period at once, and answers sooner."""
 WITHIN = 0.15
-LEAST_SHARE = 0.02
-"""Shares below this are compared as differences: there, a ratio says nothing."""
+LEAST_SHARE, SHARE_WITHIN = 0.1, 0.02
+"""Shares below the first differ by at most the second: of 600 tries, chance alone moves them by more than 15%."""
 COLD_STARTS, WARM_REQUESTS, REFUSALS = 2, 12, 5
 """Of each turn of the calibration: cold starts of all instances at once, and warm requests after each of these."""
 _GO_FIRST = -10
@@ -142,7 +142,7 @@ def observe(deployed: Deployed, run: Run, picture: FilePath, seed: int) -> Seen:
 def agrees(predicted: float, seen: float, what: str) -> bool:
     """Whether they are near enough; see WITHIN and LEAST_SHARE."""
     if what.startswith("throttled") and max(predicted, seen) < LEAST_SHARE:
-        return True
+        return abs(seen - predicted) <= SHARE_WITHIN
     return abs(seen / predicted - 1) <= WITHIN if predicted else not seen
 
 

@@ -28,9 +28,8 @@ OTHERS = {"SELECT_TF_OPS", "FULLY_CONNECTED", "ROLLBACK_COMPLETE", "LC_ALL", "LD
 """TensorFlow's, CloudFormation's, the shell's, the loader's."""
 OTHERS |= {"MISSING_AUTHENTICATION_TOKEN", "INVALID_API_KEY", "ACCESS_DENIED", "INTEGRATION_TIMEOUT"}
 """API Gateway's kinds of errors."""
-OTHERS |= {"ARTEFACTS_BUCKET"}
-OTHERS |= {"OPENBLAS_NUM_THREADS"}
-"""Of the forge's environment."""
+OTHERS |= {"ARTEFACTS_BUCKET", "OPENBLAS_NUM_THREADS"}
+"""Of the forge's environment, and of OpenBLAS."""
 
 
 def each_page(test):

@@ -11,6 +11,7 @@ from benchmarks.peak import tables
 from benchmarks.peak.__main__ import main
 from benchmarks.peak.advice import HELD, steps
 from benchmarks.peak.batch import simulate_batch
+from benchmarks.peak.check import agrees
 from benchmarks.peak.closed import Clients, Seen, simulate_clients
 from benchmarks.peak.durations import Durations
 from benchmarks.peak.fleet import Bucket, Fleet
@@ -108,3 +109,18 @@ def test_the_table_of_every_front(tmp_path, capsys):
 def test_unknown_times_are_one_line(capsys):
     assert main(["--bundle", "none"]) == 2
     assert capsys.readouterr().err.startswith("error: --bundle none: not in ")
+
+
+@pytest.mark.parametrize(
+    ("what", "predicted", "seen", "near"),
+    [
+        ("latency p50, ms", 100, 114, True),
+        ("latency p50, ms", 100, 84, False),
+        ("throttled by Lambda", 0.5, 0.58, False),
+        ("throttled by Lambda", 0.05, 0.065, True),
+        ("throttled by Lambda", 0.0, 0.03, False),
+        ("throttled by the front", 0.0, 0.0, True),
+    ],
+)
+def test_what_is_near_enough(what, predicted, seen, near):
+    assert agrees(predicted, seen, what) == near
