@@ -240,7 +240,7 @@ def test_ctrl_c_while_processes_start_is_one_line(folder):
             assert time.monotonic() < deadline and running.poll() is None
         os.killpg(running.pid, signal.SIGINT)
         out, shown = running.communicate(timeout=20)
-    assert (running.returncode, out) == (130, "")
+    assert (running.returncode, out) == (130, ""), shown
     assert "Traceback" not in shown and shown.rstrip().endswith("or `watch ID` for a batch on AWS")
 
 
