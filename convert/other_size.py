@@ -15,6 +15,8 @@ from convert.graph import Graph, Op
 _POOLS = (Op.AVERAGE_POOL_2D, Op.MAX_POOL_2D, Op.L2_POOL_2D)
 _WHOLE_STRIDE = 1 << 14
 """A stride beyond every map: with padding SAME the pool's output is 1x1, whatever its input is."""
+_LARGEST_HALVING = 3
+"""The filter's side of the pools that halve a map in every usual network: 2 or 3, with a stride of 2."""
 _HEIGHT, _WIDTH = 1, 2
 """The axes of a map in (N, H, W, C)."""
 
@@ -37,12 +39,25 @@ def of_size(graph: Graph, size: tuple[int, int]) -> Graph | None:
     return made if _fits(graph, made) else None
 
 
+def pools_the_whole_map(given: list[int], made: list[int], kernel: list[int], strides: list[int]) -> bool:
+    """Whether a pool stands for the whole map; each argument is a height and a width: input, output, filter, strides.
+
+    In a network for small pictures, a pool that halves the map may happen to see all of it: it stays as it is.
+    """
+    halves = max(kernel) <= _LARGEST_HALVING and strides == [2, 2]
+    return kernel == given and made == [1, 1] and given != [1, 1] and not halves
+
+
 def _is_over_the_whole_map(graph: Graph, op: Any) -> bool:
     if graph.kind(op) not in _POOLS:
         return False
-    (_, height, width, _), options = graph.tensor(op.inputs[0]).shape, op.builtinOptions
-    is_one = list(graph.tensor(op.outputs[0]).shape[_HEIGHT : _WIDTH + 1]) == [1, 1]
-    return bool(is_one and options.filterHeight >= height and options.filterWidth >= width)
+    (given, made), options = (graph.tensor(i).shape for i in (op.inputs[0], op.outputs[0])), op.builtinOptions
+    return pools_the_whole_map(
+        [int(n) for n in given[_HEIGHT : _WIDTH + 1]],
+        [int(n) for n in made[_HEIGHT : _WIDTH + 1]],
+        [options.filterHeight, options.filterWidth],
+        [options.strideH, options.strideW],
+    )
 
 
 def _pool_over_the_whole_map(graph: Graph, op: Any) -> None:

@@ -12,6 +12,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from convert.other_size import pools_the_whole_map
+
 _MEANS = {"AvgPool": "Mean", "MaxPool": "Max"}
 """Pools, each with the reduction that it is if it sees the whole map."""
 _AXES = "axes_of_the_whole_map"
@@ -82,10 +84,9 @@ def _without_shapes(graph: Any) -> Any:
 def _sees_the_whole_map(op: Any) -> bool:
     if op.get_attr("data_format") != b"NHWC" or op.inputs[0].shape.rank != 4:
         return False
-    height, width = op.inputs[0].shape[1:3]
-    _, high, wide, _ = op.get_attr("ksize")
-    is_one = op.outputs[0].shape[1:3].as_list() == [1, 1]
-    return bool(is_one and None not in (height, width) and high >= height and wide >= width)
+    given, made = (one[0].shape[1:3].as_list() for one in (op.inputs, op.outputs))
+    kernel, strides = (list(op.get_attr(name))[1:3] for name in ("ksize", "strides"))
+    return pools_the_whole_map(given, made, kernel, strides)
 
 
 def _has_an_empty_map(graph: Any) -> bool:
