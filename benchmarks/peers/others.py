@@ -9,7 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ai_edge_litert import schema_py_generated as schema
+
 from benchmarks.peers.environments import LOCKED
+from convert.graph import Graph, Op
+from convert.graph_parts import add_constant, add_tensor, new_operator
 from layers.cache import cached
 
 PROJECT = Path(__file__).parents[2]
@@ -24,13 +28,37 @@ def onnx(python: Path, folder: Path, architecture: str = "x86_64") -> dict[str, 
 
     def make(made: Path) -> None:
         made.mkdir()
-        given = ["--tflite", str(folder / "float32.tflite"), "--output", str(made / "float32.onnx"), "--opset", "18"]
+        flat = made / "float32.tflite"
+        flat.write_bytes(with_flat_inputs((folder / "float32.tflite").read_bytes()))
+        given = ["--tflite", str(flat), "--output", str(made / "float32.onnx"), "--opset", "18"]
         run(Path(sys.executable), "tf2onnx.convert", *given)
         calibration, int8 = folder / "calibration.npy", made / "int8.onnx"
         run(python, f"{HERE}.quantize_onnx", str(made / "float32.onnx"), str(calibration), str(int8), architecture)
 
     made = cached("peers", f"{_key('onnxruntime', folder)}-{architecture}", make)
     return {"float32": made / "float32.onnx", "int8": made / "int8.onnx"}
+
+
+def with_flat_inputs(tflite: bytes) -> bytes:
+    """The same network with a reshape before each dense layer whose input has more than two sides.
+
+    Without it tf2onnx 1.17 loses the layer's bias.
+    """
+    graph = Graph(tflite)
+    for dense in [op for op in graph.operators if graph.kind(op) == Op.FULLY_CONNECTED]:
+        given, width = int(dense.inputs[0]), int(graph.tensor(dense.inputs[1]).shape[1])
+        if len(graph.tensor(given).shape) == 2 or len(graph.tensor(dense.outputs[0]).shape) != 2:
+            continue
+        name = f"{graph.name(dense)}/flat"
+        flat = add_tensor(graph, name, [1, width], graph.tensor(given).type)
+        options = schema.ReshapeOptionsT()
+        options.newShape = [1, width]
+        reshape = new_operator(
+            graph, Op.RESHAPE, [given, add_constant(graph, f"{name}/shape", [1, width])], flat, options
+        )
+        dense.inputs = [flat, *dense.inputs[1:]]
+        graph.operators.insert(next(i for i, op in enumerate(graph.operators) if op is dense), reshape)
+    return graph.serialize()
 
 
 def openvino(python: Path, folder: Path) -> dict[str, Path]:
