@@ -41,8 +41,10 @@ def merge_convolutions(graph: Graph) -> int:
         if (way := _way_of_reading(graph, op)) is not None:
             groups.setdefault(way, []).append(op)
     merged = [group for group in groups.values() if len(group) > 1]
+    constants = [int(op.inputs[i]) for group in merged for op in group for i in (_WEIGHTS, _BIAS)]
     for group in merged:
         _merge(graph, group)
+    _forget(graph, constants)
     return sum(map(len, merged))
 
 
@@ -82,6 +84,14 @@ def _merge(graph: Graph, group: list[Any]) -> None:
         for op in graph.operators
         for new in ([first, *parts] if op is first else [] if any(op is other for other in group) else [op])
     ]
+
+
+def _forget(graph: Graph, constants: list[int]) -> None:
+    """Delete the values of constants that no operator reads any more: the file would keep them."""
+    buffers = {graph.tensor(index).buffer for index in constants}
+    read = {graph.tensor(index).buffer for op in graph.operators for index in op.inputs if index >= 0}
+    for buffer in buffers - read:
+        graph.model.buffers[buffer].data = None
 
 
 def _joined(graph: Graph, constants: list[int], name: str, position: int) -> int:

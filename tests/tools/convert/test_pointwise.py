@@ -159,6 +159,11 @@ class TestInceptionV3:
         changes = rewrite.make_faster(graph, "dynamic")
         assert changes == {rewrite.MOVED: 9, rewrite.MERGED: 38, rewrite.TRANSPOSED: 12}
 
+    def test_the_weights_are_in_the_file_once(self, inception_v3: Source) -> None:
+        graph = Graph(inception_v3.tflite)
+        rewrite.make_faster(graph, "dynamic")
+        assert len(graph.serialize()) < 1.001 * len(inception_v3.tflite)
+
     def test_dynamic_range_answers_to_the_bit_what_the_parts_did(self, inception_v3: Source) -> None:
         tensor = np.random.default_rng(0).uniform(-1, 1, (1, 299, 299, 3)).astype(np.float32)
         answers = []
