@@ -1,13 +1,13 @@
 """Model bundles on disk: `<directory>/<name>/{model.tflite,labels.txt,model.json}`."""
 
 import errno
+import hashlib
 import io
-import os
 import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from chalicelib import strict_json
 from chalicelib.errors import ModelError
@@ -66,18 +66,16 @@ def _holds_card(folder: Path) -> bool | None:
         return False if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) else None
 
 
-def load_bundle(path: Path, always_hash: bool = False) -> Bundle:
+def load_bundle(path: Path) -> Bundle:
     """Read a bundle and check its parts: card, labels, and the model file's SHA-256.
 
     The checksum is compared before an engine reads the file: a damaged file can end the process, and a file that
-    lacks its end loads without an error. On a file system that is mounted read-only, as Lambda mounts layers and the
-    function's code, the size alone is compared: `layers build` compared the checksum, and nothing has changed since.
-    `always_hash` compares the checksum there, too. Raises ModelError; the message names the bundle, but not its folder.
+    lacks its end loads without an error. Raises ModelError; the message names the bundle, but not its folder.
     """
     try:
         card = load_card(path)
         labels = _read_labels(path, card.output.classes)
-        _verify_model_file(path, card, always_hash)
+        _verify_model_file(path, card)
     except ModelError as error:
         raise ModelError(f"model {path.name!r}: {error}") from error
     return Bundle(path, card, labels)
@@ -139,17 +137,15 @@ def _read_labels(path: Path, classes: int) -> tuple[str, ...]:
     return labels
 
 
-def _verify_model_file(path: Path, card: ModelCard, always_hash: bool) -> None:
+def _verify_model_file(path: Path, card: ModelCard) -> None:
     try:
         if not (path / MODEL_FILE).is_file():
             raise ModelError(f"{MODEL_FILE} is missing")
         with open(path / MODEL_FILE, "rb") as model:
             start = model.read(40)
             size_bytes = model.seek(0, 2)
-            if not always_hash and size_bytes == card.size_bytes and _is_read_only(model.fileno()):
-                return
             model.seek(0)
-            digest = _sha256(model)
+            digest = hashlib.file_digest(model, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(
             f"{MODEL_FILE} is unreadable ({error.strerror}): check the rights of file and folder"
@@ -159,17 +155,6 @@ def _verify_model_file(path: Path, card: ModelCard, always_hash: bool) -> None:
             f"{MODEL_FILE} is not the file that the card describes ({_resemblance(start)}{size_bytes} bytes, "
             f"expected {card.size_bytes}): convert the model again, or copy the bundle again"
         )
-
-
-def _is_read_only(file: int) -> bool:
-    """Whether the file system is mounted read-only (statvfs(3), ST_RDONLY)."""
-    return bool(os.fstatvfs(file).f_flag & os.ST_RDONLY)
-
-
-def _sha256(file: BinaryIO) -> str:
-    import hashlib  # loads OpenSSL: 2 ms, which a process on Lambda does not need
-
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _resemblance(start: bytes) -> str:

@@ -29,7 +29,7 @@ def build_model_layer(bundle: Path, folder: Path) -> Path:
     if not _NAME.fullmatch(bundle.name):
         raise BundleError(f"{bundle}: a layer's name takes letters, digits, - and _ only: rename the folder")
     try:
-        load_bundle(bundle, always_hash=True)
+        load_bundle(bundle)
     except ModelError as error:
         raise BundleError(f"{bundle}: {error}") from error
     files = [bundle / MODEL_FILE, bundle / LABELS_FILE, bundle / CARD_FILE, *sorted(bundle.glob("LICENSE*"))]

@@ -1,9 +1,5 @@
 import json
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +11,6 @@ from chalicelib.errors import ModelError
 from chalicelib.inference.card import ModelCard
 from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, find_bundles, load_bundle, load_card, parse_labels
 from tests.support.bundles import COLORS, DAMAGES, card_fields, write_bundle
-from tests.support.paths import ROOT
 from tests.support.rights import as_nobody, open_folder
 
 
@@ -134,28 +129,6 @@ def test_a_card_with_any_value_in_any_place_is_read_or_refused(data):
         strict_json.dumps(card.summary())
 
 
-def load_in_sandbox(folder: Path, *, read_only: bool, options: str = "") -> str:
-    """What a process says that has the folder mounted so: "loaded", or the error."""
-    if not shutil.which("bwrap"):
-        pytest.skip("needs bubblewrap")
-    code = f"""
-from pathlib import Path
-from chalicelib.errors import ModelError
-from chalicelib.inference.registry import load_bundle
-try:
-    load_bundle(Path({str(folder)!r}), {options})
-    print("loaded")
-except ModelError as error:
-    print(error)
-"""
-    bind = "--ro-bind" if read_only else "--bind"
-    command = ["bwrap", "--dev-bind", "/", "/", bind, str(folder), str(folder), sys.executable, "-c", code]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if ran.returncode:
-        pytest.skip(ran.stderr.strip().splitlines()[-1])
-    return ran.stdout.strip()
-
-
 class TestLoadBundle:
     def test_the_parts(self, tmp_path):
         folder = write_bundle(tmp_path)
@@ -177,16 +150,6 @@ class TestLoadBundle:
         assert message.startswith("model 'flowers': ")
         assert complaint in message or name == "card missing"
         assert str(tmp_path) not in message
-
-    def test_a_read_only_file_system_vouches_for_the_bytes_but_not_for_the_size(self, tmp_path):
-        folder = write_bundle(tmp_path, name="flowers")
-        model = folder / "model.tflite"
-        model.write_bytes(model.read_bytes()[:-1] + b"x")
-        assert "is not the file" in load_in_sandbox(folder, read_only=False)
-        assert load_in_sandbox(folder, read_only=True) == "loaded"
-        assert "is not the file" in load_in_sandbox(folder, read_only=True, options="always_hash=True")
-        model.write_bytes(model.read_bytes()[:-1])
-        assert "is not the file" in load_in_sandbox(folder, read_only=True)
 
     def test_the_embedded_bundle_is_whole(self):
         bundle = load_bundle(EMBEDDED_MODELS / "digits")
