@@ -7,6 +7,7 @@ telemetry.cold_start.importing()
 from collections.abc import Callable
 from typing import Any
 
+import numpy  # noqa: F401 - here, and not 20 calls deeper, where CPython maps and unmaps a page of its stack at each call
 from chalice import Response
 from chalice.app import CloudWatchEvent, LambdaFunction, Rate, Request
 

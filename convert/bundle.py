@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,6 +55,7 @@ def make_card(
         name=source.name,
         sha256=hashlib.sha256(model).hexdigest(),
         size_bytes=len(model),
+        crc32=f"{zlib.crc32(model):08x}",
         quantization=quantization,
         trained=source.trained,
         input=contract.input,

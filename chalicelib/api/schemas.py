@@ -48,6 +48,7 @@ _CARD = {
     "name": STRING,
     "version": STRING,
     "sha256": STRING,
+    "crc32": {**STRING, "description": "Of the model file; not there: the card is older than this field."},
     "size_bytes": WHOLE,
     "quantization": STRING,
     "trained": BOOLEAN,
@@ -80,7 +81,7 @@ _CARD = {
         "description": "What input and output mean, and how the conversion knows; not there: the card does not say.",
     },
 }
-_OPTIONAL = ["contract"]
+_OPTIONAL = ["contract", "crc32"]
 _ASSUMED = {**_list(STRING), "description": "What the card assumes, because nothing in the model says it."}
 _RUNTIME = {
     "engine": STRING,

@@ -115,7 +115,7 @@ class ModelCard:
     """The whole card. `version` is the start of the model file's SHA-256, so that it names the content.
 
     `quantization` is what the conversion says of the weights ("dynamic", "int8", ...). It is only shown: what the
-    interpreter needs is in the model file. `contract` is what `evidence` describes.
+    interpreter needs is in the model file. `contract` is what `evidence` describes. `crc32` is "" on older cards.
     """
 
     name: str
@@ -128,6 +128,7 @@ class ModelCard:
     source: Mapping[str, Any] = field(default_factory=dict)
     verification: Mapping[str, Any] = field(default_factory=dict)
     contract: Mapping[str, Any] = field(default_factory=dict)
+    crc32: str = ""
 
     def __post_init__(self) -> None:
         """Raise ModelError for a value that cannot be served."""
@@ -135,9 +136,10 @@ class ModelCard:
             _require(_is_text(value), f"{name} is {shown(value)}, expected a text of 1 to {MAX_TEXT:,} characters")
         is_digest = isinstance(self.sha256, str) and bool(_SHA256.fullmatch(self.sha256))
         _require(is_digest, f"sha256 is {shown(self.sha256)}, expected 64 hexadecimal digits in lower case")
-        _require(
-            _is_whole(self.size_bytes, 0, MAX_SIZE_BYTES), f"size_bytes is {shown(self.size_bytes)}, expected a size"
-        )
+        is_crc = isinstance(self.crc32, str) and bool(_CRC32.fullmatch(self.crc32))
+        _require(is_crc, f"crc32 is {shown(self.crc32)}, expected 8 hexadecimal digits in lower case")
+        size = self.size_bytes
+        _require(_is_whole(size, 0, MAX_SIZE_BYTES), f"size_bytes is {shown(size)}, expected a size")
         _require(isinstance(self.trained, bool), f"trained is {shown(self.trained)}, expected true or false")
         for name, about in (("source", self.source), ("verification", self.verification), ("contract", self.contract)):
             _require(isinstance(about, dict), f"{name} is {shown(about)}, expected an object")
@@ -184,7 +186,8 @@ class ModelCard:
 
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_ADDED = {"resize": "bilinear", "binary": False, "contract": {}}
+_CRC32 = re.compile("([0-9a-f]{8})?")
+_ADDED = {"resize": "bilinear", "binary": False, "contract": {}, "crc32": ""}
 """Fields that the first cards do not have, with what their absence means."""
 
 

@@ -4,20 +4,18 @@ The steps, in order: the signature; the format's reader, which keeps the picture
 the limits. Only then the image is decoded, by a strict `load()`. Whatever goes wrong is that picture's refusal.
 """
 
-import io
 import math
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-# Imported one by one: if all five are registered, `Image.open` does not import Pillow's forty other formats.
-from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
+from PIL import Image
 
 from chalicelib.errors import ClientError, UnsupportedImage
 from chalicelib.inference.card import InputSpec
 from chalicelib.inference.formats import FORMATS, format_of
+from chalicelib.inference.pillow import opened
 from chalicelib.telemetry import Spans
 
 if TYPE_CHECKING:
@@ -123,7 +121,7 @@ def decode(data: bytes, spec: InputSpec) -> Picture:
 
     stripped = strip(data)
     limits.check(stripped, spec.resize)
-    image: Image.Image = Image.open(io.BytesIO(stripped.data), formats=[sniff(data)])
+    image = opened(stripped.data, sniff(data))
     if image.size != (stripped.width, stripped.height):
         raise ValueError(f"the reader finds {stripped.width}x{stripped.height} pixels, Pillow {image.size}")
     if stripped.variant != "lossless JPEG":  # which has no reduced scale

@@ -133,7 +133,7 @@ class ModelStore:
             if named:
                 raise UnknownModel(f"no model is called {name[:100]!r}; installed: {known}")
             raise ModelError(f"the default model {name!r} is not installed; installed: {known}")
-        classifier = self._loaded[name] = self._load_from(bundles[name])
+        classifier = self._loaded[name] = self._load_from(bundles[name], installed=True)
         return classifier
 
     def _remote_model(self, source: "Source") -> "RemoteModel":
@@ -147,11 +147,11 @@ class ModelStore:
             self._loaded[path.name] = classifier
         return classifier
 
-    def _load_from(self, path: Path) -> Classifier:
-        """Verify and load the bundle in a folder; raises ModelError and EngineError."""
+    def _load_from(self, path: Path, installed: bool = False) -> Classifier:
+        """Verify and load the bundle in a folder, `installed` or just fetched; raises ModelError and EngineError."""
         began, name = time.perf_counter(), path.name
         self._engine = self._engine or find_engine(self._settings.engine)
-        bundle = load_bundle(path)
+        bundle = load_bundle(path, quick=installed)
         try:
             classifier = Classifier(bundle, self._engine, self._settings.num_threads, self._cold_start)
         except (ModelError, MemoryError):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -62,6 +63,7 @@ def card_fields(model: str = "channels_float", **changes: Any) -> dict[str, Any]
         "name": model,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
+        "crc32": f"{zlib.crc32(content):08x}",
         "trained": True,
         "source": {"kind": "test"},
         "verification": {},
@@ -233,6 +235,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "card's checksum is no text": (card_with(sha256=5), "sha256 is 5, expected 64 hexadecimal digits"),
     "card's checksum is a list": (card_with(sha256=["a"] * 64), "sha256 is a JSON list of 64"),
     "card's checksum is short": (card_with(sha256="abc"), 'sha256 is "abc"'),
+    "card's CRC-32 is no text": (card_with(crc32=5), "crc32 is 5, expected 8 hexadecimal digits"),
+    "card's CRC-32 is short": (card_with(crc32="7aa2d59"), 'crc32 is "7aa2d59"'),
+    "card's CRC-32 is in upper case": (card_with(crc32="7AA2D591"), 'crc32 is "7AA2D591"'),
     "card's name is no text": (card_with(name=5), "name is 5"),
     "card's quantization is none": (card_with(quantization=None), "quantization is null"),
     "card's quantization is long": (card_with(quantization="x" * 1001), "quantization is"),

@@ -73,6 +73,7 @@ LOADED_BY_APP = {
     "chalicelib.statuses", "chalicelib.strict_json", "chalicelib.pricing", "chalicelib.runtime",
     "chalicelib.inference", "chalicelib.inference.card", "chalicelib.inference.classifier",
     "chalicelib.inference.engine", "chalicelib.inference.formats", "chalicelib.inference.images",
+    "chalicelib.inference.pillow",
     "chalicelib.inference.preprocessing", "chalicelib.inference.registry", "chalicelib.inference.store",
     "chalicelib.aws", "chalicelib.aws.urls",
     "chalicelib.batch", "chalicelib.batch.wiring",
@@ -195,6 +196,21 @@ class TestWhatIsServed:
         loaded = set(run.stdout.split())
         assert {name for name in loaded if name.split(".")[0] == "chalicelib"} == LOADED_BY_APP
         assert loaded & HEAVY == set()
+
+    def test_importing_the_app_loads_one_reader_of_pictures(self):
+        run = subprocess.run(
+            [sys.executable, "-c", "import app, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True
+        )
+        loaded = [name for name in run.stdout.decode().split() if name.endswith("ImagePlugin")]
+        assert loaded == ["PIL.JpegImagePlugin"]
+
+    def test_the_app_imports_numpy_itself(self):
+        """Imported by a module that other modules import, numpy would lie at the end of CPython's stack chunk."""
+        run = subprocess.run(
+            [sys.executable, "-c", "import app, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True
+        )
+        loaded = run.stdout.decode().split()
+        assert loaded.index("numpy") < loaded.index("chalicelib.runtime")
 
     def test_app_imports_telemetry_before_anything_else(self):
         body = ast.parse((ROOT / "app.py").read_text(encoding="utf-8")).body

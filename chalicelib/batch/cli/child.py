@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
@@ -28,7 +27,7 @@ def serve(connection: "Connection[Any, Any]", job: Job, settings: Settings) -> N
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        store = ModelStore(replace(settings, num_threads=1))  # processes gain more than threads within one
+        store = ModelStore(settings._replace(num_threads=1))  # processes gain more than threads within one
         classifier = _loaded(store, job.model)
         check_top_k(job.top_k, len(classifier.labels))
         connection.send(Loaded(classifier.card.name, classifier.card.version))

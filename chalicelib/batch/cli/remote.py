@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.batch.messages import read_message
@@ -25,7 +24,7 @@ Say = Callable[[str], None]
 
 def services_of(stage: str, settings: Settings) -> BatchServices:
     """The batch services of a deployed stage, with this machine's credentials and region."""
-    stage_settings = replace(settings, batch_prefix=f"slimception-{stage}")
+    stage_settings = settings._replace(batch_prefix=f"slimception-{stage}")
     return BatchServices(stage_settings, ModelStore(stage_settings))
 
 

@@ -1,5 +1,7 @@
 import json
 import os
+import sys
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,15 @@ from chalicelib import strict_json
 from chalicelib.config import EMBEDDED_MODELS
 from chalicelib.errors import ModelError
 from chalicelib.inference.card import ModelCard
-from chalicelib.inference.registry import CARD_FILE, LABELS_FILE, find_bundles, load_bundle, load_card, parse_labels
+from chalicelib.inference.registry import (
+    CARD_FILE,
+    LABELS_FILE,
+    MODEL_FILE,
+    find_bundles,
+    load_bundle,
+    load_card,
+    parse_labels,
+)
 from tests.support.bundles import COLORS, DAMAGES, card_fields, write_bundle
 from tests.support.rights import as_nobody, open_folder
 
@@ -139,20 +149,53 @@ class TestLoadBundle:
     def test_the_folder_names_the_model(self, tmp_path):
         assert load_bundle(write_bundle(tmp_path, name="other")).card.name == "other"
 
+    @pytest.mark.parametrize("quick", [False, True])
     @pytest.mark.parametrize("name", [name for name in DAMAGES if not name.endswith("is another")])
-    def test_a_damage_is_one_clear_error_that_names_the_bundle_and_no_path(self, tmp_path, name):
+    def test_a_damage_is_one_clear_error_that_names_the_bundle_and_no_path(self, tmp_path, name, quick):
         damage, complaint = DAMAGES[name]
         folder = write_bundle(tmp_path, name="flowers")
         damage(folder)
         with pytest.raises(ModelError) as caught:
-            load_bundle(folder)
+            load_bundle(folder, quick)
         message = str(caught.value)
         assert message.startswith("model 'flowers': ")
         assert complaint in message or name == "card missing"
         assert str(tmp_path) not in message
 
-    def test_the_embedded_bundle_is_whole(self):
-        bundle = load_bundle(EMBEDDED_MODELS / "digits")
+    @pytest.mark.parametrize("library", ["zlib_ng.zlib_ng", None])
+    def test_any_byte_that_changes_is_found_quickly(self, tmp_path, monkeypatch, library):
+        if library:
+            monkeypatch.setitem(sys.modules, library, None)
+        folder = write_bundle(tmp_path)
+        model = folder / MODEL_FILE
+        whole = model.read_bytes()
+        for at in range(len(whole)):
+            model.write_bytes(whole[:at] + bytes([whole[at] ^ 1 + at % 255]) + whole[at + 1 :])
+            with pytest.raises(ModelError, match="is not the file that the card describes"):
+                load_bundle(folder, quick=True)
+        model.write_bytes(whole)
+        assert load_bundle(folder, quick=True).labels == COLORS
+
+    @pytest.mark.parametrize("quick", [False, True])
+    def test_a_card_without_crc_32_has_its_sha_256_compared(self, tmp_path, quick):
+        folder = write_bundle(tmp_path, crc32="")
+        assert load_bundle(folder, quick).labels == COLORS
+        model = folder / MODEL_FILE
+        model.write_bytes(model.read_bytes()[::-1])
+        with pytest.raises(ModelError, match="is not the file that the card describes"):
+            load_bundle(folder, quick)
+
+    def test_a_forged_crc_32_is_found_where_a_bundle_is_made_or_fetched(self, tmp_path):
+        folder = write_bundle(tmp_path, crc32=f"{zlib.crc32(b'another'):08x}", size_bytes=7)
+        (folder / MODEL_FILE).write_bytes(b"another")
+        load_bundle(folder, quick=True)
+        with pytest.raises(ModelError, match="is not the file that the card describes"):
+            load_bundle(folder)
+
+    @pytest.mark.parametrize("quick", [False, True])
+    def test_the_embedded_bundle_is_whole(self, quick):
+        bundle = load_bundle(EMBEDDED_MODELS / "digits", quick)
+        assert bundle.card.crc32
         assert bundle.labels == tuple("0123456789")
         assert bundle.model_path.stat().st_size == bundle.card.size_bytes <= 400 * 1024
 

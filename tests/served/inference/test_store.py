@@ -119,12 +119,12 @@ class TestThreads:
         store, loads, second = store_of(models_dir), [], threading.Event()
         store._loaded = MissedByAll(8)
 
-        def load(path):
+        def load(path, quick):
             loads.append(path)
             if len(loads) > 1:
                 second.set()
             second.wait(0.2)  # holds the first load open for a second one, which a lost lock would let in
-            return load_bundle(path)
+            return load_bundle(path, quick)
 
         monkeypatch.setattr(store_module, "load_bundle", load)
         with ThreadPoolExecutor(8) as pool:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from multiprocessing import Pipe, active_children
 from pathlib import Path
 
@@ -138,7 +137,7 @@ def test_a_child_has_one_thread(folder, monkeypatch):
     monkeypatch.setattr(child, "ModelStore", Recording)
     ours, theirs = Pipe()
     ours.send(NAMES[:2])
-    server = threading.Thread(target=child.serve, args=(theirs, job_of(folder), replace(SETTINGS, num_threads=4)))
+    server = threading.Thread(target=child.serve, args=(theirs, job_of(folder), SETTINGS._replace(num_threads=4)))
     server.start()
     assert ours.recv().model == "digits"
     assert [line.key for line in ours.recv()] == NAMES[:2]
