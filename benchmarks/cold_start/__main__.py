@@ -4,8 +4,10 @@ The function's zip, the runtime layer and the model layer with Inception v3 are 
 mounted read-only if bubblewrap is here.
 A process that sees nothing else answers one API Gateway event. A bare script imports NumPy, Pillow and an engine, and
 answers for the same picture. LiteRT's has the wheels as pip unpacks them; the others have environments of their
-kind. All have bytecode and the same number of threads. The variants take turns; the first round fills the disk cache
-and does not count. Without bytecode, Python compiles at every start, as it would on Lambda's read-only file system.
+kind. All have bytecode, and as many processors as threads (Lambda gives one for 1,769 MB). The variants take turns; the
+first round fills the disk cache and does not count. Ratios are of two starts of one round, for the machine's speed
+changes from round to round. Without bytecode, Python compiles at every start, as it would on Lambda's read-only file
+system.
 
 Lambda's first start finds no file in the disk cache. So the rows "not in the disk cache" are of starts before each of
 which the function's, the layers', the model's and Python's files are dropped from it (posix_fadvise). Pages that other
@@ -68,14 +70,23 @@ def answer_once(starter: Starter, start: Start, shown: Shown) -> dict[str, float
     return {**(logged[0]["cold_start_ms"] if logged else {}), "answered_ms": ended.ms}
 
 
-def measure(starter: Starter, starts: dict[str, Start], shown: Shown, rounds: int) -> dict[str, dict[str, float]]:
-    """Median of each part of each variant, in ms; the variants take turns."""
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in starts}
+Runs = dict[str, list[dict[str, float]]]
+"""Each variant's starts, one a round: the ms of each part."""
+
+
+def measure(starter: Starter, starts: dict[str, Start], shown: Shown, rounds: int) -> Runs:
+    """Start each variant `rounds` times; they take turns."""
+    runs: Runs = {name: [] for name in starts}
     for number in track(range(rounds + 1), "Starting processes", console=console):
         for name, start in starts.items():
             run = answer_once(starter, start, shown)
             if number:
                 runs[name].append(run)
+    return runs
+
+
+def medians_of(runs: Runs) -> dict[str, dict[str, float]]:
+    """Median of each part of each variant, in ms."""
     return {name: {part: statistics.median(r[part] for r in rs) for part in rs[0]} for name, rs in runs.items()}
 
 
@@ -93,13 +104,15 @@ def show(medians: dict[str, dict[str, float]], heading: str, rounds: int) -> Non
     Console(width=130).print(table)
 
 
-def shares(medians: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+def shares(runs: Runs) -> dict[str, dict[str, float]]:
     """By what is compared: `share`, the packaged function's time in terms of its, and `bar`, the most it should be."""
-    return {
-        other: {"share": medians[packaged]["answered_ms"] / medians[other]["answered_ms"], "bar": bar}
-        for other, (packaged, bar) in BARS.items()
-        if other in medians
-    }
+    found = {}
+    for other, (packaged, bar) in BARS.items():
+        if other in runs:
+            pairs = zip(runs[packaged], runs[other], strict=True)
+            share = statistics.median(ours["answered_ms"] / theirs["answered_ms"] for ours, theirs in pairs)
+            found[other] = {"share": share, "bar": bar}
+    return found
 
 
 def show_shares(found: dict[str, dict[str, float]]) -> None:
@@ -128,14 +141,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         starts, left_out = prepare(Path(folder), options.against, options.threads)
         os.sync()  # only what has been written can be dropped from the disk cache
-        with Starter(Path(folder)) as starter:
-            medians = measure(starter, starts, shown, options.rounds)
+        with Starter(Path(folder), options.threads) as starter:
+            runs = measure(starter, starts, shown, options.rounds)
             packaged = {mode: starts[PACKAGED.format(mode)] for mode in MODES}
             accounts = {
                 mode: account.account(starter, start, shown, options.rounds) for mode, start in packaged.items()
             }
+    medians, found = medians_of(runs), shares(runs)
     show(medians, heading, options.rounds)
-    found = shares(medians)
     show_shares(found)
     Console(width=130).print(account.table(accounts, heading, options.rounds))
     if starter.writable:

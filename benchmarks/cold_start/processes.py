@@ -29,11 +29,12 @@ class Starter:
     The sandbox is entered once, before anything is measured.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, processors: int | None = None) -> None:
+        """`folder` is mounted read-only. `processors` is how many a process may use at once; None: all."""
         self.writable = why_not(own())
         mounts = ["--dev-bind", "/", "/", "--ro-bind", str(folder), str(folder), "--die-with-parent", "--"]
         sandbox = [] if self.writable else [shutil.which("bwrap") or "bwrap", *mounts]
-        command = [*sandbox, sys.executable, "-I", "-S", "-B", str(HERE / "starter.py")]
+        command = [*sandbox, sys.executable, "-I", "-S", "-B", str(HERE / "starter.py"), str(processors or "")]
         self._starter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:

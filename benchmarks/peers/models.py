@@ -43,6 +43,8 @@ class Model:
     path: Path
     """What the engine is given."""
     output: OutputSpec
+    judged: Path | None = None
+    """A .npy of the pictures as it takes them; None: as its network does."""
 
     @property
     def name(self) -> str:
@@ -73,7 +75,7 @@ def prepare(network: Network, pictures: Pictures, folder: Path) -> Prepared:
     """Write every form below `folder`; raises ConvertError. An engine that is missing here is left out."""
     options = Options(**network.options, calibration=pictures.calibration, out=folder)
     with opened(options) as source:
-        ours = _ours(source, options, network.title)
+        ours = _ours(source, options, network.title) + _smaller(network, options, pictures)
         spec = load_card(folder / "float32").input
         judged = with_mirrored(inputs(pictures.judged, spec))
         np.save(folder / "judged.npy", judged)
@@ -101,6 +103,20 @@ def _ours(source: Source, options: Options, title: str) -> list[Model]:
         with quiet_libraries():
             card = convert(replace(source, name=name), replace(options, quantize=mode, rewrite=rewrite)).card
         models.append(Model("LiteRT", name, "litert", OWN, options.out / name / "model.tflite", card.output))
+    return models
+
+
+def _smaller(network: Network, options: Options, pictures: Pictures) -> list[Model]:
+    """The same weights for smaller pictures (`--input-size`), in 8 bits."""
+    models = []
+    for side in track(network.smaller_px, f"Converting {network.title} for smaller pictures", console=console):
+        name = f"int8 at {side} px"
+        with opened(replace(options, input_size=(side, side))) as source, quiet_libraries():
+            card = convert(replace(source, name=name), replace(options, quantize="int8")).card
+        judged = options.out / f"judged-{side}.npy"
+        np.save(judged, with_mirrored(inputs(pictures.judged, card.input)))
+        path = options.out / name / "model.tflite"
+        models.append(Model("LiteRT", name, "litert", OWN, path, card.output, judged))
     return models
 
 

@@ -50,7 +50,7 @@ class Needs:
 def agreement(model: Model, prepared: Prepared, shown: Shown) -> Agreement:
     """The engine's answers against the network's own, under the processor that is shown; raises SystemExit."""
     with TemporaryDirectory() as folder:
-        raw, _ = _answered(model, prepared.judged, Path(folder), shown, threads=1)
+        raw, _ = _answered(model, model.judged or prepared.judged, Path(folder), shown, threads=1)
     return Agreement.of(np.stack([scores_of(row, model.output) for row in raw]), prepared.expected)
 
 
@@ -58,7 +58,7 @@ def needs(model: Model, prepared: Prepared, shown: Shown) -> Needs:
     """In a process that answers one picture; raises SystemExit."""
     with TemporaryDirectory() as folder:
         one = Path(folder, "one.npy")
-        np.save(one, np.load(prepared.judged, mmap_mode="r")[:1])
+        np.save(one, np.load(model.judged or prepared.judged, mmap_mode="r")[:1])
         _, said = _answered(model, one, Path(folder), shown, threads=1)
     shipped = size(tuple(model.files))
     return Needs(said["peak_mb"], *(size(tuple(map(Path, said[kind]))) + shipped for kind in ("packages", "loaded")))

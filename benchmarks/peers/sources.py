@@ -31,15 +31,18 @@ class Network:
     options: dict[str, Any]
     """Fields of `convert.options.Options`."""
     trained: bool
+    smaller_px: tuple[int, ...] = ()
+    """Sides of smaller pictures for which it is converted, too (`--input-size`)."""
 
 
 def networks(data: Path | None) -> list[Network]:
     """Inception v3 first: trained ones if the folder has them, else with random weights."""
     found = []
-    for name, title in (("inception_v3", "Inception v3"), ("mobilenet_v2", "MobileNet v2")):
+    both = (("inception_v3", "Inception v3", (219, 235)), ("mobilenet_v2", "MobileNet v2", (192,)))
+    for name, title, smaller_px in both:
         folder = data / "tfjs" / f"nsfwjs_{name}" if data else None
         if folder and folder.is_dir():
-            found.append(Network(name, title, {"source": str(folder), "preprocess": "unit"}, True))
+            found.append(Network(name, title, {"source": str(folder), "preprocess": "unit"}, True, smaller_px))
         else:
             found.append(Network(name, title, {"source": name, "weights": "none"}, False))
     return found

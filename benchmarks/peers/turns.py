@@ -25,11 +25,11 @@ def measure(
     shown: Sequence[Shown], models: Sequence[Model], threads: Sequence[int], pictures: Path, turns: Iterable[int]
 ) -> Times:
     """In each turn every process measures each of its models once; one process measures at a time."""
-    by_engine = [list(group) for _, group in itertools.groupby(models, key=lambda model: (model.runner, model.python))]
+    by_engine = [list(group) for _, group in itertools.groupby(models, lambda m: (m.runner, m.python, m.judged))]
     times: Times = {each.level: {model.name: {} for model in models} for each in shown}
     with ExitStack() as stack:
         processes = [
-            (each, group, number, stack.enter_context(_Process(each, group, number, pictures)))
+            (each, group, number, stack.enter_context(_Process(each, group, number, group[0].judged or pictures)))
             for number in threads
             for group in by_engine
             for each in shown

@@ -59,6 +59,14 @@ def test_a_start_gets_the_mask(tmp_path):
     assert found["answered_ms"] > 0
 
 
+@pytest.mark.parametrize("processors", [1, None])
+def test_a_start_has_as_many_processors_as_are_asked_for(tmp_path, processors):
+    code = "import os; print(len(os.sched_getaffinity(0))); print('answered')"
+    with Starter(tmp_path, processors) as starter:
+        found = starter.run(Start([sys.executable, "-c", code], {}), SHOWN).out
+    assert found == f"{processors or len(os.sched_getaffinity(0))}\nanswered\n"
+
+
 def test_the_table_names_the_processor_and_what_was_not_cached(capsys):
     row = {
         "python_ms": 10.0,
@@ -94,14 +102,17 @@ def test_a_start_without_an_answer_ends_the_measurement(tmp_path, code):
 
 
 def test_a_share_is_the_packaged_functions_and_one_above_its_bar_is_missed(capsys):
-    medians = {name: {"answered_ms": ms} for name, ms in ((PACKAGED.format("int8"), 200.0), (KERAS, 3300.0))}
-    medians[BARE.format("int8")] = {"answered_ms": 160.0}
-    found = cold_start.shares(medians)
-    assert found[BARE.format("int8")] == {"share": 1.25, "bar": 1.05}
-    assert found[KERAS]["share"] == pytest.approx(0.0606, abs=1e-4)
+    def starts(*ms):
+        return [{"answered_ms": one} for one in ms]
+
+    runs = {PACKAGED.format("int8"): starts(200.0, 300.0, 210.0), KERAS: starts(3300.0, 3300.0, 3300.0)}
+    runs[BARE.format("int8")] = starts(160.0, 200.0, 210.0)
+    found = cold_start.shares(runs)
+    assert found[BARE.format("int8")] == {"share": 1.25, "bar": 1.05}  # the median of 1.25, 1.5 and 1
+    assert found[KERAS]["share"] == pytest.approx(0.0636, abs=1e-4)
     cold_start.show_shares(found)
     assert sum("missed" in line for line in capsys.readouterr().out.splitlines()) == 2
-    assert not cold_start.shares({PACKAGED.format("int8"): {"answered_ms": 1.0}})
+    assert not cold_start.shares({PACKAGED.format("int8"): starts(1.0)})
 
 
 IMPORTTIME = """\

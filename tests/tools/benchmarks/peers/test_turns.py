@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,21 @@ def test_a_process_answers_as_the_served_code_does(prepared):
     found = agreement(model, prepared, Shown("native", {}, None, "", None))
     assert (found.pictures, found.same_first) == (4, 1.0)
     assert found.largest_difference < 1e-5
+
+
+def test_a_model_for_smaller_pictures_is_judged_and_measured_on_its_own(prepared, tmp_path):
+    """Its picture has another side than the network's, which the engine would refuse."""
+    native = Shown("native", {}, None, "", None)
+    (model,) = prepared.models
+    own = replace(model, mode="at 48 px", judged=prepared.judged)
+    np.save(tmp_path / "larger.npy", np.zeros((4, 60, 60, 1), np.float32))
+    others = replace(prepared, models=[own], judged=tmp_path / "larger.npy")
+    assert agreement(own, others, native).same_first == 1.0
+    assert needs(own, others, native).peak_mb > 20
+    times = turns.measure([native], [own], [1], others.judged, range(2))
+    assert times["native"]["LiteRT at 48 px"][1] > 0
+    with pytest.raises(SystemExit):
+        agreement(model, others, native)
 
 
 def test_what_a_process_needs(prepared):
