@@ -1,6 +1,10 @@
-"""The option --processor of every benchmark, and what its headings say of the machine."""
+"""What all benchmarks share: the option --processor, what headings say of the machine, and the JSON file."""
 
 import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from localaws.errors import ProcessorMissing
 from localaws.processor.mask import Shown, in_place, show
@@ -37,3 +41,9 @@ def shown_to_this_process(parser: argparse.ArgumentParser, level: str) -> Shown:
     chosen = shown(parser, level)
     in_place(chosen)
     return chosen
+
+
+def write_json(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write what was measured, and the folder if it is not there; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -7,7 +7,6 @@ stands beside LiteRT's modes.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import machine
 from benchmarks.arm64 import counting, functions, peer
 from benchmarks.arm64.counting import Counter, Counts
 from benchmarks.arm64.estimate import ASSUMPTIONS, Estimate
@@ -94,8 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out:
         found = {mode: {**each._asdict(), **asdict(Estimate.of(each))} for mode, each in counts.items()}
         facts = {"estimate": ASSUMPTIONS, "date": time.strftime("%Y-%m-%d"), "has_sys": not options.without_sys}
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps({**facts, "instructions": found}, indent=1) + "\n", encoding="utf-8")
+        machine.write_json(options.out, {**facts, "instructions": found})
     return 0
 
 

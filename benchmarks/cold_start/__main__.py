@@ -158,7 +158,7 @@ def main() -> int:
     if options.out:
         facts = {"date": time.strftime("%Y-%m-%d"), "machine": shown.heading, "threads": options.threads}
         measured = {"rounds": options.rounds, "ms": medians, "shares": found, "account_ms": accounts}
-        options.out.write_text(json.dumps({**facts, **measured, "not_measured": left_out}, indent=1) + "\n")
+        machine.write_json(options.out, {**facts, **measured, "not_measured": left_out})
     return 0
 
 

@@ -10,7 +10,6 @@ names, and for arm64 estimated. --check runs the app in `localaws` and compares;
 """
 
 import argparse
-import json
 import sys
 from dataclasses import fields
 from typing import Any
@@ -71,7 +70,6 @@ def _median_ms(values_s: Any) -> str:
 def _write(options: argparse.Namespace, said: str, found: list[Step], batches: list[Batched]) -> None:
     from benchmarks.peak.plot import draw  # Matplotlib takes a second to import
 
-    options.out.mkdir(parents=True, exist_ok=True)
     plain = (int, float, str, bool, type(None))
     whole = {
         "simulated": said,
@@ -97,7 +95,7 @@ def _write(options: argparse.Namespace, said: str, found: list[Step], batches: l
         ],
         "advice": list(tables.advice(found, batches)),
     }
-    (options.out / "peak.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    machine.write_json(options.out / "peak.json", whole)
     shown = [found[0], *[step for step in found[1:-1] if not step.setup.retries][-1:], *found[1:][-1:]]
     draw(shown, said, options.out / "peak.png")
     CONSOLE.print(f"Written to {options.out}: peak.json, peak.png")

@@ -1,7 +1,6 @@
 """The table of docs/peak.md: the load behind each front, on each processor."""
 
 import argparse
-import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks import machine
 from benchmarks.peak.advice import Step, steps
 from benchmarks.peak.batch import simulate_batch
 from benchmarks.peak.durations import measured
@@ -42,9 +42,8 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         batches[arch] = [
             {"workers": one.workers, "last_s": round(one.last_s, 1), "usd": round(one.usd, 2)} for one in queued
         ]
-    options.out.mkdir(parents=True, exist_ok=True)
     written = {"per_minute": options.per_minute, "minutes": options.minutes, "fronts": rows, "batch": batches}
-    (options.out / "peak-fronts.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    machine.write_json(options.out / "peak-fronts.json", written)
     console.print(f"Written to {options.out}: peak-fronts.json. As in docs/peak.md:")
     for line in (*lines(rows), *lines_of_batch(batches)):
         console.print(line, markup=False)

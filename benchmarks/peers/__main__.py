@@ -62,8 +62,7 @@ def write(outcome: Outcome, out: Path) -> None:
     """The JSON file, and a picture beside it for each network and processor; raises OSError."""
     from benchmarks.peers.plot import draw
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(outcome.to_json(), indent=1) + "\n", encoding="utf-8")
+    machine.write_json(out, outcome.to_json())
     for name, found in outcome.networks.items():
         for shown in outcome.shown:
             draw(found, shown.level, f"{found.title}, {shown.heading}", out.parent / f"{name}-{shown.level}.png")

@@ -148,8 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
             "rounds": options.rounds,
             "models": models,
         }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        machine.write_json(options.out, facts)
     return 0
 
 

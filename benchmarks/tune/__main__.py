@@ -8,7 +8,6 @@ functions are shown AVX2, as on Lambda, but the processor is this machine's: the
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -70,9 +69,8 @@ def write(found: list[Outcome], facts: dict[str, Any], out: Path) -> None:
     """Write tune.json and the pictures; raises OSError."""
     from benchmarks.tune.plot import draw  # Matplotlib takes a second to import
 
-    out.mkdir(parents=True, exist_ok=True)
     whole = {**facts, "bundles": {outcome.bundle: outcome.as_json() for outcome in found}}
-    (out / "tune.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    machine.write_json(out / "tune.json", whole)
     for outcome in found:
         draw(outcome, facts["machine"], out / f"tune-{outcome.bundle}.png")
     CONSOLE.print(f"Written to {out}: tune.json, {', '.join(f'tune-{outcome.bundle}.png' for outcome in found)}")

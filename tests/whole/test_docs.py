@@ -28,8 +28,8 @@ OTHERS = {"SELECT_TF_OPS", "FULLY_CONNECTED", "ROLLBACK_COMPLETE", "LC_ALL", "LD
 """TensorFlow's, CloudFormation's, the shell's, the loader's."""
 OTHERS |= {"MISSING_AUTHENTICATION_TOKEN", "INVALID_API_KEY", "ACCESS_DENIED", "INTEGRATION_TIMEOUT"}
 """API Gateway's kinds of errors."""
-OTHERS |= {"ARTEFACTS_BUCKET", "OPENBLAS_NUM_THREADS"}
-"""Of the forge's environment, and of OpenBLAS."""
+OTHERS |= {"ARTEFACTS_BUCKET"}
+"""Of the forge's environment."""
 
 
 def each_page(test):

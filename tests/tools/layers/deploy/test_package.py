@@ -68,7 +68,7 @@ def test_the_function_is_lambdas_not_the_builders(function: Template) -> None:
     assert function["Architectures"] == ["x86_64"]
     assert (function["MemorySize"], function["Timeout"]) == (1769, 30)
     assert function["EphemeralStorage"] == {"Size": {"Ref": "TmpMegabytes"}}
-    assert function["Environment"]["Variables"]["OPENBLAS_NUM_THREADS"] == "1"
+    assert function["Environment"]["Variables"]["BATCH_PREFIX"] == "slimception-dev"
 
 
 def test_every_function_is_equipped_as_the_api(template: Template, function: Template) -> None:
