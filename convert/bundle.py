@@ -7,7 +7,6 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.inference.card import ModelCard, OutputSpec
@@ -62,12 +61,12 @@ def make_card(
         output=output,
         contract=contract.card,
         source={**source.origin, **changes},
-    )
+    ).checked()
 
 
 def record(folder: Path, card: ModelCard, verification: Verification) -> ModelCard:
     """Add what verification measured to the card, and write the card again; raises OSError."""
-    verified = replace(card, verification=verification.to_dict())
+    verified = card._replace(verification=verification.to_dict())
     write_card(folder, verified)
     return verified
 

@@ -42,7 +42,7 @@ class Labels(NamedTuple):
 
     def output(self, scores: Scores) -> OutputSpec:
         """The card's output for a model with these labels."""
-        return OutputSpec(len(self.names), scores, self.offset, self.binary)
+        return OutputSpec(len(self.names), scores, self.offset, self.binary).checked()
 
 
 def labelled(

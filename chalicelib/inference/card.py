@@ -7,8 +7,7 @@ deeply to be copied, would break the answers about other models, too.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from chalicelib.errors import ModelError, shown
 
@@ -31,8 +30,7 @@ RESIZES: tuple[Resize, ...] = get_args(Resize)
 SCORES: tuple[Scores, ...] = get_args(Scores)
 
 
-@dataclass(frozen=True)
-class InputSpec:
+class InputSpec(NamedTuple):
     """How a picture becomes the model's input.
 
     The centred box of the input's aspect ratio that covers `crop` of the picture is kept; a `crop` of 1 keeps the
@@ -54,29 +52,24 @@ class InputSpec:
         """1 for grey ("L"), else 3."""
         return 1 if self.color == "L" else 3
 
-    def __post_init__(self) -> None:
-        """Raise ModelError for a value that cannot be served."""
+    def checked(self) -> "InputSpec":
+        """Itself; raises ModelError for a value that cannot be served."""
         sides = f"input is {self.width!r:.60}x{self.height!r:.60}, expected whole numbers of 1 to {MAX_SIDE_PX}"
         _require(_is_whole(self.width, 1, MAX_SIDE_PX) and _is_whole(self.height, 1, MAX_SIDE_PX), sides)
         _require(self.color in COLORS, f"input.color is {self.color!r:.60}, expected one of {', '.join(COLORS)}")
         _require(self.resize in RESIZES, f"input.resize is {self.resize!r:.60}, expected one of {', '.join(RESIZES)}")
         _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
-            _require(
-                len(values) == self.channels, f"input.{name} has {len(values)} values for {self.channels} channels"
-            )
-            _require(
-                all(-MAX_VALUE <= value <= MAX_VALUE for value in values),
-                f"input.{name} is {list(values)}, expected numbers of at most {MAX_VALUE:,.0f}",
-            )
-        _require(
-            all(abs(value) >= MIN_STD for value in self.std),
-            f"input.std has a 0, or less than {MIN_STD}: expected more",
-        )
+            has = f"input.{name} has {len(values)} values for {self.channels} channels"
+            _require(len(values) == self.channels, has)
+            fit = all(-MAX_VALUE <= value <= MAX_VALUE for value in values)
+            _require(fit, f"input.{name} is {list(values)}, expected numbers of at most {MAX_VALUE:,.0f}")
+        divides = all(abs(value) >= MIN_STD for value in self.std)
+        _require(divides, f"input.std has a 0, or less than {MIN_STD}: expected more")
+        return self
 
 
-@dataclass(frozen=True)
-class OutputSpec:
+class OutputSpec(NamedTuple):
     """How the model's output becomes scores.
 
     `classes` is the number of labels. `scores` says what the output holds: "probabilities" are served as they are,
@@ -95,8 +88,8 @@ class OutputSpec:
         """How many values the model returns."""
         return 1 if self.binary else self.classes + self.label_offset
 
-    def __post_init__(self) -> None:
-        """Raise ModelError for a value that cannot be served."""
+    def checked(self) -> "OutputSpec":
+        """Itself; raises ModelError for a value that cannot be served."""
         most = f"to {MAX_CLASSES:,}"
         _require(_is_whole(self.classes, 1, MAX_CLASSES), f"output.classes is {shown(self.classes)}, expected 1 {most}")
         _require(
@@ -108,10 +101,10 @@ class OutputSpec:
         has = f"{self.classes} classes, label_offset {self.label_offset} and scores {self.scores}"
         fits = self.classes == 2 and self.label_offset == 0 and self.scores != "logits"
         _require(fits or not self.binary, f"output.binary is true with {has}: expected 2, 0, probabilities or sigmoid")
+        return self
 
 
-@dataclass(frozen=True)
-class ModelCard:
+class ModelCard(NamedTuple):
     """The whole card. `version` is the start of the model file's SHA-256, so that it names the content.
 
     `quantization` is what the conversion says of the weights ("dynamic", "int8", ...). It is only shown: what the
@@ -125,13 +118,13 @@ class ModelCard:
     trained: bool
     input: InputSpec
     output: OutputSpec
-    source: Mapping[str, Any] = field(default_factory=dict)
-    verification: Mapping[str, Any] = field(default_factory=dict)
-    contract: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = {}
+    verification: Mapping[str, Any] = {}
+    contract: Mapping[str, Any] = {}
     crc32: str = ""
 
-    def __post_init__(self) -> None:
-        """Raise ModelError for a value that cannot be served."""
+    def checked(self) -> "ModelCard":
+        """Itself; raises ModelError for a value that cannot be served."""
         for name, value in (("name", self.name), ("quantization", self.quantization)):
             _require(_is_text(value), f"{name} is {shown(value)}, expected a text of 1 to {MAX_TEXT:,} characters")
         is_digest = isinstance(self.sha256, str) and bool(_SHA256.fullmatch(self.sha256))
@@ -151,6 +144,7 @@ class ModelCard:
             from chalicelib.inference import evidence  # cards of before this field do not pay for it
 
             evidence.check(self.contract, MAX_TEXT)
+        return self
 
     @property
     def version(self) -> str:
@@ -159,7 +153,7 @@ class ModelCard:
 
     def to_dict(self) -> dict[str, Any]:
         """The card as JSON, including `version`. A field of _ADDED is left out while it says nothing."""
-        fields = asdict(self, dict_factory=lambda pairs: {key: one for key, one in pairs if _ADDED.get(key) != one})
+        fields = {**_told(self), "input": _told(self.input), "output": _told(self.output)}
         return {"name": fields.pop("name"), "version": self.version, **fields}
 
     def summary(self) -> dict[str, Any]:
@@ -177,8 +171,8 @@ class ModelCard:
             given.pop("version", None)
             wanted |= {"mean": _numbers(wanted["mean"]), "std": _numbers(wanted["std"])}
             wanted["crop"] = _number(wanted["crop"])
-            given |= {"input": InputSpec(**wanted), "output": OutputSpec(**given["output"])}
-            return cls(**given)
+            given |= {"input": InputSpec(**wanted).checked(), "output": OutputSpec(**given["output"]).checked()}
+            return cls(**given).checked()
         except KeyError as error:
             raise ModelError(f"the model card lacks {error}: convert the model again") from error
         except (TypeError, ValueError) as error:
@@ -189,6 +183,11 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 _CRC32 = re.compile("([0-9a-f]{8})?")
 _ADDED = {"resize": "bilinear", "binary": False, "contract": {}, "crc32": ""}
 """Fields that the first cards do not have, with what their absence means."""
+
+
+def _told(part: NamedTuple) -> dict[str, Any]:
+    """Its fields, but for those of _ADDED that say nothing."""
+    return {name: value for name, value in part._asdict().items() if _ADDED.get(name) != value}
 
 
 def _number(value: Any) -> float:

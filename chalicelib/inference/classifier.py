@@ -2,8 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,10 @@ WITHOUT_DELEGATE, FLOAT_MODEL = "without_delegate", "float_model"
 """What `Classifier.warnings` names. The words for it are in `api.health`."""
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """One label with its score: `index` is the line of labels.txt, counted from 0; `score` is in 0..1."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # of a tuple, it would be a method
     label: str
     score: float
 

@@ -1,10 +1,10 @@
 """Model bundles on disk: `<directory>/<name>/{model.tflite,labels.txt,model.json}`."""
 
+import codecs
 import errno
 import io
 import stat
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ def load_card(path: Path) -> ModelCard:
         fields = strict_json.loads(data.decode())
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{CARD_FILE} cannot be read as JSON: copy the bundle again") from error
-    return replace(ModelCard.from_dict(fields), name=path.name)
+    return ModelCard.from_dict(fields)._replace(name=path.name)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
@@ -119,7 +119,7 @@ def parse_labels(data: bytes) -> tuple[str, ...]:
     A line ends with LF, CRLF or CR. `str.splitlines` would also split a label that holds a U+2028.
     """
     try:
-        text = data.decode("utf-8-sig").rstrip()
+        text = data.removeprefix(codecs.BOM_UTF8).decode().rstrip()  # the codec "utf-8-sig" is a module more
     except UnicodeDecodeError as error:
         raise ModelError(f"{LABELS_FILE} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     if max(text.count("\n"), text.count("\r")) >= MAX_CLASSES:

@@ -1,6 +1,5 @@
 """The contract of a model: what pixels it is given and what its output means. Value and reason go onto the card."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,8 +118,8 @@ def input_spec(source: Source, options: Options, preprocess: Preprocess) -> Inpu
     crop = next(share for share in (options.crop, source.crop, usual) if share is not None)
     chosen = _fitted(preprocess, channels)
     try:
-        spec = InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std)
-        return replace(spec, resize=options.resize) if options.resize else spec
+        spec = InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std).checked()
+        return spec._replace(resize=options.resize) if options.resize else spec
     except ModelError as error:
         raise ConvertError(str(error)) from error
 

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import pytest
@@ -100,7 +99,7 @@ class TestInputSpec:
     )
     def test_what_cannot_be_served_is_refused(self, change, complaint):
         with pytest.raises(ModelError) as caught:
-            dataclasses.replace(self.GOOD, **change)
+            self.GOOD._replace(**change).checked()
         assert complaint in str(caught.value)
 
 
@@ -123,7 +122,7 @@ class TestOutputSpec:
     )
     def test_what_cannot_be_served_is_refused(self, change, complaint):
         with pytest.raises(ModelError) as caught:
-            OutputSpec(**{"classes": 3, **change})
+            OutputSpec(**{"classes": 3, **change}).checked()
         assert complaint in str(caught.value)
 
     @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Each method of resizing against what it is named after: Pillow, a reference in plain NumPy, TensorFlow, Keras."""
 
-import dataclasses
 import io
 import json
 import math
@@ -24,7 +23,7 @@ from tests.support.requests import b64
 SIZES = [(64, 48), (37, 50), (7, 10), (1, 1), (32, 24), (3, 90), (16, 12)]
 """Larger than the input, smaller, both, and of ratios at which pixels lie exactly between two others."""
 SPEC = InputSpec(32, 24, "RGB", 1.0, (0.0,) * 3, (1.0,) * 3)
-SPECS = {method: dataclasses.replace(SPEC, resize=method) for method in RESIZES}
+SPECS = {method: SPEC._replace(resize=method) for method in RESIZES}
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -88,7 +87,7 @@ class TestMethods:
 
     @pytest.mark.parametrize("method", RESIZES)
     def test_grey_models_get_one_channel(self, method):
-        spec = dataclasses.replace(SPECS[method], color="L", mean=(0.0,), std=(1.0,))
+        spec = SPECS[method]._replace(color="L", mean=(0.0,), std=(1.0,))
         got = served(encode(noise(64, 48)), spec)
         want = np.asarray(Image.fromarray(served(encode(noise(64, 48)), SPECS[method])).convert("L"))
         assert np.array_equal(got, want[..., np.newaxis])
@@ -108,7 +107,7 @@ class TestCrop:
     @pytest.mark.parametrize("size", [(64, 96), (16, 12)], ids=str)
     def test_nothing_outside_the_box_shows(self, method, size):
         """Half of the picture, whose edges are whole pixels: as if it had been cut out before."""
-        spec = dataclasses.replace(SPECS[method], crop=0.5)
+        spec = SPECS[method]._replace(crop=0.5)
         left, top, right, bottom = map(int, images._crop_box(size, (32, 24), 0.5))
         want = served(encode(noise(*size).crop((left, top, right, bottom))), SPECS[method])
         assert np.array_equal(served(encode(noise(*size)), spec), want)
@@ -117,7 +116,7 @@ class TestCrop:
     @pytest.mark.parametrize("crop", [1.0, 0.875, 0.01])
     @pytest.mark.parametrize("size", [(1, 1), (1, 16384), (16384, 1), (2, 3)], ids=str)
     def test_the_smallest_and_longest_pictures_pass(self, size, crop, method):
-        got = served(encode(plain((10, 20, 30), size)), dataclasses.replace(SPECS[method], crop=crop))
+        got = served(encode(plain((10, 20, 30), size)), SPECS[method]._replace(crop=crop))
         assert (got == (10, 20, 30)).all()
 
 
@@ -131,7 +130,7 @@ class TestOrientation:
     @pytest.mark.parametrize("orientation", UNDO)
     @pytest.mark.parametrize(("method", "room"), [("nearest", 0), ("tf-bilinear", 1)])
     def test_a_turned_picture_gives_the_pixels_of_the_upright_one(self, method, room, orientation, size, crop):
-        spec = dataclasses.replace(SPECS[method], crop=crop)
+        spec = SPECS[method]._replace(crop=crop)
         stored = noise(*size).transpose(images._TRANSPOSE[UNDO[orientation]])
         got = served(encode(stored, exif=exif(orientation)), spec)
         assert np.abs(got.astype(int) - served(encode(noise(*size)), spec)).max() <= room
