@@ -86,7 +86,7 @@ LOADED_BY_APP = {
     "chalicelib.api.fronted", "chalicelib.api.fronts", "chalicelib.api.fronts.door", "chalicelib.api.fronts.events",
     "chalicelib.api.fronts.alb", "chalicelib.api.fronts.format_1", "chalicelib.api.fronts.format_2",
 }  # fmt: skip
-"""Every cold start pays for these, and a millisecond for each dataclass in them. A new one must earn its time."""
+"""Every cold start pays for these. A new one must earn its time. None makes a dataclass, which takes a millisecond."""
 HEAVY = {"boto3", "botocore", "tensorflow", "ai_edge_litert", "tflite_runtime", "concurrent.futures", "urllib.request"}
 NOT_DEPLOYED = {"convert", "layers", "localaws", "benchmarks", "tests", "tensorflow", "keras", "ai_edge_quantizer"}
 ONLY = {"chalice": {"app", "chalicelib.api.fronted", "chalicelib.api.views"}, "boto3": {"chalicelib.aws.clients"}}
@@ -172,6 +172,15 @@ class TestPackages:
         assert {path.stem for path in (ROOT / "chalicelib").glob("*.py")} <= GROUND | {"__init__", "runtime", "canary"}
 
 
+@pytest.fixture(scope="module")
+def loaded() -> list[str]:
+    """The modules that importing the app loads, in their order."""
+    code = "import app, sys; print(*sys.modules)"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
 class TestWhatIsServed:
     @pytest.mark.parametrize("module", SERVED)
     def test_it_imports_nothing_that_is_not_deployed_and_only_known_packages(self, module):
@@ -190,27 +199,20 @@ class TestWhatIsServed:
         names |= {name.split(".")[-1] for name in imports_of(MODULES[module])}
         assert not names & {"environ", "environb", "getenv"} or module == "chalicelib.config"
 
-    def test_importing_the_app_loads_exactly_these_modules(self):
-        code = "import app, sys; print(*sys.modules)"
-        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        loaded = set(run.stdout.split())
+    def test_importing_the_app_loads_exactly_these_modules(self, loaded):
         assert {name for name in loaded if name.split(".")[0] == "chalicelib"} == LOADED_BY_APP
-        assert loaded & HEAVY == set()
+        assert {*loaded} & HEAVY == set()
 
-    def test_importing_the_app_loads_one_reader_of_pictures(self):
-        run = subprocess.run(
-            [sys.executable, "-c", "import app, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True
-        )
-        loaded = [name for name in run.stdout.decode().split() if name.endswith("ImagePlugin")]
-        assert loaded == ["PIL.JpegImagePlugin"]
+    def test_importing_the_app_loads_one_reader_of_pictures(self, loaded):
+        assert [name for name in loaded if name.endswith("ImagePlugin")] == ["PIL.JpegImagePlugin"]
 
-    def test_the_app_imports_numpy_itself(self):
+    def test_the_app_imports_numpy_itself(self, loaded):
         """Imported by a module that other modules import, numpy would lie at the end of CPython's stack chunk."""
-        run = subprocess.run(
-            [sys.executable, "-c", "import app, sys; print(*sys.modules)"], cwd=ROOT, capture_output=True
-        )
-        loaded = run.stdout.decode().split()
         assert loaded.index("numpy") < loaded.index("chalicelib.runtime")
+
+    @pytest.mark.parametrize("module", sorted(LOADED_BY_APP & {*MODULES}))
+    def test_no_cold_start_makes_a_dataclass(self, module):
+        assert "dataclasses" not in outside(module)
 
     def test_app_imports_telemetry_before_anything_else(self):
         body = ast.parse((ROOT / "app.py").read_text(encoding="utf-8")).body
