@@ -1,7 +1,8 @@
-"""Measures models in processes of their engines' own Pythons, shown different processors, which take turns."""
+"""Measures models in processes of their engines' own Pythons, shown different processors, which take turns.
 
-import itertools
-import json
+Each model has a process, as in a function. Of ten models in one process, some took a fifth longer than alone.
+"""
+
 import statistics
 import subprocess
 import time
@@ -24,33 +25,30 @@ Times = dict[str, dict[str, dict[int, float]]]
 def measure(
     shown: Sequence[Shown], models: Sequence[Model], threads: Sequence[int], pictures: Path, turns: Iterable[int]
 ) -> Times:
-    """In each turn every process measures each of its models once; one process measures at a time."""
-    by_engine = [list(group) for _, group in itertools.groupby(models, lambda m: (m.runner, m.python, m.judged))]
+    """In each turn every process measures one inference; one process measures at a time."""
     times: Times = {each.level: {model.name: {} for model in models} for each in shown}
     with ExitStack() as stack:
         processes = [
-            (each, group, number, stack.enter_context(_Process(each, group, number, group[0].judged or pictures)))
+            (each, model, number, stack.enter_context(_Process(each, model, number, model.judged or pictures)))
             for number in threads
-            for group in by_engine
+            for model in models
             for each in shown
         ]
-        runs: list[list[list[float]]] = [[] for _ in processes]
+        runs: list[list[float]] = [[] for _ in processes]
         for _ in turns:
             for run, (*_, process) in zip(runs, processes, strict=True):
                 run.append(process.turn())
                 time.sleep(PAUSE_S)
-    for run, (each, group, number, _process) in zip(runs, processes, strict=True):
-        for model, found in zip(group, zip(*run, strict=True), strict=True):
-            times[each.level][model.name][number] = statistics.median(found)
+    for run, (each, model, number, _process) in zip(runs, processes, strict=True):
+        times[each.level][model.name][number] = statistics.median(run)
     return times
 
 
 class _Process:
-    def __init__(self, shown: Shown, models: Sequence[Model], threads: int, pictures: Path) -> None:
-        self._what = f"{models[0].engine}, {threads} threads, {shown.level}"
-        paths = [str(model.path) for model in models]
+    def __init__(self, shown: Shown, model: Model, threads: int, pictures: Path) -> None:
+        self._what = f"{model.name}, {threads} threads, {shown.level}"
         self._process = subprocess.Popen(
-            [str(models[0].python), *WORKER, models[0].runner, str(threads), str(pictures), *paths],
+            [str(model.python), *WORKER, model.runner, str(threads), str(pictures), str(model.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -68,13 +66,12 @@ class _Process:
             self._process.kill()
         self._process.__exit__(*exc)  # closes its input, which ends it
 
-    def turn(self) -> list[float]:
-        """The ms of each model."""
+    def turn(self) -> float:
+        """The ms of one inference."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             raise SystemExit(f"error: {self._what}: the measuring process ended with {self._process.wait()}")
-        times: list[float] = json.loads(line)
-        return times
+        return float(line)

@@ -1,12 +1,11 @@
-"""Run in a new process, by an engine's own Python: measures one inference of each model in turn.
+"""Run in a new process, by an engine's own Python: measures inferences of a model.
 
-python -m benchmarks.peers.worker ENGINE THREADS PICTURES.npy MODEL ...
+python -m benchmarks.peers.worker ENGINE THREADS PICTURES.npy MODEL
 
-Answers each line on standard input with one: a JSON list of the milliseconds of each model. Before an inference is
-measured, the same model runs once, since the other processes have filled the processor's caches.
+Answers each line on standard input with one, the milliseconds of an inference. Before it is measured, the model runs
+once, since other processes have filled the processor's caches.
 """
 
-import json
 import sys
 import time
 from typing import Any
@@ -25,15 +24,13 @@ def inference_ms(model: Prepared, given: Any) -> float:
 
 
 def main() -> None:
-    """Load every model, and serve."""
-    engine, threads, pictures, *paths = sys.argv[1:]
-    picture = np.load(pictures, mmap_mode="r")[:1].copy()
-    models = [ENGINES[engine](path, int(threads)) for path in paths]
-    prepared = [(model, model.encode(picture)) for model in models]
-    for model, given in prepared:
-        model.run(given)
+    """Load the model, and serve."""
+    engine, threads, pictures, path = sys.argv[1:]
+    model = ENGINES[engine](path, int(threads))
+    given = model.encode(np.load(pictures, mmap_mode="r")[:1].copy())
+    model.run(given)
     for _ in sys.stdin:
-        print(json.dumps([inference_ms(model, given) for model, given in prepared]), flush=True)
+        print(inference_ms(model, given), flush=True)
 
 
 if __name__ == "__main__":
