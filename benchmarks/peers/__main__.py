@@ -50,7 +50,13 @@ def compare(network: Network, pictures: Pictures, shown: list[Shown], options: a
         times = measure(shown, prepared.models, options.threads, prepared.judged, turns)
     rows = {
         each.level: [
-            Row(model.engine, model.mode, times[each.level][model.name], judged.get(model.name, {}).get(each.level))
+            Row(
+                model.engine,
+                model.mode,
+                {threads: timed.median for threads, timed in times[each.level][model.name].items()},
+                judged.get(model.name, {}).get(each.level),
+                {threads: timed.fastest for threads, timed in times[each.level][model.name].items()},
+            )
             for model in prepared.models
         ]
         for each in shown
@@ -92,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _print(outcome: Outcome, out: Path) -> None:
-    screen = Console(width=130)
+    screen = Console(width=140)
     for table in tables(outcome):
         screen.print(table)
     print(NOTES)

@@ -25,6 +25,8 @@ class Row:
     """Median of one inference, by the number of threads."""
     agreement: Agreement | None
     """None if the network has random weights."""
+    fastest_ms: Mapping[int, float]
+    """The least of one inference, by the number of threads."""
 
     @property
     def name(self) -> str:
@@ -56,9 +58,9 @@ class OfNetwork:
     """Engines that were not measured, and why."""
 
     def of_reference(self, level: str, row: Row, threads: int) -> float | None:
-        """Its time in terms of the reference's, if both count."""
+        """Its fastest time in terms of the reference's, if both count."""
         reference = next((other for other in self.rows[level] if other.name == REFERENCE), None)
-        return row.ms[threads] / reference.ms[threads] if reference and row.counts else None
+        return row.fastest_ms[threads] / reference.fastest_ms[threads] if reference and row.counts else None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def _of_network(found: OfNetwork) -> dict[str, Any]:
 def _of_row(row: Row) -> dict[str, Any]:
     return {
         "ms": {str(threads): round(ms, 2) for threads, ms in row.ms.items()},
+        "fastest_ms": {str(threads): round(ms, 2) for threads, ms in row.fastest_ms.items()},
         "agreement": asdict(row.agreement) if row.agreement else None,
         "usd_a_million": asdict(row.million) if row.million else None,
     }

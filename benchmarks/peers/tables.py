@@ -10,8 +10,8 @@ from benchmarks.peers.outcome import REFERENCE, OfNetwork, Outcome, Row
 from localaws.processor.share import MEMORY_MB_PER_VCPU
 
 NOTES = (
-    f"ratio: to {REFERENCE}. A row that agrees with its source on less than {LEAST:.0%} of the pictures has no ratio "
-    "and no price: it computes something else.\n"
+    f"ratio: of the fastest inference, to {REFERENCE}. A row that agrees with its source on less than {LEAST:.0%} of "
+    "the pictures has no ratio and no price: it computes something else.\n"
     f"$: a million predictions on Lambda's x86_64, one thread, {MEMORY_MB_PER_VCPU} MB: the function; with its log "
     "behind a function URL; with logs behind an HTTP API."
 )
@@ -31,7 +31,7 @@ def times(found: OfNetwork, level: str, heading: str) -> Table:
     """A row for each engine and mode."""
     made = Table(title=f"{heading}\n{_judged(found, level)}", title_justify="left")
     threads = [*found.rows[level][0].ms]
-    of_threads = [name for number in threads for name in (f"ms, {number} thr.", "ratio")]
+    of_threads = [name for number in threads for name in (f"ms, {number} thr.", "fastest", "ratio")]
     for column in ("engine", "mode", "same first", "difference", *of_threads, "$", "$ log", "$ HTTP"):
         made.add_column(column, justify="left" if column in ("engine", "mode") else "right")
     engine = found.rows[level][0].engine
@@ -74,6 +74,7 @@ def _times(found: OfNetwork, level: str, row: Row) -> Iterator[str]:
     for threads, ms in row.ms.items():
         ratio = found.of_reference(level, row, threads)
         yield f"{ms:.1f}"
+        yield f"{row.fastest_ms[threads]:.1f}"
         yield "" if ratio is None else f"{ratio:.2f}"
 
 
