@@ -98,7 +98,7 @@ class Calibration:
 
 
 def calibrate(deployed: Deployed, host: Timed, run: Run, picture: bytes, chance: random.Random) -> Calibration:
-    """One turn. As many instances start at once as in the run: INIT has a whole vCPU, and they share the machine's."""
+    """One turn. As many instances start as in the run, and one after the other as there: they share the processors."""
     deployed.limit(0)
     refused_s = [_expect(deployed, picture, 503) for _ in range(REFUSALS)]
     deployed.limit(run.instances)
@@ -106,12 +106,18 @@ def calibrate(deployed: Deployed, host: Timed, run: Run, picture: bytes, chance:
     for _ in range(COLD_STARTS):
         deployed.make_cold()
         with ThreadPoolExecutor(run.instances) as pool:
-            cold_s += pool.map(lambda _: _expect(deployed, picture, 200), range(run.instances))
+            cold_s += pool.map(lambda after_s: _expect(deployed, picture, 200, after_s), first_requests(run, chance))
         for _ in range(WARM_REQUESTS):
             time.sleep(chance.uniform(0, MOST_PAUSE_S))
             warm_s.append(_expect(deployed, picture, 200))
             function_s.append(host.duration_s)
     return Calibration(cold_s, warm_s, function_s, refused_s)
+
+
+def first_requests(run: Run, chance: random.Random) -> list[float]:
+    """When the clients of a run need a new instance, in s after the first of them."""
+    found = sorted(CLIENTS.pauses_s(chance) for _ in range(CLIENTS.number))[: run.instances]
+    return [after_s - found[0] for after_s in found]
 
 
 def predict(run: Run, calibration: Calibration) -> dict[str, float]:
@@ -194,7 +200,8 @@ def _rows(predicted: dict[str, float], seen: dict[str, float]) -> Iterator[tuple
         yield what, f"{value:.{digits}f}", f"{seen[what]:.{digits}f}", ratio, said
 
 
-def _expect(deployed: Deployed, picture: bytes, status: int) -> float:
+def _expect(deployed: Deployed, picture: bytes, status: int, after_s: float = 0.0) -> float:
+    time.sleep(after_s)
     took_s, found = send(deployed.url, picture)
     if found != status:
         raise RuntimeError(f"the API answers {found} in place of {status}")

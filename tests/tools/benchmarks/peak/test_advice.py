@@ -1,13 +1,14 @@
 """What holds a load follows from simulations."""
 
 import json
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.peak import tables
+from benchmarks.peak import check, tables
 from benchmarks.peak.__main__ import main
 from benchmarks.peak.advice import HELD, steps
 from benchmarks.peak.batch import simulate_batch
@@ -124,3 +125,14 @@ def test_unknown_times_are_one_line(capsys):
 )
 def test_what_is_near_enough(what, predicted, seen, near):
     assert agrees(predicted, seen, what) == near
+
+
+@pytest.mark.parametrize("run", check.RUNS, ids=str)
+def test_the_check_needs_new_instances_when_clients_come(run):
+    """Of 24 clients whose first pauses lie evenly in 2 s, the next one comes after a twelfth of a second on average."""
+    turns = [check.first_requests(run, random.Random(seed)) for seed in range(500)]
+    for found in turns:
+        assert len(found) == run.instances and found[0] == 0
+        assert found == sorted(found) and found[-1] < 2 * check.CLIENTS.pause_s
+    pauses_s = np.diff(turns, axis=1).mean()
+    assert pauses_s == pytest.approx(2 * check.CLIENTS.pause_s / (check.CLIENTS.number + 1), rel=0.1)
