@@ -17,23 +17,23 @@ OURS, SAME_ENGINE, THEIRS, GREY = "#1f5fa8", "#9dbfe2", "#b9bec6", "#666666"
 
 def draw(found: OfNetwork, level: str, heading: str, path: Path) -> None:
     """Write a PNG to `path`: the fastest row above; raises OSError."""
-    threads = min(found.rows[level][0].ms)
-    rows = sorted(found.rows[level], key=lambda row: row.ms[threads], reverse=True)
+    threads = min(found.rows[level][0].fastest_ms)
+    rows = sorted(found.rows[level], key=lambda row: row.fastest_ms[threads], reverse=True)
     figure = Figure(figsize=(8, 1.2 + 0.27 * len(rows)), dpi=100, layout="constrained")
     axes = figure.subplots()
     figure.suptitle("\n".join(textwrap.wrap(heading, 95)), fontsize=10)
     _bars(axes, rows, threads)
-    axes.set_xlabel(f"ms of one inference, {threads} thread{'s' * (threads > 1)}: shorter is faster")
+    axes.set_xlabel(f"ms of the fastest inference, {threads} thread{'s' * (threads > 1)}: shorter is faster")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     Image.open(drawn).convert("RGB").quantize(64).save(path, optimize=True)
 
 
 def _bars(axes: Axes, rows: Sequence[Row], threads: int) -> None:
-    longest = max(row.ms[threads] for row in rows)
+    longest = max(row.fastest_ms[threads] for row in rows)
     for place, row in enumerate(rows):
         colour = OURS if _is_ours(row) else SAME_ENGINE if row.engine == OWN else THEIRS
-        ms = row.ms[threads]
+        ms = row.fastest_ms[threads]
         axes.barh(
             place, ms, color=colour if row.counts else "none", edgecolor=colour, hatch="" if row.counts else "///"
         )
