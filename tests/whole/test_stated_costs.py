@@ -124,7 +124,8 @@ def test_at_worst() -> None:
     usd, function, logs, gateway = stated(
         r"cost \$([\d.]+) on AVX2 \(\$([\d.]+) \+ \$([\d.]+) \+ \$([\d.]+) a million\)", AT_WORST
     )
-    assert f"| Lambda | $2.32 to $3.15 | ${function:.2f} |" in COSTS and f"| ${logs:.2f} | ${logs:.2f} |" in COSTS
+    assert re.search(rf"^\| Lambda \| \$[\d.]+ to \$[\d.]+ \| \${function:.2f} \|$", COSTS, re.M)
+    assert f"| ${logs:.2f} | ${logs:.2f} |" in COSTS
     assert gateway == REST_API_USD_PER_MILLION
     assert usd == round(a_day / 1e6 * (function + logs + gateway), 2)
     assert stated(r"At worst that is \$([\d.]+) a day", text_of(DOCS / "deploy.md")) == [usd]
