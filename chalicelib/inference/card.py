@@ -60,8 +60,8 @@ class InputSpec(NamedTuple):
         _require(self.resize in RESIZES, f"input.resize is {self.resize!r:.60}, expected one of {', '.join(RESIZES)}")
         _require(0 < self.crop <= 1, f"input.crop is {self.crop}, expected more than 0 and at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
-            has = f"input.{name} has {len(values)} values for {self.channels} channels"
-            _require(len(values) == self.channels, has)
+            found = f"input.{name} has {len(values)} values for {self.channels} channels"
+            _require(len(values) == self.channels, found)
             fit = all(-MAX_VALUE <= value <= MAX_VALUE for value in values)
             _require(fit, f"input.{name} is {list(values)}, expected numbers of at most {MAX_VALUE:,.0f}")
         divides = all(abs(value) >= MIN_STD for value in self.std)

@@ -4,6 +4,7 @@
 exception, for most pictures are JPEGs, and Lambda imports before it counts a request's time.
 """
 
+import importlib
 import io
 
 from PIL import Image
@@ -21,6 +22,7 @@ def opened(data: bytes, image_format: str) -> Image.Image:
 
             return PngImageFile(file)
         case "WEBP":
+            _load_webp()
             from PIL.WebPImagePlugin import WebPImageFile
 
             return WebPImageFile(file)
@@ -32,3 +34,14 @@ def opened(data: bytes, image_format: str) -> Image.Image:
             from PIL.BmpImagePlugin import BmpImageFile
 
             return BmpImageFile(file)
+
+
+def _load_webp() -> None:
+    """Raise MemoryError if there is no memory to map libwebp.
+
+    Pillow's reader would take that for a Pillow without WebP, for as long as the process lives.
+    """
+    try:
+        importlib.import_module("PIL._webp")
+    except ImportError as error:
+        raise MemoryError(str(error)) from error

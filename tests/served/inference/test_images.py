@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from chalicelib.errors import UndecodableImage, UnsupportedImage
-from chalicelib.inference import images
+from chalicelib.inference import images, pillow
 from chalicelib.inference.card import InputSpec
 from chalicelib.inference.formats import FORMATS
 from chalicelib.inference.images import decode, pixels_of, sniff, to_pixels
@@ -258,3 +258,17 @@ class TestCropBox:
         framed.paste((255, 255, 255), (20, 20, 80, 80))
         assert pixels(encode(framed), SPEC._replace(width=24, crop=0.5)).min() == 255
         assert pixels(encode(framed), SPEC._replace(width=24)).min() == 0
+
+
+def test_a_webp_without_memory_for_its_library_is_not_called_broken(monkeypatch):
+    """And the next one is decoded: nothing remembers that the library could not be mapped."""
+    data = encode(quarters(), "WEBP")
+
+    def no_memory(name):
+        raise ImportError(f"{name}: failed to map segment from shared object")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pillow.importlib, "import_module", no_memory)
+        with pytest.raises(MemoryError, match="failed to map"):
+            pixels(data)
+    assert pixels(data).shape == (SPEC.height, SPEC.width, 3)
