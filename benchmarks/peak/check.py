@@ -44,6 +44,8 @@ ROUNDS = 3
 MOST_PAUSE_S = 0.1
 """Before each warm request of the calibration, since instances pause, too, until a client comes: one that was idle
 has the processor of a whole period at once, and answers sooner."""
+SETTLED_S = 0.5
+"""After the old instances have been ended, before new ones start: in a run the clients' process starts meanwhile."""
 WITHIN = 0.15
 LEAST_SHARE, SHARE_WITHIN = 0.1, 0.02
 """Shares below the first differ by at most the second: of 600 tries, chance alone moves them by more than 15%."""
@@ -105,6 +107,7 @@ def calibrate(deployed: Deployed, host: Timed, run: Run, picture: bytes, chance:
     cold_s, warm_s, function_s = list[float](), list[float](), list[float]()
     for _ in range(COLD_STARTS):
         deployed.make_cold()
+        time.sleep(SETTLED_S)
         with ThreadPoolExecutor(run.instances) as pool:
             cold_s += pool.map(lambda after_s: _expect(deployed, picture, 200, after_s), first_requests(run, chance))
         for _ in range(WARM_REQUESTS):
