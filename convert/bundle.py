@@ -66,7 +66,7 @@ def make_card(
 
 def record(folder: Path, card: ModelCard, verification: Verification) -> ModelCard:
     """Add what verification measured to the card, and write the card again; raises OSError."""
-    verified = card._replace(verification=verification.to_dict())
+    verified = card._replace(verification=verification.to_dict()).checked()
     write_card(folder, verified)
     return verified
 

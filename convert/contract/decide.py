@@ -118,8 +118,8 @@ def input_spec(source: Source, options: Options, preprocess: Preprocess) -> Inpu
     crop = next(share for share in (options.crop, source.crop, usual) if share is not None)
     chosen = _fitted(preprocess, channels)
     try:
-        spec = InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std).checked()
-        return spec._replace(resize=options.resize) if options.resize else spec
+        spec = InputSpec(width, height, chosen.color, crop, chosen.mean, chosen.std)
+        return (spec._replace(resize=options.resize) if options.resize else spec).checked()
     except ModelError as error:
         raise ConvertError(str(error)) from error
 

@@ -157,7 +157,7 @@ def _row(size: Size, converted: Converted, ms: float, options: Options) -> Measu
     measured, accuracy = converted.card.verification, converted.card.verification["accuracy"]
     figures = measured.get("own_size", measured)  # the source's own size is compared with itself
     own = AtOwnSize(_name(size), figures["top1_agreement"], figures["max_score_difference"], figures["source_accuracy"])
-    card = converted.card._replace(verification={**measured, "latency_ms": ms})
+    card = converted.card._replace(verification={**measured, "latency_ms": ms}).checked()
     good = is_good(own, accuracy, converted.disagreement, options.min_agreement)
     return Measured(size, card, converted.notes, own.top1_agreement, own.max_score_difference, accuracy, ms, good)
 
